@@ -1,0 +1,65 @@
+/*
+ * consul/assess.h - snapshot -> verdict, findings, quorum arithmetic. Pure: no socket, clock or environment.
+ */
+#ifndef CONSUL_ASSESS_H
+#define CONSUL_ASSESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "consul/finding.h"
+#include "consul/snapshot.h"
+
+/*
+ * HEALTHY: every replica is a live voter with a leader all agree on (warnings may be there).
+ * DEGRADED: there is a leader and a quorum, but something is broken or missing.
+ * CRITICAL: no quorum or no leader. UNKNOWN: no server answered, so nothing can be said: exits as critical.
+ */
+enum verdict { VERDICT_HEALTHY, VERDICT_DEGRADED, VERDICT_CRITICAL, VERDICT_UNKNOWN };
+
+const char *verdict_name(enum verdict verdict); /* "HEALTHY" … */
+
+/* The peer set that counts: that of the leader all agree on, else of the server with the highest term and index. */
+struct quorum {
+	bool known;
+	int64_t voters;      /* in the peer set */
+	int64_t live_voters; /* that answered, and whose pod is running: unknown counts as dead */
+	int64_t quorum;      /* voters / 2 + 1 */
+	int64_t tolerance;   /* failures that can still happen: live_voters - quorum, not below 0 */
+};
+
+/* One server, the planes joined: what a row of the table shows. Strings borrowed from the snapshot. */
+struct server_status {
+	const struct server *server;
+	enum member_status member;   /* as the leader's view has it, else the best view */
+	bool peer;                   /* in the peer set that counts */
+	bool voter;
+	bool leader;
+	bool lag_known;
+	uint64_t lag;                /* log entries behind the leader */
+	int64_t seen_alive_by;       /* how many servers' member lists have it alive */
+	int64_t asked;               /* how many member lists there are */
+	const char *version;         /* NULL: unknown */
+	enum severity worst;         /* of its findings; SEVERITY_INFO when none */
+};
+
+struct assessment {
+	enum verdict verdict;
+	struct quorum quorum;
+	const struct server *leader;   /* NULL: none, or not one of our pods */
+	char *leader_name;             /* NULL: no leader all agree on */
+	struct server_status *servers; /* same order as snapshot->servers */
+	size_t server_count;
+	struct findings findings;
+	bool views_agree;              /* every answered member list has the same members and statuses */
+	char *summary;                 /* "3/3 voters · leader consul-0 · tolerates 1 failure" with " · " as separator */
+};
+
+#define ASSESSMENT_INIT { 0 }
+
+/* snapshot must outlive the assessment. Never fails. */
+void assess(const struct snapshot *snapshot, struct assessment *ret_assessment);
+void assessment_release(struct assessment *assessment);
+
+#endif

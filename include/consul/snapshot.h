@@ -1,0 +1,58 @@
+/*
+ * consul/snapshot.h - one snapshot of the truth on three planes: Kubernetes, gossip, raft. Plain data.
+ *
+ * Made by consul/observe.h (or by the simulation and the tests), read by assess and plan, remembered by nobody.
+ */
+#ifndef CONSUL_SNAPSHOT_H
+#define CONSUL_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "consul/view.h"
+#include "kube/objects.h"
+#include "util/err.h"
+
+/* One place for a server: a pod that exists, or an ordinal below the replica count that has none. */
+struct server {
+	char *name;            /* the pod's name */
+	int64_t ordinal;       /* -1 for a pod that is not named SET-N */
+	bool has_pod;
+	struct kube_pod pod;   /* KUBE_POD_INIT when it has none */
+	const struct kube_container *container; /* the one Consul runs in; borrowed from pod; NULL when it cannot be told */
+	struct view view;      /* what it says; all planes unknown when it was not asked */
+};
+
+struct budget_state {
+	bool known;            /* could be listed */
+	bool exists;           /* one matches the servers' pods */
+	struct kube_budget budget;
+	struct err err;        /* why not known */
+};
+
+struct snapshot {
+	char *namespace_name;
+	struct kube_statefulset set;
+	struct server *servers;   /* by ordinal, ascending; pods without an ordinal last */
+	size_t server_count;
+	struct kube_claim *claims; /* of this set's claim templates, all ordinals, leftovers included */
+	size_t claim_count;
+	bool claims_known;
+	struct err claims_err;
+	struct budget_state budget;
+	int64_t taken_at;         /* wall clock, seconds */
+};
+
+#define SNAPSHOT_INIT { .set = KUBE_STATEFULSET_INIT }
+
+/* The server whose pod has this IP, or of this name; NULL when there is none. */
+const struct server *snapshot_server_by_ip(const struct snapshot *snapshot, const char *ip);
+const struct server *snapshot_server_by_name(const struct snapshot *snapshot, const char *pod_name);
+
+/* The ordinal of a claim named TEMPLATE-SET-N of this set; -1 when it is no such name. */
+int64_t snapshot_claim_ordinal(const struct snapshot *snapshot, const char *claim_name);
+
+void snapshot_release(struct snapshot *snapshot);
+
+#endif

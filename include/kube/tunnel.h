@@ -1,0 +1,68 @@
+/*
+ * kube/tunnel.h - HTTP to a port inside a pod's network namespace, without a process there.
+ *
+ * pods/portforward over a WebSocket (kube/websocket.h), subprotocol v4.channel.k8s.io; libcurl speaks HTTP or
+ * HTTPS through a socket pair whose other end is pumped into the WebSocket. Several requests go through one
+ * tunnel, one after another, with keep-alive. RBAC: get (and create) on pods/portforward.
+ *
+ * Source: kubernetes pkg/kubelet/cri/streaming/portforward/websocket.go: for each port a data channel 2i and
+ * an error channel 2i+1, each beginning with the port number, two bytes, little-endian.
+ */
+#ifndef KUBE_TUNNEL_H
+#define KUBE_TUNNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kube/client.h"
+#include "util/buf.h"
+#include "util/err.h"
+
+/* Most bytes of one answer's body through a tunnel. */
+#define KUBE_TUNNEL_BODY_MAX ((size_t)16 * 1024 * 1024)
+
+struct kube_tunnel;
+
+/* How to speak inside the tunnel. Borrowed for the tunnel's life. */
+struct kube_tunnel_options {
+	const char *namespace_name;
+	const char *pod;
+	uint16_t port;
+	bool https;
+	const char *ca_pem;       /* https: authorities; NULL with verify false only */
+	const char *server_name;  /* https: name to verify and SNI, e.g. server.dc1.consul */
+	bool verify;              /* https: verify the certificate */
+	const char *token;        /* secret; sent as X-Consul-Token when not NULL */
+};
+
+/*
+ * Begins to open a tunnel; never blocks and never fails: what goes wrong is the outcome of the requests.
+ * The tunnel is closed by kube_tunnel_free.
+ */
+struct kube_tunnel *kube_tunnel_open(struct kube_client *client, const struct kube_tunnel_options *options);
+void kube_tunnel_free(struct kube_tunnel *tunnel); /* cancels what is under way; NULL is fine */
+
+/* One HTTP request through the tunnel and its outcome. Initialise with KUBE_TUNNEL_CALL_INIT. */
+struct kube_tunnel_call {
+	/* in; borrowed until done */
+	enum kube_method method;
+	const char *path;            /* "/v1/agent/members" */
+	const char *body;            /* NULL: none */
+
+	/* out */
+	long http_status;            /* 0 when no answer came; the body of any answer is kept */
+	struct buf body_out;
+	struct err err;              /* set when there was no whole answer; a status of 500 is no err */
+};
+
+#define KUBE_TUNNEL_CALL_INIT { .body_out = BUF_INIT(KUBE_TUNNEL_BODY_MAX) }
+void kube_tunnel_call_release(struct kube_tunnel_call *call);
+
+typedef void kube_tunnel_done(void *context, struct kube_tunnel_call *call);
+
+/* Queues the request; done is called once, from loop_run, at the latest at deadline_ms. */
+void kube_tunnel_start(struct kube_tunnel *tunnel, struct kube_tunnel_call *call, int64_t deadline_ms,
+		       kube_tunnel_done *done, void *context);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * util/str.h - strings and lists of strings. Pure.
+ */
+#ifndef UTIL_STR_H
+#define UTIL_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "util/mem.h"
+
+/* NULL is equal to NULL and to nothing else. */
+bool str_equal(const char *a, const char *b);
+
+/* ASCII only, whatever the locale. */
+bool str_equal_nocase(const char *a, const char *b);
+bool str_starts_with(const char *text, const char *prefix) __attribute__((nonnull));
+bool str_ends_with(const char *text, const char *suffix) __attribute__((nonnull));
+
+static inline bool str_is_empty(const char *text)
+{
+	return !text || !*text;
+}
+
+/* Reads a whole decimal number; -1 when text is NULL, empty, has anything else in it, or overflows. */
+int str_to_int64(const char *text, int64_t *ret_value) __attribute__((warn_unused_result));
+int str_to_uint64(const char *text, uint64_t *ret_value) __attribute__((warn_unused_result));
+
+/*
+ * A copy fit for a terminal and for one line: C0, DEL and C1 control characters and bidirectional
+ * overrides become visible (^[, \n, \r, \t, \xNN, <U+202E>); bytes that are not UTF-8 become \xNN.
+ * Whatever came from outside passes through here before it is printed. At most max_bytes of text are
+ * kept (then "..."); 0 means no limit.
+ */
+char *str_visible(const char *text, size_t max_bytes) __attribute__((warn_unused_result, nonnull));
+
+/* A list of strings. It owns its strings; items is NULL-terminated once something was added. */
+struct strv {
+	char **items;
+	size_t count;
+};
+
+#define STRV_INIT { 0 }
+
+void strv_add(struct strv *list, const char *text) __attribute__((nonnull));
+void strv_addf(struct strv *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void strv_take(struct strv *list, char *text) __attribute__((nonnull)); /* takes ownership of text */
+bool strv_contains(const struct strv *list, const char *text);
+
+/* Byte order; duplicates stay. */
+void strv_sort(struct strv *list);
+
+/* "a, b and c" for people: separator between, last_separator before the last. New string. */
+char *strv_join(const struct strv *list, const char *separator, const char *last_separator)
+	__attribute__((warn_unused_result));
+
+/* Splits at every separator character; empty parts are kept. Adds to list. */
+void strv_split(struct strv *list, const char *text, char separator);
+
+void strv_release(struct strv *list);
+
+#define _cleanup_strv_ __attribute__((cleanup(strv_release)))
+
+#endif

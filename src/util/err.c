@@ -1,0 +1,113 @@
+/* See include/util/err.h. */
+#include "util/err.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "util/mem.h"
+
+static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+
+static char *format_text(const char *format, va_list arguments)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	return text;
+}
+
+int err_set(struct err *err, enum err_kind kind, const char *format, ...)
+{
+	va_list arguments;
+
+	assert(kind != ERR_NONE);
+	assert(err->kind == ERR_NONE);
+	err->kind = kind;
+	va_start(arguments, format);
+	err->message = format_text(format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int err_wrap(struct err *err, const char *format, ...)
+{
+	_cleanup_free_ char *context = NULL;
+	va_list arguments;
+
+	assert(err->kind != ERR_NONE);
+	va_start(arguments, format);
+	context = format_text(format, arguments);
+	va_end(arguments);
+	replace_string(&err->message, xasprintf("%s: %s", context, err->message));
+	return -1;
+}
+
+int err_hint(struct err *err, const char *format, ...)
+{
+	va_list arguments;
+
+	assert(err->kind != ERR_NONE);
+	if (err->hint)
+		return -1;
+	va_start(arguments, format);
+	err->hint = format_text(format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int err_label(struct err *err, const char *format, ...)
+{
+	va_list arguments;
+
+	assert(err->kind != ERR_NONE);
+	va_start(arguments, format);
+	replace_string(&err->label, format_text(format, arguments));
+	va_end(arguments);
+	return -1;
+}
+
+int err_move(struct err *to, struct err *from)
+{
+	assert(to->kind == ERR_NONE);
+	*to = *from;
+	*from = (struct err)ERR_INIT;
+	return to->kind == ERR_NONE ? 0 : -1;
+}
+
+void err_copy(struct err *to, const struct err *from)
+{
+	assert(to->kind == ERR_NONE);
+	to->kind = from->kind;
+	to->label = xstrdup_null(from->label);
+	to->message = xstrdup_null(from->message);
+	to->hint = xstrdup_null(from->hint);
+}
+
+int err_exit_code(const struct err *err)
+{
+	if (err->kind == ERR_NONE)
+		return 0;
+	if (err->kind == ERR_REFUSED)
+		return 4;
+	if (err->kind == ERR_TIMEOUT)
+		return 124;
+	if (err->kind == ERR_INTERRUPTED)
+		return 130;
+	return 1;
+}
+
+char *err_text(const struct err *err)
+{
+	return xasprintf("%s: %s", err->label ? err->label : "error", err->message ? err->message : "");
+}
+
+void err_release(struct err *err)
+{
+	free(err->label);
+	free(err->message);
+	free(err->hint);
+	*err = (struct err)ERR_INIT;
+}
