@@ -112,3 +112,81 @@ unit: $(UNIT)
 cli: $(BINARY) $(BUILD)/tests/cli
 	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run suites $(BUILD)/tests/cli
 
+# `make test` is everything: it installs what is missing, and says what this machine cannot run.
+test: deps
+	$(Q)$(MAKE) --no-print-directory check
+	$(Q)$(MAKE) --no-print-directory e2e
+
+check: all unit cli fuzz-replay
+
+# The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG.
+e2e: $(BINARY)
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run e2e
+
+# Everything of `check` under AddressSanitizer and UndefinedBehaviorSanitizer, and the e2e tests if E2E=1.
+asan:
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit cli $(if $(E2E),e2e)
+
+# ------------------------------------------------------------------------------------------- fuzzing
+# One target for each reader of foreign bytes; FUZZ_SECONDS each. The corpora are replayed by `check`.
+
+FUZZ_SECONDS  ?= 10
+FUZZERS       := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+
+build/fuzz/fuzz-%: build/fuzz/tests/fuzz/%.o $(patsubst %,build/fuzz/lib%.a,consul kube util)
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+$(BUILD)/replay-%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay/main.o $(CONSUL)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+fuzz-replay: $(FUZZERS:%=$(BUILD)/replay-%)
+	$(Q)tests/run replay $^
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(FUZZERS:%=build/fuzz/fuzz-%)
+	$(Q)tests/run fuzz $(FUZZ_SECONDS) $(FUZZERS:%=build/fuzz/fuzz-%)
+
+# -------------------------------------------------------------------------------- lab, demo, benchmark
+
+lab-up:
+	$(Q)tests/lab/lab up
+
+lab-down:
+	$(Q)tests/lab/lab down
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/demo
+
+BENCH         := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(SUPPORT) $(CONSUL)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS) -o $@ $^ $(TEST_LIBS)
+
+bench: $(BINARY) $(BENCH)
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) BENCH_BIN=$(CURDIR)/$(BUILD)/bench tests/bench/run
+
+# ---------------------------------------------------------------------------------------- house-keeping
+
+lint:
+	$(Q)tests/lint
+
+# What the build and the tests need, installed where we know how, named where we do not.
+deps:
+	$(Q)tests/deps
+
+install: $(BINARY)
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/kubectl-consul
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/kubectl-consul
+
+compdb:
+	$(Q)$(MAKE) --no-print-directory -Bnk V=1 all unit cli | tests/compdb > compile_commands.json
+
+clean:
+	rm -rf build compile_commands.json
