@@ -2,6 +2,7 @@
 # Debian packages. Ordinary tools are installed. What would start a service of its own
 # (etcd, containerd) or belongs to another release (Consul) is only unpacked into the
 # cache, fetched through a private apt configuration: the system's apt stays as it is.
+# shellcheck disable=SC2034 # the lists are used by other files
 
 readonly DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 

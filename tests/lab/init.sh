@@ -80,9 +80,10 @@ init_daemons() {
   init_start etcd
   init_wait etcd 30 etcd_answers
   init_start kube-apiserver
+  init_wait containerd 30 containerd_answers
+  init_start kubelet # which looks five seconds for a Docker before it asks for the API server
   init_wait kube-apiserver 60 apiserver_is_ready
-  for daemon in kube-controller-manager kube-scheduler kubelet kube-proxy dnsmasq \
-    dns-feed storage-feed; do
+  for daemon in kube-controller-manager kube-scheduler kube-proxy dnsmasq dns-feed storage-feed; do
     init_start "$daemon"
   done
 }

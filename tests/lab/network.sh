@@ -11,8 +11,7 @@ network_connect() { # PID
   ip route add "$SERVICE_CIDR" via "$UPLINK_LAB_IP"
 }
 
-network_is_connected() { ip link show "$UPLINK_HOST"; }
-network_is_gone() { ! ip link show "$UPLINK_HOST"; }
+network_is_gone() { ! ip link show "$UPLINK_HOST" 2>/dev/null; }
 
 # Inside the lab: the uplink, and the bridge of the pods, which is the node's address.
 network_inside() {

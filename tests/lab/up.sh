@@ -71,6 +71,7 @@ up_wait() {
   up_wait_for "the API server" 60 api /readyz --max-time 2
   up_objects
   up_wait_for "the images" 60 test -e "$LAB_STATE/images-loaded"
+  up_wait_for "the node to be known" 60 up_give_node_its_pods
   up_wait_for "the node to be ready" 60 up_node_is_ready
   up_wait_for "the default service account" 30 api /api/v1/namespaces/default/serviceaccounts/default
   up_wait_for "the cluster's DNS" 30 dns_answers
@@ -79,6 +80,13 @@ up_wait() {
 up_objects() {
   { dns_objects && storage_objects; } |
     KUBECONFIG=$ADMIN_KUBECONFIG kubectl create --filename - >/dev/null
+}
+
+# As a controller of cloud nodes would; the kubelet reports at once when it has a range.
+up_give_node_its_pods() {
+  api "/api/v1/nodes/$NODE_NAME" --request PATCH --output /dev/null \
+    --header 'Content-Type: application/merge-patch+json' \
+    --data "{\"spec\": {\"podCIDR\": \"$POD_CIDR\", \"podCIDRs\": [\"$POD_CIDR\"]}}"
 }
 
 up_node_is_ready() {
@@ -90,7 +98,8 @@ up_wait_for() {
   local what=$1 seconds=$2
   shift 2
   wait_until "$seconds" up_done_or_failed "$@" || true
-  [[ ! -e $LAB_STATE/failed ]] && lab_pid >/dev/null || fail "the lab stopped while waiting for $what"
+  [[ ! -e $LAB_STATE/failed ]] || fail "the lab failed while waiting for $what"
+  lab_pid >/dev/null || fail "the lab ended while waiting for $what"
   "$@" >/dev/null 2>&1 || fail "gave up waiting for $what after $seconds seconds"
   step "ready: $what"
 }
