@@ -1,0 +1,28 @@
+/*
+ * cmd/environment.h - everything the program takes from its environment, read once, at the start, here only.
+ */
+#ifndef CMD_ENVIRONMENT_H
+#define CMD_ENVIRONMENT_H
+
+#include "util/term.h"
+
+/* Strings are borrowed from the environment; NULL: not set. */
+struct cmd_environment {
+	const char *home;
+	const char *kubeconfig;
+	const char *service_host; /* KUBERNETES_SERVICE_HOST */
+	const char *service_port;
+	const char *columns;
+	const char *term;
+	const char *no_color;
+	const char *lc_all;
+	const char *lc_ctype;
+	const char *lang;
+};
+
+void cmd_environment_read(struct cmd_environment *ret_environment);
+
+/* What kind of terminal fd is. */
+struct term cmd_environment_term(const struct cmd_environment *environment, int fd);
+
+#endif
