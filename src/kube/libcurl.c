@@ -1,0 +1,82 @@
+/* See include/kube/libcurl.h. */
+#include "kube/libcurl.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "util/mem.h"
+
+#ifdef __APPLE__
+#define LIBRARY "libcurl.4.dylib"
+#else
+#define LIBRARY "libcurl.so.4"
+#endif
+
+/* CURLOPT_PROTOCOLS_STR is from 7.85, the newest thing we need. */
+#define OLDEST_VERSION 0x075500
+#define OLDEST_VERSION_TEXT "7.85.0"
+
+static struct libcurl functions;
+
+const struct libcurl *curl = &functions;
+
+static const struct {
+	const char *name;
+	size_t offset;
+} symbols[] = {
+#define LIBCURL_SYMBOL(function) { "curl_" #function, offsetof(struct libcurl, function) },
+	LIBCURL_FUNCTIONS(LIBCURL_SYMBOL)
+#undef LIBCURL_SYMBOL
+};
+
+static int missing(struct err *err)
+{
+	const char *reason = dlerror();
+
+	err_set(err, ERR_FAILED, "cannot load libcurl: %s", reason ? reason : LIBRARY);
+	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)", OLDEST_VERSION_TEXT);
+}
+
+static int find_functions(void *library, struct libcurl *ret_functions, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
+		void *address = dlsym(library, symbols[i].name);
+
+		if (!address)
+			return missing(err);
+		/* ISO C has no conversion from an object pointer to a function pointer; POSIX has the same bits. */
+		memcpy((char *)ret_functions + symbols[i].offset, &address, sizeof(address));
+	}
+	return 0;
+}
+
+static int check_version(const struct libcurl *found, struct err *err)
+{
+	const curl_version_info_data *version = found->version_info(CURLVERSION_NOW);
+
+	if (version->version_num >= OLDEST_VERSION && version->features & CURL_VERSION_SSL)
+		return 0;
+	err_set(err, ERR_FAILED, "libcurl %s cannot be used: %s", version->version,
+		version->version_num < OLDEST_VERSION ? "too old" : "built without TLS");
+	return err_hint(err, "install libcurl %s or newer", OLDEST_VERSION_TEXT);
+}
+
+int libcurl_load(struct err *err)
+{
+	struct libcurl found = { 0 };
+	void *library;
+
+	if (functions.easy_init)
+		return 0;
+	/* Never closed: libraries below it register exit handlers. */
+	library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+	if (!library)
+		return missing(err);
+	if (find_functions(library, &found, err) < 0 || check_version(&found, err) < 0)
+		return -1;
+	if (found.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(err, ERR_FAILED, "cannot initialise libcurl");
+	functions = found;
+	return 0;
+}
