@@ -4,7 +4,7 @@
  * tunnel: the agent's own HTTP API through kube/tunnel.h; needs neither a shell nor the CLI in the image.
  * exec:   the consul CLI in the container through kube/exec.h, several commands in one exec; uses whatever
  *         address, CA and token the container's environment has.
- * With ASK_VIA_AUTO a server whose tunnel cannot be had (forbidden, closed port, TLS) is asked by exec instead.
+ * With ASK_NONE (auto) a server whose tunnel cannot be had (forbidden, closed port, TLS) is asked by exec instead.
  */
 #ifndef CONSUL_ASK_H
 #define CONSUL_ASK_H
@@ -16,8 +16,6 @@
 #include "kube/client.h"
 #include "kube/objects.h"
 
-enum ask_via { ASK_VIA_AUTO, ASK_VIA_TUNNEL, ASK_VIA_EXEC };
-
 /* One server to be asked, and what it said. */
 struct ask_target {
 	/* in, borrowed */
@@ -28,10 +26,10 @@ struct ask_target {
 };
 
 /*
- * Asks all targets at the same time for members, raft configuration and themselves; blocks until each has answered
+ * Asks all targets at the same time for members, raft configuration and themselves, by the way of via; blocks until each has answered
  * or failed, at the latest at deadline_ms. Fails only when interrupted: a server's failure is in its view.
  */
-int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_via via,
+int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_way via,
 	      int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -18,7 +18,7 @@
 struct observe_options {
 	const char *namespace_name;
 	const char *name;      /* of the StatefulSet; NULL: OBSERVE_DEFAULT_NAME, else the only one that runs Consul servers */
-	enum ask_via via;
+	enum ask_way via;      /* ASK_NONE: tunnel, else exec */
 	int64_t deadline_ms;   /* monotonic; for everything together */
 };
 

@@ -1,0 +1,240 @@
+/* See include/consul/ask.h: which way each server is asked, and when the other is tried. */
+#include "consul/ask.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "consul/ask_way.h"
+#include "consul/decode.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define SHOWN_BYTES 200 /* how much of an agent's error an err quotes */
+
+const struct ask_question ask_questions[ASK_QUESTIONS] = {
+	{
+		.name = "self",
+		.path = "/v1/agent/self",
+		.command = { "consul", "info" },
+		.decode_json = decode_self_json,
+		.decode_text = decode_info_text,
+		.err_offset = offsetof(struct view, self_err),
+		.known_offset = offsetof(struct view, self_known),
+	},
+	{
+		.name = "members",
+		.path = "/v1/agent/members",
+		.command = { "consul", "members", "-detailed" },
+		.decode_json = decode_members_json,
+		.decode_text = decode_members_text,
+		.err_offset = offsetof(struct view, members_err),
+		.known_offset = offsetof(struct view, members_known),
+	},
+	{
+		.name = "raft",
+		.path = "/v1/operator/raft/configuration?stale",
+		.command = { "consul", "operator", "raft", "list-peers", "-stale=true" },
+		.decode_json = decode_raft_json,
+		.decode_text = decode_raft_text,
+		.err_offset = offsetof(struct view, peers_err),
+		.known_offset = offsetof(struct view, peers_known),
+	},
+};
+
+struct err *ask_question_err(const struct ask_question *question, struct view *view)
+{
+	return (struct err *)(void *)((char *)view + question->err_offset);
+}
+
+bool ask_question_is_known(const struct ask_question *question, const struct view *view)
+{
+	return *(const bool *)((const char *)view + question->known_offset);
+}
+
+void ask_take_http(const struct ask_question *question, long http_status, const char *body, size_t length,
+		   struct view *view)
+{
+	struct err *err = ask_question_err(question, view);
+	_cleanup_free_ char *text = NULL, *shown = NULL;
+
+	if (http_status == 200) {
+		if (question->decode_json(body, length, view, err) < 0)
+			err_wrap(err, "%s", question->path);
+		return;
+	}
+	text = xstrndup(body, length);
+	text[strcspn(text, "\r\n")] = '\0';
+	shown = str_visible(text, SHOWN_BYTES);
+	if (http_status == 403)
+		err_set(err, ERR_FORBIDDEN, "Consul refuses %s: %s", question->path, *shown ? shown : "403");
+	else
+		err_set(err, ERR_UNAVAILABLE, "Consul answers %s with %ld: %s", question->path, http_status, shown);
+}
+
+struct ask_endpoint ask_endpoint_of(const struct kube_container *container)
+{
+	struct ask_endpoint endpoint = { .port = 8500 };
+	const char *address = kube_container_env(container, "CONSUL_HTTP_ADDR");
+	const char *ssl = kube_container_env(container, "CONSUL_HTTP_SSL");
+	bool has_http = false, has_https = false;
+	int64_t number;
+
+	for (size_t i = 0; i < container->port_count; i++) {
+		has_http |= container->ports[i].number == 8500;
+		has_https |= container->ports[i].number == 8501;
+	}
+	if (address) {
+		const char *colon = strrchr(address, ':');
+
+		endpoint.https = str_starts_with(address, "https://") || str_equal(ssl, "true");
+		if (endpoint.https)
+			endpoint.port = 8501;
+		if (colon && str_to_int64(colon + 1, &number) == 0 && number > 0 && number < 65536)
+			endpoint.port = (uint16_t)number;
+	} else if (has_https && !has_http) {
+		endpoint = (struct ask_endpoint){ .port = 8501, .https = true };
+	}
+	return endpoint;
+}
+
+/* ---------------------------------------------------------------------------- one server being asked */
+
+struct asking {
+	struct round *round;
+	struct ask_target *target;
+	struct ask_tunnel *tunnel;
+	struct ask_exec *exec;
+	struct view tunnel_view; /* what the tunnel gave, while exec is tried */
+	bool done;
+};
+
+struct round {
+	struct kube_client *client;
+	enum ask_way via;
+	int64_t deadline_ms;
+	struct asking *askings;
+	size_t count;
+	size_t left;
+};
+
+static void finish(struct asking *asking)
+{
+	assert(!asking->done);
+	asking->done = true;
+	asking->round->left--;
+}
+
+static bool answered_nothing(const struct view *view)
+{
+	return !view->members_known && !view->self_known && !view->peers_known;
+}
+
+/* Time-outs are not tried again the other way: there is no time left, and the same pod hangs. */
+static bool exec_may_do_better(const struct view *view)
+{
+	if (!answered_nothing(view))
+		return false;
+	return view->self_err.kind != ERR_TIMEOUT && view->self_err.kind != ERR_NOT_FOUND &&
+	       view->self_err.kind != ERR_UNREACHABLE && view->self_err.kind != ERR_INTERRUPTED;
+}
+
+/* Both ways failed: one err that tells both, of the kind they share, else of the tunnel's. */
+static void join_errors(struct view *view, struct view *tunnel_view)
+{
+	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
+		struct err *err = ask_question_err(&ask_questions[i], view);
+		struct err *tunnel_err = ask_question_err(&ask_questions[i], tunnel_view);
+
+		if (!err_is_set(err) || !err_is_set(tunnel_err) || str_equal(err->message, tunnel_err->message))
+			continue;
+		replace_string(&err->message,
+			       xasprintf("by tunnel: %s; by exec: %s", tunnel_err->message, err->message));
+		err->kind = tunnel_err->kind;
+		if (!err->hint)
+			err->hint = TAKE(tunnel_err->hint);
+	}
+}
+
+static void on_exec_done(void *context)
+{
+	struct asking *asking = context;
+
+	if (answered_nothing(asking->target->view))
+		join_errors(asking->target->view, &asking->tunnel_view);
+	finish(asking);
+}
+
+static void start_exec(struct asking *asking)
+{
+	asking->target->view->way = ASK_EXEC;
+	asking->exec = ask_exec_start(asking->round->client, asking->target, asking->round->deadline_ms, on_exec_done,
+				      asking);
+}
+
+static void on_tunnel_done(void *context)
+{
+	struct asking *asking = context;
+	struct view *view = asking->target->view;
+
+	if (asking->round->via == ASK_NONE && exec_may_do_better(view)) {
+		asking->tunnel_view = *view;
+		*view = (struct view)VIEW_INIT;
+		start_exec(asking);
+		return;
+	}
+	finish(asking);
+}
+
+static void start(struct asking *asking)
+{
+	if (asking->round->via == ASK_EXEC) {
+		start_exec(asking);
+		return;
+	}
+	asking->target->view->way = ASK_TUNNEL;
+	asking->tunnel = ask_tunnel_start(asking->round->client, asking->target, asking->round->deadline_ms,
+					  on_tunnel_done, asking);
+}
+
+static bool all_done(void *context)
+{
+	const struct round *round = context;
+
+	return round->left == 0;
+}
+
+/* Whoever was cut off by an interrupt has no answer; nobody may read its absence as one. */
+static void mark_unasked(struct view *view, const struct err *reason)
+{
+	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
+		struct err *err = ask_question_err(&ask_questions[i], view);
+
+		if (!err_is_set(err))
+			err_copy(err, reason);
+	}
+}
+
+int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_way via,
+	      int64_t deadline_ms, struct err *err)
+{
+	struct round round = { .client = client, .via = via, .deadline_ms = deadline_ms, .count = count, .left = count };
+	int status;
+
+	round.askings = xcalloc(count, sizeof(*round.askings));
+	for (size_t i = 0; i < count; i++) {
+		round.askings[i].round = &round;
+		round.askings[i].target = &targets[i];
+		start(&round.askings[i]);
+	}
+	/* Every way ends by itself at the deadline, so only an interrupt can make this fail. */
+	status = loop_run(kube_client_loop(client), all_done, &round, INT64_MAX, err);
+	for (size_t i = 0; i < count; i++) {
+		ask_tunnel_free(round.askings[i].tunnel);
+		ask_exec_free(round.askings[i].exec);
+		view_release(&round.askings[i].tunnel_view);
+		if (status < 0 && !round.askings[i].done)
+			mark_unasked(targets[i].view, err);
+	}
+	free(round.askings);
+	return status;
+}

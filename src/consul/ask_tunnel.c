@@ -1,0 +1,74 @@
+/* See include/consul/ask_way.h: the questions through the agent's HTTP API in a tunnel. */
+#include "consul/ask_way.h"
+
+#include "util/mem.h"
+
+struct question_call {
+	struct ask_tunnel *way;
+	const struct ask_question *question;
+	struct kube_tunnel_call call;
+};
+
+struct ask_tunnel {
+	const struct ask_target *target;
+	struct kube_tunnel *tunnel;
+	struct question_call calls[ASK_QUESTIONS];
+	size_t left;
+	ask_way_done *done;
+	void *context;
+};
+
+/* One plane's outcome. The planes are independent: what answered stays known though another did not. */
+static void on_answer(void *context, struct kube_tunnel_call *call)
+{
+	struct question_call *asked = context;
+	struct ask_tunnel *way = asked->way;
+	struct view *view = way->target->view;
+
+	if (err_is_set(&call->err))
+		err_move(ask_question_err(asked->question, view), &call->err);
+	else
+		ask_take_http(asked->question, call->http_status, buf_text(&call->body_out), call->body_out.len, view);
+	kube_tunnel_call_release(call);
+	if (--way->left == 0)
+		way->done(way->context);
+}
+
+struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
+				    ask_way_done *done, void *context)
+{
+	struct ask_endpoint endpoint = ask_endpoint_of(target->container);
+	/* Without an authority of its own nothing is verified inside the tunnel, and nothing secret is sent. */
+	struct kube_tunnel_options options = {
+		.namespace_name = target->pod->namespace_name,
+		.pod = target->pod->name,
+		.port = endpoint.port,
+		.https = endpoint.https,
+	};
+	struct ask_tunnel *way = xcalloc(1, sizeof(*way));
+
+	way->target = target;
+	way->left = ASK_QUESTIONS;
+	way->done = done;
+	way->context = context;
+	way->tunnel = kube_tunnel_open(client, &options);
+	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
+		struct question_call *asked = &way->calls[i];
+
+		*asked = (struct question_call){ .way = way, .question = &ask_questions[i], .call = KUBE_TUNNEL_CALL_INIT };
+		asked->call.method = KUBE_GET;
+		asked->call.path = ask_questions[i].path;
+		kube_tunnel_start(way->tunnel, &asked->call, deadline_ms, on_answer, asked);
+	}
+	return way;
+}
+
+void ask_tunnel_free(struct ask_tunnel *way)
+{
+	if (!way)
+		return;
+	kube_tunnel_free(way->tunnel);
+	for (size_t i = 0; i < ASK_QUESTIONS; i++)
+		kube_tunnel_call_release(&way->calls[i].call);
+	free(way);
+}

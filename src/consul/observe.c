@@ -1,0 +1,501 @@
+/*
+ * See include/consul/observe.h.
+ *
+ * What the servers are asked waits for the StatefulSet and its pods only; claims and budget come meanwhile.
+ */
+#include "consul/observe.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "kube/websocket.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* Connections opened before it is known how many servers there are: most clusters have three. */
+#define WARM_CONNECTIONS 3
+
+/* All pods of the namespace are listed at once with the StatefulSet, unless there are more than this. */
+#define PODS_AT_ONCE 64
+
+enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALLS };
+
+struct observing {
+	struct kube_client *client;
+	const struct observe_options *options;
+	const char *name;
+	char *paths[CALLS];
+	struct kube_call calls[CALLS];
+	bool done[CALLS];
+};
+
+static char *make_path(const char *group, const char *namespace_name, const char *rest)
+{
+	struct buf path = BUF_TEXT;
+
+	buf_addf(&path, "%s/namespaces/", group);
+	buf_add_url(&path, namespace_name);
+	buf_addf(&path, "/%s", rest);
+	return buf_detach(&path);
+}
+
+static void on_call_done(void *context, struct kube_call *call)
+{
+	struct observing *observing = context;
+
+	observing->done[call - observing->calls] = true;
+}
+
+static void start_call(struct observing *observing, int which, char *path)
+{
+	observing->done[which] = false;
+	observing->paths[which] = path;
+	observing->calls[which] = (struct kube_call){ .method = KUBE_GET, .path = path };
+	kube_client_start(observing->client, &observing->calls[which], observing->options->deadline_ms, on_call_done,
+			  observing);
+}
+
+static void release_call(struct observing *observing, int which)
+{
+	kube_client_cancel(observing->client, &observing->calls[which]);
+	kube_call_release(&observing->calls[which]);
+	replace_string(&observing->paths[which], NULL);
+}
+
+static bool set_and_pods_done(void *context)
+{
+	const struct observing *observing = context;
+
+	return observing->done[CALL_SET] && observing->done[CALL_PODS];
+}
+
+static bool all_done(void *context)
+{
+	const struct observing *observing = context;
+
+	for (int i = 0; i < CALLS; i++)
+		if (!observing->done[i])
+			return false;
+	return true;
+}
+
+static int wait_for(struct observing *observing, bool (*is_done)(void *context), struct err *err)
+{
+	/* Each call ends at the deadline by itself, with an error that names it. */
+	return loop_run(kube_client_loop(observing->client), is_done, observing, CLOCK_NEVER, err);
+}
+
+static void start_set(struct observing *observing)
+{
+	_cleanup_buf_ struct buf set = BUF_TEXT;
+
+	buf_adds(&set, "statefulsets/");
+	buf_add_url(&set, observing->name);
+	start_call(observing, CALL_SET,
+		   make_path("/apis/apps/v1", observing->options->namespace_name, buf_text(&set)));
+}
+
+static void start_all(struct observing *observing)
+{
+	const char *namespace_name = observing->options->namespace_name;
+	_cleanup_free_ char *pods = xasprintf("pods?limit=%d", PODS_AT_ONCE);
+
+	start_set(observing);
+	start_call(observing, CALL_PODS, make_path("/api/v1", namespace_name, pods));
+	start_call(observing, CALL_CLAIMS, make_path("/api/v1", namespace_name, "persistentvolumeclaims?limit=1000"));
+	/* v1 from Kubernetes 1.21, v1beta1 before; asking both costs less than asking one after the other. */
+	start_call(observing, CALL_BUDGETS, make_path("/apis/policy/v1", namespace_name, "poddisruptionbudgets"));
+	start_call(observing, CALL_BUDGETS_BETA,
+		   make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
+}
+
+/* ------------------------------------------------------------------------- which StatefulSet is meant */
+
+static bool container_runs_server(const struct kube_container *container)
+{
+	if (!strstr(container->image, "consul"))
+		return false;
+	for (size_t i = 0; i < container->command.count + container->args.count; i++) {
+		const char *word = i < container->command.count ? container->command.items[i] :
+								  container->args.items[i - container->command.count];
+
+		if (strstr(word, "-server"))
+			return true;
+	}
+	return false;
+}
+
+/* The labels of the Helm charts and of the old examples, ours, or a container that runs `consul agent -server`. */
+static bool runs_consul_servers(const struct kube_statefulset *set)
+{
+	if (str_equal(set->label_name, "consul") && str_equal(set->managed_by, "kubectl-consul"))
+		return true;
+	if (str_equal(set->label_app, "consul") && (!set->label_component || str_equal(set->label_component, "server")))
+		return true;
+	for (size_t i = 0; i < set->container_count; i++)
+		if (container_runs_server(&set->containers[i]))
+			return true;
+	return false;
+}
+
+static int list_candidates(const cJSON *list, struct strv *ret_names, struct strv *ret_all, struct err *err)
+{
+	const cJSON *items, *item;
+
+	if (kube_list_items(list, &items, err) < 0)
+		return -1;
+	cJSON_ArrayForEach(item, items) {
+		struct kube_statefulset set = KUBE_STATEFULSET_INIT;
+
+		if (kube_statefulset_decode(item, &set, err) < 0) {
+			kube_statefulset_release(&set);
+			return -1;
+		}
+		strv_add(ret_all, set.name);
+		if (runs_consul_servers(&set))
+			strv_add(ret_names, set.name);
+		kube_statefulset_release(&set);
+	}
+	return 0;
+}
+
+static int none_found(struct observing *observing, const struct strv *all, struct err *err)
+{
+	const char *namespace_name = observing->options->namespace_name;
+	_cleanup_free_ char *names = strv_join(all, ", ", " and ");
+
+	err_set(err, ERR_NOT_FOUND, "no Consul servers in namespace \"%s\": there is no StatefulSet \"%s\"", namespace_name,
+		observing->name);
+	if (observing->options->name && all->count > 0)
+		return err_hint(err, "StatefulSets there: %s; --name takes one of them", names);
+	if (all->count > 0)
+		return err_hint(err, "no other StatefulSet there looks like Consul servers (%s); if one is, name it with --name",
+				names);
+	return err_hint(err, "is it another namespace (-n NAMESPACE, kubectl get statefulsets -A)? "
+			     "To make a cluster here: kubectl consul deploy -n %s",
+			namespace_name);
+}
+
+/* No StatefulSet of the default name: the only one that runs Consul servers is meant. Gives its name, or fails. */
+static int find_other(struct observing *observing, char **ret_name, struct err *err)
+{
+	_cleanup_free_ char *path = make_path("/apis/apps/v1", observing->options->namespace_name, "statefulsets");
+	struct kube_call call = { .method = KUBE_GET, .path = path };
+	_cleanup_strv_ struct strv names = STRV_INIT, all = STRV_INIT;
+	int status = kube_client_perform(observing->client, &call, 1, observing->options->deadline_ms, err);
+
+	if (status == 0 && err_is_set(&call.err))
+		status = err_move(err, &call.err);
+	if (status == 0)
+		status = list_candidates(call.json, &names, &all, err);
+	kube_call_release(&call);
+	if (status < 0)
+		return err_wrap(err, "looking for Consul servers");
+	if (names.count == 0 || observing->options->name)
+		return none_found(observing, &all, err);
+	if (names.count > 1) {
+		_cleanup_free_ char *list = strv_join(&names, ", ", " and ");
+
+		err_set(err, ERR_NOT_FOUND, "several StatefulSets in namespace \"%s\" run Consul servers: %s",
+			observing->options->namespace_name, list);
+		return err_hint(err, "name one of them with --name");
+	}
+	*ret_name = xstrdup(names.items[0]);
+	return 0;
+}
+
+/* ----------------------------------------------------------------------------------- from JSON to snapshot */
+
+static int take_set(struct observing *observing, struct snapshot *snapshot, struct err *err)
+{
+	struct kube_call *call = &observing->calls[CALL_SET];
+
+	if (err_is_set(&call->err))
+		return err_move(err, &call->err);
+	return kube_statefulset_decode(call->json, &snapshot->set, err);
+}
+
+static bool belongs_to(const struct kube_pod *pod, const struct kube_statefulset *set)
+{
+	return str_equal(pod->owner_kind, "StatefulSet") && str_equal(pod->owner_name, set->name) &&
+	       (!pod->owner_uid || !set->uid || str_equal(pod->owner_uid, set->uid));
+}
+
+static struct server *add_server(struct snapshot *snapshot)
+{
+	struct server *server;
+
+	snapshot->servers = xreallocarray(snapshot->servers, snapshot->server_count + 1, sizeof(*snapshot->servers));
+	server = &snapshot->servers[snapshot->server_count++];
+	*server = (struct server){ .ordinal = -1, .pod = KUBE_POD_INIT, .view = VIEW_INIT };
+	return server;
+}
+
+/* The container named consul, or the only one, or the only one whose image is Consul's. */
+static const struct kube_container *consul_container(const struct kube_pod *pod)
+{
+	const struct kube_container *found = kube_container_find(pod->containers, pod->container_count, "consul");
+
+	if (found || pod->container_count == 1)
+		return found ? found : &pod->containers[0];
+	for (size_t i = 0; i < pod->container_count; i++) {
+		if (!container_runs_server(&pod->containers[i]))
+			continue;
+		if (found)
+			return NULL;
+		found = &pod->containers[i];
+	}
+	return found;
+}
+
+static int take_pods(const cJSON *list, struct snapshot *snapshot, struct err *err)
+{
+	const cJSON *items, *item;
+
+	if (kube_list_items(list, &items, err) < 0)
+		return -1;
+	cJSON_ArrayForEach(item, items) {
+		struct kube_pod pod = KUBE_POD_INIT;
+		struct server *server;
+
+		if (kube_pod_decode(item, &pod, err) < 0) {
+			kube_pod_release(&pod);
+			return -1;
+		}
+		if (!belongs_to(&pod, &snapshot->set)) {
+			kube_pod_release(&pod);
+			continue;
+		}
+		server = add_server(snapshot);
+		server->name = xstrdup(pod.name);
+		server->ordinal = kube_ordinal(snapshot->set.name, pod.name);
+		server->has_pod = true;
+		server->pod = pod;
+		server->container = consul_container(&server->pod);
+	}
+	return 0;
+}
+
+static void add_missing(struct snapshot *snapshot)
+{
+	const struct kube_statefulset *set = &snapshot->set;
+
+	for (int64_t ordinal = set->ordinal_start; ordinal < set->ordinal_start + set->replicas; ordinal++) {
+		_cleanup_free_ char *name = xasprintf("%s-%" PRId64, set->name, ordinal);
+
+		if (!snapshot_server_by_name(snapshot, name)) {
+			struct server *server = add_server(snapshot);
+
+			server->name = TAKE(name);
+			server->ordinal = ordinal;
+		}
+	}
+}
+
+static int compare_servers(const void *a, const void *b)
+{
+	const struct server *left = a, *right = b;
+
+	if ((left->ordinal < 0) != (right->ordinal < 0))
+		return left->ordinal < 0 ? 1 : -1;
+	if (left->ordinal != right->ordinal)
+		return left->ordinal < right->ordinal ? -1 : 1;
+	return strcmp(left->name, right->name);
+}
+
+static void take_claims(struct observing *observing, struct snapshot *snapshot)
+{
+	struct kube_call *call = &observing->calls[CALL_CLAIMS];
+	const cJSON *items, *item;
+
+	if (err_is_set(&call->err)) {
+		err_move(&snapshot->claims_err, &call->err);
+		return;
+	}
+	if (kube_list_items(call->json, &items, &snapshot->claims_err) < 0)
+		return;
+	cJSON_ArrayForEach(item, items) {
+		struct kube_claim claim = KUBE_CLAIM_INIT;
+
+		if (kube_claim_decode(item, &claim, &snapshot->claims_err) < 0) {
+			kube_claim_release(&claim);
+			return;
+		}
+		if (snapshot_claim_ordinal(snapshot, claim.name) < 0) {
+			kube_claim_release(&claim);
+			continue;
+		}
+		snapshot->claims = xreallocarray(snapshot->claims, snapshot->claim_count + 1, sizeof(*snapshot->claims));
+		snapshot->claims[snapshot->claim_count++] = claim;
+	}
+	snapshot->claims_known = true;
+}
+
+/* The labels of one of the set's pods as the API server sent them: what a budget's selector is matched with. */
+static const cJSON *some_pod_labels(struct observing *observing, const struct snapshot *snapshot)
+{
+	const cJSON *items = json_get(observing->calls[CALL_PODS].json, "items"), *item;
+
+	cJSON_ArrayForEach(item, items) {
+		const char *name = json_string_at(item, "metadata.name");
+
+		if (name && snapshot_server_by_name(snapshot, name))
+			return json_at(item, "metadata.labels");
+	}
+	return json_at(observing->calls[CALL_SET].json, "spec.template.metadata.labels");
+}
+
+static void take_budget(struct observing *observing, struct snapshot *snapshot)
+{
+	struct budget_state *state = &snapshot->budget;
+	struct kube_call *call = &observing->calls[CALL_BUDGETS];
+	const cJSON *labels = some_pod_labels(observing, snapshot), *items, *item;
+
+	if (call->err.kind == ERR_NOT_FOUND)
+		call = &observing->calls[CALL_BUDGETS_BETA];
+	if (err_is_set(&call->err)) {
+		err_move(&state->err, &call->err);
+		return;
+	}
+	if (kube_list_items(call->json, &items, &state->err) < 0)
+		return;
+	cJSON_ArrayForEach(item, items) {
+		struct kube_budget budget = KUBE_BUDGET_INIT;
+
+		if (kube_budget_decode(item, &budget, &state->err) < 0) {
+			kube_budget_release(&budget);
+			return;
+		}
+		if (!state->exists && kube_budget_matches(&budget, labels)) {
+			state->exists = true;
+			state->budget = budget;
+		} else {
+			kube_budget_release(&budget);
+		}
+	}
+	state->known = true;
+}
+
+/* ------------------------------------------------------------------------------------------ asking */
+
+/* Why a server cannot be asked now, as the err of all its planes; 0 when it can. */
+static int cannot_ask(const struct server *server, struct err *err)
+{
+	if (!server->has_pod)
+		return err_set(err, ERR_NOT_FOUND, "there is no pod %s", server->name);
+	if (!server->container)
+		return err_set(err, ERR_FAILED, "pod %s has several containers and none is named consul", server->name);
+	if (!str_equal(server->pod.phase, "Running"))
+		return err_set(err, ERR_UNAVAILABLE, "pod %s is %s", server->name,
+			       server->pod.phase ? server->pod.phase : "in no phase");
+	if (!server->container->running)
+		return err_set(err, ERR_UNAVAILABLE, "container %s of pod %s is not running%s%s", server->container->name,
+			       server->name, server->container->waiting_reason ? ": " : "",
+			       server->container->waiting_reason ? server->container->waiting_reason : "");
+	return 0;
+}
+
+static int ask_servers(struct observing *observing, struct snapshot *snapshot, struct err *err)
+{
+	struct ask_target *targets = xcalloc(snapshot->server_count, sizeof(*targets));
+	size_t count = 0;
+	int status;
+
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		struct server *server = &snapshot->servers[i];
+
+		if (cannot_ask(server, &server->view.members_err) < 0) {
+			err_copy(&server->view.peers_err, &server->view.members_err);
+			err_copy(&server->view.self_err, &server->view.members_err);
+			continue;
+		}
+		targets[count++] = (struct ask_target){ .pod = &server->pod,
+							.container = server->container,
+							.view = &server->view };
+	}
+	status = ask_views(observing->client, targets, count, observing->options->via, observing->options->deadline_ms,
+			   err);
+	free(targets);
+	return status;
+}
+
+/* More pods in the namespace than are listed at once: the set's own, by its selector. */
+static int list_pods_again(struct observing *observing, const struct kube_statefulset *set, struct err *err)
+{
+	_cleanup_buf_ struct buf query = BUF_TEXT;
+
+	buf_adds(&query, "pods?labelSelector=");
+	buf_add_url(&query, set->selector ? set->selector : "");
+	release_call(observing, CALL_PODS);
+	start_call(observing, CALL_PODS,
+		   make_path("/api/v1", observing->options->namespace_name, buf_text(&query)));
+	return wait_for(observing, set_and_pods_done, err);
+}
+
+static int find_set(struct observing *observing, char **ret_other, struct err *err)
+{
+	if (wait_for(observing, set_and_pods_done, err) < 0)
+		return -1;
+	if (observing->calls[CALL_SET].err.kind != ERR_NOT_FOUND)
+		return 0;
+	if (find_other(observing, ret_other, err) < 0)
+		return -1;
+	observing->name = *ret_other;
+	release_call(observing, CALL_SET);
+	start_set(observing);
+	return wait_for(observing, set_and_pods_done, err);
+}
+
+static int observe_pods(struct observing *observing, struct snapshot *snapshot, struct err *err)
+{
+	struct kube_call *call = &observing->calls[CALL_PODS];
+
+	if (take_set(observing, snapshot, err) < 0)
+		return -1;
+	if (!err_is_set(&call->err) && !str_is_empty(json_string_at(call->json, "metadata.continue")) &&
+	    list_pods_again(observing, &snapshot->set, err) < 0)
+		return -1;
+	if (err_is_set(&call->err))
+		return err_move(err, &call->err);
+	if (take_pods(call->json, snapshot, err) < 0)
+		return -1;
+	add_missing(snapshot);
+	qsort(snapshot->servers, snapshot->server_count, sizeof(*snapshot->servers), compare_servers);
+	/* Sorting moved the pods that the containers are borrowed from. */
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (snapshot->servers[i].has_pod)
+			snapshot->servers[i].container = consul_container(&snapshot->servers[i].pod);
+	return 0;
+}
+
+int observe(struct kube_client *client, const struct observe_options *options, struct snapshot *ret_snapshot,
+	    struct err *err)
+{
+	struct observing observing = { .client = client, .options = options };
+	_cleanup_free_ char *other = NULL;
+	int status;
+
+	observing.name = options->name ? options->name : OBSERVE_DEFAULT_NAME;
+	ret_snapshot->namespace_name = xstrdup(options->namespace_name);
+	ret_snapshot->taken_at = clock_wall_s();
+	start_all(&observing);
+	kube_websocket_warm(client, WARM_CONNECTIONS);
+	status = find_set(&observing, &other, err);
+	if (status == 0)
+		status = observe_pods(&observing, ret_snapshot, err);
+	if (status == 0)
+		status = ask_servers(&observing, ret_snapshot, err);
+	if (status == 0)
+		status = wait_for(&observing, all_done, err);
+	if (status == 0) {
+		take_claims(&observing, ret_snapshot);
+		take_budget(&observing, ret_snapshot);
+	}
+	kube_websocket_cool(client);
+	for (int i = 0; i < CALLS; i++)
+		release_call(&observing, i);
+	return status;
+}
