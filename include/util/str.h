@@ -36,6 +36,9 @@ int str_to_uint64(const char *text, uint64_t *ret_value) __attribute__((warn_unu
  */
 char *str_visible(const char *text, size_t max_bytes) __attribute__((warn_unused_result, nonnull));
 
+/* A copy in which every byte that is not part of valid UTF-8 became U+FFFD. */
+char *str_utf8(const char *text) __attribute__((warn_unused_result, nonnull));
+
 /* A list of strings. It owns its strings; items is NULL-terminated once something was added. */
 struct strv {
 	char **items;

@@ -148,6 +148,23 @@ char *str_visible(const char *text, size_t max_bytes)
 	return buf_detach(&out);
 }
 
+char *str_utf8(const char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	struct buf out = BUF_TEXT;
+
+	while (*at) {
+		uint32_t point;
+		size_t length = utf8_decode(at, &point);
+		const void *bytes = length ? (const void *)at : "\xef\xbf\xbd";
+
+		if (buf_add(&out, bytes, length ? length : 3) < 0)
+			break;
+		at += length ? length : 1;
+	}
+	return buf_detach(&out);
+}
+
 void strv_take(struct strv *list, char *text)
 {
 	list->items = xreallocarray(list->items, list->count + 2, sizeof(*list->items));
