@@ -35,7 +35,7 @@ enum err_kind {
 
 struct err {
 	enum err_kind kind;
-	char *label;   /* what stands before the first colon; NULL means "error" */
+	char *label;   /* what stands before the first colon; NULL means "error", "" no label and no colon */
 	char *message; /* one line, without a trailing newline */
 	char *hint;    /* what to do next, or NULL */
 };
@@ -54,7 +54,7 @@ int err_wrap(struct err *err, const char *format, ...) __attribute__((nonnull, f
 /* Says what to do next; an earlier hint (from nearer to the cause) is kept. Returns -1. */
 int err_hint(struct err *err, const char *format, ...) __attribute__((nonnull, format(printf, 2, 3)));
 
-/* Replaces the word before the first colon, e.g. "Error from server (NotFound)". Returns -1. */
+/* Replaces the word before the first colon, e.g. "Error from server (NotFound)"; "" for none. Returns -1. */
 int err_label(struct err *err, const char *format, ...) __attribute__((nonnull, format(printf, 2, 3)));
 
 /* Moves from into an empty to; from is empty afterwards. Returns -1 if there was an error, else 0. */
@@ -71,7 +71,7 @@ static inline bool err_is_set(const struct err *err)
 /* The process's exit code for it: 1, 4 refused, 124 timeout, 130 interrupted; 0 for none. */
 int err_exit_code(const struct err *err) __attribute__((nonnull));
 
-/* "LABEL: MESSAGE", a new string owned by the caller. */
+/* "LABEL: MESSAGE", or the message alone when the label is ""; a new string owned by the caller. */
 char *err_text(const struct err *err) __attribute__((nonnull, warn_unused_result));
 
 /* Empties it. Safe on an empty one. */

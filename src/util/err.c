@@ -101,7 +101,9 @@ int err_exit_code(const struct err *err)
 
 char *err_text(const struct err *err)
 {
-	return xasprintf("%s: %s", err->label ? err->label : "error", err->message ? err->message : "");
+	const char *label = err->label ? err->label : "error";
+
+	return xasprintf("%s%s%s", label, *label ? ": " : "", err->message ? err->message : "");
 }
 
 void err_release(struct err *err)

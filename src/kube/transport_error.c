@@ -1,0 +1,254 @@
+/* Failed connections in the words of kubectl. See include/kube/transport.h. */
+#include "transport_parts.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* Most bytes of libcurl's own words that are shown. */
+#define DETAIL_MAX 300
+
+/* What libcurl and OpenSSL write, and what Go writes for it. */
+struct wording {
+	const char *detail;
+	const char *words;
+};
+
+static int unable(struct err *err, const char *words)
+{
+	err_set(err, ERR_UNREACHABLE, "%s", words);
+	return err_label(err, "Unable to connect to the server");
+}
+
+static const struct wording *find_wording(const struct wording *wordings, const char *detail)
+{
+	for (; wordings->detail; wordings++)
+		if (strstr(detail, wordings->detail))
+			return wordings;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------------------------ TCP and names */
+
+static int refused_error(const struct kube_transport *transport, struct err *err)
+{
+	err_set(err, ERR_UNREACHABLE,
+		"The connection to the server %s was refused - did you specify the right host or port?",
+		transport->address.authority);
+	return err_label(err, "%s", "");
+}
+
+static int timeout_error(const struct kube_transport *transport, struct err *err)
+{
+	_cleanup_free_ char *words = xasprintf("dial tcp %s: i/o timeout", transport->address.authority);
+
+	unable(err, words);
+	return err_hint(err, "nothing answers at %s: is the address right, or is a VPN or a firewall in the way?",
+			transport->address.authority);
+}
+
+/* libcurl's detail names the host that it tried: the server's, or a proxy's. */
+static bool is_proxy_detail(const struct kube_transport *transport, const char *detail)
+{
+	static const char prefix[] = "Failed to connect to ";
+	const char *host = strstr(detail, prefix);
+
+	if (!host || transport->address.is_loopback)
+		return false;
+	host += strlen(prefix);
+	return !str_starts_with(host, transport->address.host);
+}
+
+static int proxy_error(const char *detail, struct err *err)
+{
+	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
+	_cleanup_free_ char *words = xasprintf("proxyconnect tcp: %s", shown);
+
+	unable(err, words);
+	return err_hint(err, "look at HTTPS_PROXY and NO_PROXY in the environment");
+}
+
+static int connect_error(const struct kube_transport *transport, const char *detail, long os_errno, struct err *err)
+{
+	_cleanup_free_ char *words = NULL;
+
+	if (is_proxy_detail(transport, detail))
+		return proxy_error(detail, err);
+	if (os_errno == 0 || os_errno == ECONNREFUSED)
+		return refused_error(transport, err);
+	if (os_errno == ETIMEDOUT)
+		return timeout_error(transport, err);
+	words = xasprintf("dial tcp %s: connect: %s", transport->address.authority, strerror((int)os_errno));
+	return unable(err, words);
+}
+
+static int lookup_error(const struct kube_transport *transport, struct err *err)
+{
+	_cleanup_free_ char *words = xasprintf("dial tcp: lookup %s: no such host", transport->address.host);
+
+	unable(err, words);
+	return err_hint(err, "is the server's name right, and does the network (a VPN?) know it?");
+}
+
+/* --------------------------------------------------------------------------------------------- TLS */
+
+#define X509_PREFIX "tls: failed to verify certificate: x509: "
+#define UNKNOWN_AUTHORITY "certificate signed by unknown authority"
+
+static int authority_error(const struct kube_transport *transport, struct err *err)
+{
+	unable(err, X509_PREFIX UNKNOWN_AUTHORITY);
+	if (transport->config->ca_pem)
+		return err_hint(err, "the cluster's certificate-authority did not sign the certificate of %s: is this the "
+				"right cluster, or was it set up anew?", transport->address.authority);
+	return err_hint(err, "give the cluster's own authority: --certificate-authority, or certificate-authority-data in "
+			"the kubeconfig");
+}
+
+static int server_time_error(struct err *err)
+{
+	_cleanup_free_ char *now = clock_format_rfc3339(clock_wall_s());
+	_cleanup_free_ char *words =
+		xasprintf(X509_PREFIX "certificate has expired or is not yet valid: current time %s", now);
+
+	unable(err, words);
+	return err_hint(err, "the API server's certificate must be renewed, unless the clock of this machine is wrong");
+}
+
+static int server_name_error(const struct kube_transport *transport, struct err *err)
+{
+	const char *wanted = transport->config->tls_server_name;
+	_cleanup_free_ char *words = NULL;
+
+	if (str_is_empty(wanted))
+		wanted = transport->address.host;
+	words = xasprintf(X509_PREFIX "certificate is not valid for %s", wanted);
+	unable(err, words);
+	return err_hint(err, "connect by a name that the certificate has, or give one of them with --tls-server-name");
+}
+
+static int verify_error(const struct kube_transport *transport, const char *detail, struct err *err)
+{
+	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
+	_cleanup_free_ char *words = NULL;
+
+	if (strstr(detail, "certificate has expired") || strstr(detail, "not yet valid"))
+		return server_time_error(err);
+	if (strstr(detail, "subject name") || strstr(detail, "common name"))
+		return server_name_error(transport, err);
+	if (strstr(detail, "self-signed") || strstr(detail, "self signed") || strstr(detail, "issuer certificate") ||
+	    strstr(detail, "signature failure") || strstr(detail, "verify the first certificate"))
+		return authority_error(transport, err);
+	words = xasprintf("tls: failed to verify certificate: %s", shown);
+	return unable(err, words);
+}
+
+static const struct wording alerts[] = {
+	{ "alert certificate expired", "remote error: tls: expired certificate" },
+	{ "alert bad certificate", "remote error: tls: bad certificate" },
+	{ "alert certificate unknown", "remote error: tls: unknown certificate" },
+	{ "alert certificate revoked", "remote error: tls: revoked certificate" },
+	{ "alert unsupported certificate", "remote error: tls: unsupported certificate" },
+	{ "alert unknown ca", "remote error: tls: unknown certificate authority" },
+	{ "certificate required", "remote error: tls: certificate required" },
+	{ "alert handshake failure", "remote error: tls: handshake failure" },
+	{ "alert protocol version", "remote error: tls: protocol version not supported" },
+	{ "alert access denied", "remote error: tls: access denied" },
+	{ "alert internal error", "remote error: tls: internal error" },
+	{ NULL, NULL },
+};
+
+int kube_transport_hint(const struct kube_transport *transport, struct err *err)
+{
+	const struct kube_config *config = transport->config;
+	_cleanup_free_ char *since = NULL;
+
+	if (!transport_client_expired(transport))
+		return -1;
+	since = clock_format_rfc3339(transport->client_not_after_s);
+	return err_hint(err, "the client certificate of user \"%s\" expired at %s: get a new one",
+			config->user ? config->user : "", since);
+}
+
+static int alert_error(const struct kube_transport *transport, const struct wording *alert, struct err *err)
+{
+	unable(err, alert->words);
+	kube_transport_hint(transport, err);
+	if (strstr(alert->words, "certificate") && transport->config->client_cert_pem)
+		err_hint(err, "the server does not take the client certificate of user \"%s\"",
+			 transport->config->user ? transport->config->user : "");
+	else if (strstr(alert->words, "certificate"))
+		err_hint(err, "the server wants a client certificate, and this user has none");
+	return -1;
+}
+
+static const struct wording plain_answers[] = {
+	{ "wrong version number", "http: server gave HTTP response to HTTPS client" },
+	{ "packet length too long", "http: server gave HTTP response to HTTPS client" },
+	{ "unknown protocol", "http: server gave HTTP response to HTTPS client" },
+	{ NULL, NULL },
+};
+
+static const struct wording broken_connections[] = {
+	{ "Connection reset by peer", "read: connection reset by peer" },
+	{ "reset", "read: connection reset by peer" },
+	{ "Broken pipe", "write: broken pipe" },
+	{ "SSL_ERROR_SYSCALL", "EOF" },
+	{ "unexpected eof", "unexpected EOF" },
+	{ "GOAWAY", "http2: server sent GOAWAY and closed the connection" },
+	{ NULL, NULL },
+};
+
+static int other_error(const struct kube_transport *transport, const char *detail, struct err *err)
+{
+	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
+	const struct wording *found = find_wording(alerts, detail);
+
+	if (found)
+		return alert_error(transport, found, err);
+	found = find_wording(plain_answers, detail);
+	if (found) {
+		unable(err, found->words);
+		return err_hint(err, "%s does not speak TLS: is the port right?", transport->address.authority);
+	}
+	found = find_wording(broken_connections, detail);
+	return unable(err, found ? found->words : shown);
+}
+
+/* ----------------------------------------------------------------------------------------- exported */
+
+static int failure(const struct kube_transport *transport, CURLcode code, const char *detail, long os_errno, struct err *err)
+{
+	if (str_is_empty(detail))
+		detail = curl->easy_strerror(code);
+	if (code == CURLE_COULDNT_CONNECT)
+		return connect_error(transport, detail, os_errno, err);
+	if (code == CURLE_COULDNT_RESOLVE_HOST)
+		return lookup_error(transport, err);
+	if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY)
+		return proxy_error(detail, err);
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		return timeout_error(transport, err);
+	if (code == CURLE_PEER_FAILED_VERIFICATION)
+		return verify_error(transport, detail, err);
+	if (code == CURLE_GOT_NOTHING)
+		return unable(err, "EOF");
+	return other_error(transport, detail, err);
+}
+
+int kube_transport_error(const struct kube_transport *transport, CURLcode code, const char *detail, struct err *err)
+{
+	return failure(transport, code, detail, 0, err);
+}
+
+int kube_transport_easy_error(const struct kube_transport *transport, CURL *easy, CURLcode code, const char *detail,
+			      struct err *err)
+{
+	long os_errno = 0;
+
+	curl->easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
+	return failure(transport, code, detail, os_errno, err);
+}
