@@ -58,6 +58,8 @@ struct self {
 	int64_t leave_on_terminate; /* 1, 0, or -1 when not told */
 };
 
+#define SELF_INIT { .last_contact_ms = -1, .leave_on_terminate = -1 }
+
 /* How the server was asked. */
 enum ask_way { ASK_NONE, ASK_TUNNEL, ASK_EXEC };
 
@@ -83,17 +85,28 @@ struct view {
 	struct err self_err;
 };
 
-#define VIEW_INIT { 0 }
+#define VIEW_INIT { .self = SELF_INIT }
 
 void member_release(struct member *member);
 void peer_release(struct peer *peer);
 void self_release(struct self *self);
 void view_release(struct view *view);
 
+/* Empties one plane, which is unknown afterwards; its err is left alone. */
+void view_clear_members(struct view *view);
+void view_clear_peers(struct view *view);
+
+/* True when at least one plane is known: the server answered something. */
+bool view_answered(const struct view *view);
+
+/* The first err of self, members, peers, in this order; NULL when there is none. */
+const struct err *view_first_err(const struct view *view);
+
 /* Words as Consul prints them: "alive", "leader", … */
 const char *member_status_name(enum member_status status);
 const char *raft_role_name(enum raft_role role);
-const char *ask_way_name(enum ask_way way);
+const char *ask_way_name(enum ask_way way);           /* "tunnel", "exec", "none" */
+const char *peers_source_name(enum peers_source source); /* "raft", "self", "none" */
 
 /* The member / peer with this address ("ip" / "ip:port") or NULL. */
 const struct member *view_member_by_address(const struct view *view, const char *ip);

@@ -1,0 +1,64 @@
+/* See include/consul/snapshot.h. */
+#include "consul/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/mem.h"
+#include "util/str.h"
+
+const struct server *snapshot_server_by_ip(const struct snapshot *snapshot, const char *ip)
+{
+	for (size_t i = 0; !str_is_empty(ip) && i < snapshot->server_count; i++)
+		if (str_equal(snapshot->servers[i].pod.ip, ip))
+			return &snapshot->servers[i];
+	return NULL;
+}
+
+const struct server *snapshot_server_by_name(const struct snapshot *snapshot, const char *pod_name)
+{
+	for (size_t i = 0; pod_name && i < snapshot->server_count; i++)
+		if (str_equal(snapshot->servers[i].name, pod_name))
+			return &snapshot->servers[i];
+	return NULL;
+}
+
+int64_t snapshot_claim_ordinal(const struct snapshot *snapshot, const char *claim_name)
+{
+	const struct strv *templates = &snapshot->set.claim_templates;
+
+	for (size_t i = 0; i < templates->count; i++) {
+		size_t length = strlen(templates->items[i]);
+		int64_t ordinal;
+
+		if (!str_starts_with(claim_name, templates->items[i]) || claim_name[length] != '-')
+			continue;
+		ordinal = kube_ordinal(snapshot->set.name, claim_name + length + 1);
+		if (ordinal >= 0)
+			return ordinal;
+	}
+	return -1;
+}
+
+static void server_release(struct server *server)
+{
+	free(server->name);
+	kube_pod_release(&server->pod);
+	view_release(&server->view);
+}
+
+void snapshot_release(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		server_release(&snapshot->servers[i]);
+	for (size_t i = 0; i < snapshot->claim_count; i++)
+		kube_claim_release(&snapshot->claims[i]);
+	free(snapshot->servers);
+	free(snapshot->claims);
+	free(snapshot->namespace_name);
+	kube_statefulset_release(&snapshot->set);
+	kube_budget_release(&snapshot->budget.budget);
+	err_release(&snapshot->budget.err);
+	err_release(&snapshot->claims_err);
+	*snapshot = (struct snapshot)SNAPSHOT_INIT;
+}

@@ -1,0 +1,166 @@
+/* See include/consul/view.h. */
+#include "consul/view.h"
+
+#include <stdlib.h>
+
+#include "consul/value.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+void member_release(struct member *member)
+{
+	free(member->name);
+	free(member->address);
+	free(member->id);
+	free(member->version);
+	free(member->datacenter);
+	*member = (struct member){ 0 };
+}
+
+void peer_release(struct peer *peer)
+{
+	free(peer->name);
+	free(peer->id);
+	free(peer->address);
+	*peer = (struct peer){ 0 };
+}
+
+void self_release(struct self *self)
+{
+	free(self->name);
+	free(self->id);
+	free(self->datacenter);
+	free(self->version);
+	free(self->leader_address);
+	*self = (struct self)SELF_INIT;
+}
+
+void view_clear_members(struct view *view)
+{
+	for (size_t i = 0; i < view->member_count; i++)
+		member_release(&view->members[i]);
+	free(view->members);
+	view->members = NULL;
+	view->member_count = 0;
+	view->members_known = false;
+}
+
+void view_clear_peers(struct view *view)
+{
+	for (size_t i = 0; i < view->peer_count; i++)
+		peer_release(&view->peers[i]);
+	free(view->peers);
+	view->peers = NULL;
+	view->peer_count = 0;
+	view->peers_known = false;
+	view->peers_source = PEERS_NONE;
+}
+
+void view_release(struct view *view)
+{
+	view_clear_members(view);
+	view_clear_peers(view);
+	self_release(&view->self);
+	err_release(&view->members_err);
+	err_release(&view->peers_err);
+	err_release(&view->self_err);
+	*view = (struct view)VIEW_INIT;
+}
+
+bool view_answered(const struct view *view)
+{
+	return view->self_known || view->members_known || view->peers_known;
+}
+
+const struct err *view_first_err(const struct view *view)
+{
+	if (err_is_set(&view->self_err))
+		return &view->self_err;
+	if (err_is_set(&view->members_err))
+		return &view->members_err;
+	return err_is_set(&view->peers_err) ? &view->peers_err : NULL;
+}
+
+const char *member_status_name(enum member_status status)
+{
+	switch (status) {
+	case MEMBER_ALIVE:
+		return "alive";
+	case MEMBER_LEAVING:
+		return "leaving";
+	case MEMBER_LEFT:
+		return "left";
+	case MEMBER_FAILED:
+		return "failed";
+	case MEMBER_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+const char *raft_role_name(enum raft_role role)
+{
+	switch (role) {
+	case RAFT_LEADER:
+		return "leader";
+	case RAFT_FOLLOWER:
+		return "follower";
+	case RAFT_CANDIDATE:
+		return "candidate";
+	case RAFT_SHUTDOWN:
+		return "shutdown";
+	case RAFT_UNKNOWN:
+		break;
+	}
+	return "unknown";
+}
+
+const char *ask_way_name(enum ask_way way)
+{
+	switch (way) {
+	case ASK_TUNNEL:
+		return "tunnel";
+	case ASK_EXEC:
+		return "exec";
+	case ASK_NONE:
+		break;
+	}
+	return "none";
+}
+
+const char *peers_source_name(enum peers_source source)
+{
+	switch (source) {
+	case PEERS_RAFT:
+		return "raft";
+	case PEERS_SELF:
+		return "self";
+	case PEERS_NONE:
+		break;
+	}
+	return "none";
+}
+
+const struct member *view_member_by_address(const struct view *view, const char *ip)
+{
+	for (size_t i = 0; ip && i < view->member_count; i++)
+		if (str_equal(view->members[i].address, ip))
+			return &view->members[i];
+	return NULL;
+}
+
+const struct member *view_member_by_name(const struct view *view, const char *name)
+{
+	for (size_t i = 0; name && i < view->member_count; i++)
+		if (str_equal(view->members[i].name, name))
+			return &view->members[i];
+	return NULL;
+}
+
+const struct peer *view_peer_by_ip(const struct view *view, const char *ip)
+{
+	for (size_t i = 0; i < view->peer_count; i++)
+		if (value_address_is(view->peers[i].address, ip))
+			return &view->peers[i];
+	return NULL;
+}
