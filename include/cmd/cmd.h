@@ -121,7 +121,8 @@ extern const char *const cmd_dry_run_choices[]; /* "none", "client", "server" */
 /* Rows that several commands have; member is the enum in the command's struct. */
 #define CMD_OPTION_OUTPUT(type_, member_)                                                                              \
 	{ .name = "output", .letter = 'o', .kind = OPTION_CHOICE, OPTION_AT(type_, member_),                           \
-	  .choices = cmd_output_choices, .default_text = "table", .wrong_choice = CMD_WRONG_OUTPUT("table, wide, json, yaml"), \
+	  .choices = cmd_output_choices, .default_text = "table",                                                      \
+	  .wrong_choice = CMD_WRONG_OUTPUT("table, wide, json, yaml"),                                                 \
 	  .help = "Output format. One of: (table, wide, json, yaml)." }
 
 #define CMD_OPTION_DRY_RUN(type_, member_)                                                                             \

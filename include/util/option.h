@@ -44,7 +44,7 @@ struct option {
 	size_t offset;             /* OPTION_AT fills both */
 	size_t size;               /* of the member: checked against the kind */
 	const char *value_name;    /* "FILE", "NAME": for the man page and completion; NULL: the kind's own */
-	const char *default_text;  /* parsed into the member before the command line is; NULL: the member stays as it is */
+	const char *default_text;  /* parsed into the member before the command line; NULL: it stays as it is */
 	const char *bare_text;     /* the value of --name alone; NULL: a value must follow (flags: "true") */
 	const char *const *choices; /* of OPTION_CHOICE, ended by NULL */
 	const char *wrong_choice;  /* error of another choice, '$' standing for the value; NULL: a general one */
