@@ -1,0 +1,33 @@
+/*
+ * cmd/connect.h - from parsed options to a connection: kubeconfig, loop, client. Every command that talks to a cluster
+ * begins with it.
+ */
+#ifndef CMD_CONNECT_H
+#define CMD_CONNECT_H
+
+#include "cmd/cmd.h"
+#include "kube/client.h"
+#include "kube/config.h"
+#include "util/err.h"
+#include "util/loop.h"
+
+struct connection {
+	struct kube_config config;
+	struct kube_client_options client_options;
+	struct loop *loop;
+	struct kube_client *client;
+};
+
+#define CONNECTION_INIT { .config = KUBE_CONFIG_INIT }
+
+/* Reads the configuration and makes a client; nothing is sent yet. ret_connection is released in either case. */
+int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)
+	__attribute__((warn_unused_result));
+
+/* Waits milliseconds; -1 when Ctrl-C came meanwhile (ERR_INTERRUPTED). */
+int connect_sleep(struct connection *connection, int64_t milliseconds, struct err *err)
+	__attribute__((warn_unused_result));
+
+void connection_release(struct connection *connection);
+
+#endif

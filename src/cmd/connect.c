@@ -1,0 +1,47 @@
+/* See include/cmd/connect.h. */
+#include "cmd/connect.h"
+
+#include "util/clock.h"
+
+int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)
+{
+	struct kube_config_inputs inputs;
+
+	global_config_inputs(context->global, context->environment, &inputs);
+	if (kube_config_load(&inputs, &ret_connection->config, err) < 0)
+		return -1;
+	ret_connection->client_options = (struct kube_client_options){
+		.command = context->title,
+		.request_timeout_ms = context->global->request_timeout_ms,
+		.verbosity = (int)context->global->verbosity,
+	};
+	ret_connection->loop = loop_new();
+	loop_set_interrupt(ret_connection->loop, context->interrupt_fd);
+	return kube_client_new(ret_connection->loop, &ret_connection->config, &ret_connection->client_options,
+			       &ret_connection->client, err);
+}
+
+static bool never(void *context)
+{
+	(void)context;
+	return false;
+}
+
+int connect_sleep(struct connection *connection, int64_t milliseconds, struct err *err)
+{
+	struct err ended = ERR_INIT;
+
+	if (loop_run(connection->loop, never, NULL, clock_monotonic_ms() + milliseconds, &ended) < 0 &&
+	    ended.kind != ERR_TIMEOUT)
+		return err_move(err, &ended);
+	err_release(&ended);
+	return 0;
+}
+
+void connection_release(struct connection *connection)
+{
+	kube_client_free(connection->client);
+	loop_free(connection->loop);
+	kube_config_release(&connection->config);
+	*connection = (struct connection)CONNECTION_INIT;
+}

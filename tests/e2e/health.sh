@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# health on a cluster of ours: well, one server killed, two of three down; each way of asking; restricted users.
+source "$(dirname "$0")/lib.sh"
+
+crash() { kubectl -n "$namespace" exec "$1" -- kill -QUIT 1; }
+waiting_reason() {
+	kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}'
+}
+is_backing_off() { [ "$(waiting_reason "$1")" = CrashLoopBackOff ]; }
+# Crashes it whenever it runs, until kubelet waits before the next start: a server that is down for a while.
+crash_until_down() { crash "$1" 2>/dev/null; is_backing_off "$1"; }
+
+role_for() { # USER RESOURCE…: may read the objects, and use only those subresources of pods
+	local user=$1 name=$1
+	shift
+	kubectl -n "$namespace" create role "$name" --verb=get,list \
+		--resource=pods,persistentvolumeclaims,statefulsets.apps,poddisruptionbudgets.policy >/dev/null
+	kubectl -n "$namespace" create rolebinding "$name" --role="$name" --user="$user" >/dev/null
+	kubectl -n "$namespace" create role "$name-ask" --verb=get,create "${@/#/--resource=pods/}" >/dev/null
+	kubectl -n "$namespace" create rolebinding "$name-ask" --role="$name-ask" --user="$user" >/dev/null
+}
+
+new_namespace health
+deploy_ours >"$scratch/deploy" 2>&1 || { cat "$scratch/deploy"; exit 1; }
+
+plugin health -n "$namespace"
+expect 'health of a healthy cluster' 0 '^HEALTHY' '3/3 voters' 'leader consul-[012]' 'tolerates 1 failure'
+first_word() { [ "$(printf '%s' "$out" | head -n 1 | cut -d ' ' -f 1)" = HEALTHY ]; }
+check 'the first word is the verdict' first_word
+plugin health -n "$namespace" --via tunnel -o wide
+expect 'health --via tunnel' 0 '^HEALTHY' 'tunnel'
+plugin health -n "$namespace" --via exec -o wide
+expect 'health --via exec' 0 '^HEALTHY' 'exec'
+plugin health -n "$namespace" --members
+expect 'health --members' 0 'consul-0 .*alive .*server' 'cluster is healthy'
+plugin health -n "$namespace" -o json
+expect 'health -o json' 0 '"apiVersion": "kubectl-consul/v1"' '"verdict": "HEALTHY"'
+plugin health -n "$namespace" --wait --timeout 30s
+expect 'health --wait of a healthy cluster' 0 'HEALTHY'
+
+if [ -z "${E2E_KUBECONFIG:-}" ]; then
+	role_for exec-only exec
+	role_for tunnel-only portforward
+	role_for neither log
+	plugin health -n "$namespace" --kubeconfig "$(tests/lab/lab kubeconfig --as-user exec-only)" -o wide
+	expect 'a user who may only exec' 0 '^HEALTHY' ' exec'
+	plugin health -n "$namespace" --kubeconfig "$(tests/lab/lab kubeconfig --as-user tunnel-only)" -o wide
+	expect 'a user who may only port-forward' 0 '^HEALTHY' ' tunnel'
+	plugin health -n "$namespace" --kubeconfig "$(tests/lab/lab kubeconfig --as-user neither)"
+	expect 'a user who may do neither is told what is missing' 2 'pods/(portforward|exec)'
+	plugin health -n "$namespace" --kubeconfig "$(tests/lab/lab kubeconfig --as-user nobody)"
+	expect 'a user who may do nothing' 1 'Error from server \(Forbidden\)' 'nobody'
+fi
+
+names_victim() {
+	plugin health -n "$namespace" --timeout 10s
+	[ "$code" = 3 ] && printf '%s' "$out" | grep -q 'DEGRADED' && printf '%s' "$out" | grep -qE '(CON[0-9]+).*consul-1'
+}
+crash consul-1
+check 'a killed server is named, exit code 3' until_true 20 names_victim
+plugin health -n "$namespace" --wait --timeout 2m
+expect 'health --wait sees it come back' 0 'HEALTHY'
+
+check 'consul-1 is down' until_true 90 crash_until_down consul-1
+check 'consul-2 is down' until_true 90 crash_until_down consul-2
+no_quorum() {
+	plugin health -n "$namespace" --timeout 10s
+	[ "$code" = 2 ]
+}
+check 'two of three down: exit code 2' until_true 30 no_quorum
+expect 'and the raft plane is still shown' 2 '^CRITICAL' '1/3 voters' 'consul-1' 'consul-2'
+for via in tunnel exec; do
+	plugin health -n "$namespace" --timeout 10s --via "$via"
+	expect "two of three down, --via $via" 2 '^CRITICAL' '1/3 voters'
+done
+plugin health -n "$namespace" --wait --timeout 4m
+expect 'it recovers when they are back' 0 'HEALTHY'
