@@ -19,19 +19,26 @@ wait_until() {
   done
 }
 
-# with_lock FILE SECONDS COMMAND...: the lock is not inherited by what the command starts
-# in the background, as long as that closes descriptor 9.
+# with_lock FILE SECONDS COMMAND...: what stays in the background must call close_locks.
+LOCKS=()
 with_lock() {
-  local file=$1 seconds=$2
+  local file=$1 seconds=$2 lock
   shift 2
   mkdir -p "$(dirname "$file")"
-  (
-    flock -w "$seconds" 9 || fail "another lab command holds $file" || exit 1
-    "$@"
-  ) 9>"$file"
+  exec {lock}>"$file"
+  LOCKS+=("$lock")
+  flock -n "$lock" || step "waiting for another lab command"
+  flock -w "$seconds" "$lock" || fail "another lab command holds $file"
+  "$@"
+  exec {lock}>&-
 }
 
-# Ends only the very process that was recorded: pid and start time must both agree.
+close_locks() {
+  local lock
+  for lock in "${LOCKS[@]}"; do exec {lock}>&-; done
+}
+
+# A process is recorded with its start time: a pid alone may mean another one later.
 process_start_time() { # PID
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1

@@ -97,6 +97,9 @@ clusterDomain: "$CLUSTER_DOMAIN"
 resolvConf: "$LAB_STATE/conf/resolv.conf"
 serializeImagePulls: false
 maxPods: 200
+# Says soon that it is ready, and after that only what has changed.
+nodeStatusUpdateFrequency: 1s
+nodeStatusReportFrequency: 5m
 # A full disk of the machine is no reason to evict pods or to collect the images.
 evictionHard: {memory.available: 100Mi, nodefs.available: 1%, imagefs.available: 1%}
 imageGCHighThresholdPercent: 100

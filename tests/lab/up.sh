@@ -32,10 +32,17 @@ up_prepare() {
 }
 
 up_fill_cache() {
+  up_sweep_cache
   deps_runtime
   deps_consul
   kubernetes_build
   images_build
+}
+
+# Whoever was killed while filling the cache left a directory behind; the lock is ours now.
+up_sweep_cache() {
+  rm -rf "$LAB_CACHE"/kubernetes/build.?????? "$LAB_CACHE"/images/work.?????? \
+    "$DEBIAN_ROOT".?????? "$CONSUL_DEB_ROOT".??????
 }
 
 up_start() {
@@ -44,7 +51,7 @@ up_start() {
   mkdir -p "$LAB_STATE/log"
   certs_make_all
   network_is_gone || fail "another lab is up: there is a network device $UPLINK_HOST" || return 1
-  up_launch 9>&- >"$LAB_STATE/log/init.log" 2>&1 </dev/null &
+  up_launch >"$LAB_STATE/log/init.log" 2>&1 </dev/null &
   launcher=$!
   record_process "$launcher" "$LAB_STATE/launcher.pid"
   wait_until 10 up_init_runs "$launcher" || fail "the namespaces could not be made"
@@ -57,6 +64,7 @@ up_start() {
 # Becomes the parent of the lab's first process, in the same control groups.
 up_launch() {
   trap - EXIT
+  close_locks
   cgroups_enter
   exec setsid unshare --net --mount --pid --uts --ipc --cgroup --fork --kill-child --mount-proc \
     bash "$LAB_DIR/init.sh"
@@ -71,7 +79,6 @@ up_wait() {
   up_wait_for "the API server" 60 api /readyz --max-time 2
   up_objects
   up_wait_for "the images" 60 test -e "$LAB_STATE/images-loaded"
-  up_wait_for "the node to be known" 60 up_give_node_its_pods
   up_wait_for "the node to be ready" 60 up_node_is_ready
   up_wait_for "the default service account" 30 api /api/v1/namespaces/default/serviceaccounts/default
   up_wait_for "the cluster's DNS" 30 dns_answers
@@ -80,13 +87,6 @@ up_wait() {
 up_objects() {
   { dns_objects && storage_objects; } |
     KUBECONFIG=$ADMIN_KUBECONFIG kubectl create --filename - >/dev/null
-}
-
-# As a controller of cloud nodes would; the kubelet reports at once when it has a range.
-up_give_node_its_pods() {
-  api "/api/v1/nodes/$NODE_NAME" --request PATCH --output /dev/null \
-    --header 'Content-Type: application/merge-patch+json' \
-    --data "{\"spec\": {\"podCIDR\": \"$POD_CIDR\", \"podCIDRs\": [\"$POD_CIDR\"]}}"
 }
 
 up_node_is_ready() {
