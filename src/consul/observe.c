@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "consul/discover.h"
 #include "kube/websocket.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -112,99 +113,20 @@ static void start_all(struct observing *observing)
 		   make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
 }
 
-/* ------------------------------------------------------------------------- which StatefulSet is meant */
-
-static bool container_runs_server(const struct kube_container *container)
-{
-	if (!strstr(container->image, "consul"))
-		return false;
-	for (size_t i = 0; i < container->command.count + container->args.count; i++) {
-		const char *word = i < container->command.count ? container->command.items[i] :
-								  container->args.items[i - container->command.count];
-
-		if (strstr(word, "-server"))
-			return true;
-	}
-	return false;
-}
-
-/* The labels of the Helm charts and of the old examples, ours, or a container that runs `consul agent -server`. */
-static bool runs_consul_servers(const struct kube_statefulset *set)
-{
-	if (str_equal(set->label_name, "consul") && str_equal(set->managed_by, "kubectl-consul"))
-		return true;
-	if (str_equal(set->label_app, "consul") && (!set->label_component || str_equal(set->label_component, "server")))
-		return true;
-	for (size_t i = 0; i < set->container_count; i++)
-		if (container_runs_server(&set->containers[i]))
-			return true;
-	return false;
-}
-
-static int list_candidates(const cJSON *list, struct strv *ret_names, struct strv *ret_all, struct err *err)
-{
-	const cJSON *items, *item;
-
-	if (kube_list_items(list, &items, err) < 0)
-		return -1;
-	cJSON_ArrayForEach(item, items) {
-		struct kube_statefulset set = KUBE_STATEFULSET_INIT;
-
-		if (kube_statefulset_decode(item, &set, err) < 0) {
-			kube_statefulset_release(&set);
-			return -1;
-		}
-		strv_add(ret_all, set.name);
-		if (runs_consul_servers(&set))
-			strv_add(ret_names, set.name);
-		kube_statefulset_release(&set);
-	}
-	return 0;
-}
-
-static int none_found(struct observing *observing, const struct strv *all, struct err *err)
-{
-	const char *namespace_name = observing->options->namespace_name;
-	_cleanup_free_ char *names = strv_join(all, ", ", " and ");
-
-	err_set(err, ERR_NOT_FOUND, "no Consul servers in namespace \"%s\": there is no StatefulSet \"%s\"", namespace_name,
-		observing->name);
-	if (observing->options->name && all->count > 0)
-		return err_hint(err, "StatefulSets there: %s; --name takes one of them", names);
-	if (all->count > 0)
-		return err_hint(err, "no other StatefulSet there looks like Consul servers (%s); if one is, name it with --name",
-				names);
-	return err_hint(err, "is it another namespace (-n NAMESPACE, kubectl get statefulsets -A)? "
-			     "To make a cluster here: kubectl consul deploy -n %s",
-			namespace_name);
-}
-
-/* No StatefulSet of the default name: the only one that runs Consul servers is meant. Gives its name, or fails. */
+/* No StatefulSet of the wanted name: another one may be meant (consul/discover.h). */
 static int find_other(struct observing *observing, char **ret_name, struct err *err)
 {
 	_cleanup_free_ char *path = make_path("/apis/apps/v1", observing->options->namespace_name, "statefulsets");
 	struct kube_call call = { .method = KUBE_GET, .path = path };
-	_cleanup_strv_ struct strv names = STRV_INIT, all = STRV_INIT;
 	int status = kube_client_perform(observing->client, &call, 1, observing->options->deadline_ms, err);
 
 	if (status == 0 && err_is_set(&call.err))
 		status = err_move(err, &call.err);
 	if (status == 0)
-		status = list_candidates(call.json, &names, &all, err);
+		status = discover_other(call.json, observing->options->namespace_name, observing->name,
+					observing->options->name != NULL, ret_name, err);
 	kube_call_release(&call);
-	if (status < 0)
-		return err_wrap(err, "looking for Consul servers");
-	if (names.count == 0 || observing->options->name)
-		return none_found(observing, &all, err);
-	if (names.count > 1) {
-		_cleanup_free_ char *list = strv_join(&names, ", ", " and ");
-
-		err_set(err, ERR_NOT_FOUND, "several StatefulSets in namespace \"%s\" run Consul servers: %s",
-			observing->options->namespace_name, list);
-		return err_hint(err, "name one of them with --name");
-	}
-	*ret_name = xstrdup(names.items[0]);
-	return 0;
+	return status;
 }
 
 /* ----------------------------------------------------------------------------------- from JSON to snapshot */
@@ -234,23 +156,6 @@ static struct server *add_server(struct snapshot *snapshot)
 	return server;
 }
 
-/* The container named consul, or the only one, or the only one whose image is Consul's. */
-static const struct kube_container *consul_container(const struct kube_pod *pod)
-{
-	const struct kube_container *found = kube_container_find(pod->containers, pod->container_count, "consul");
-
-	if (found || pod->container_count == 1)
-		return found ? found : &pod->containers[0];
-	for (size_t i = 0; i < pod->container_count; i++) {
-		if (!container_runs_server(&pod->containers[i]))
-			continue;
-		if (found)
-			return NULL;
-		found = &pod->containers[i];
-	}
-	return found;
-}
-
 static int take_pods(const cJSON *list, struct snapshot *snapshot, struct err *err)
 {
 	const cJSON *items, *item;
@@ -274,7 +179,7 @@ static int take_pods(const cJSON *list, struct snapshot *snapshot, struct err *e
 		server->ordinal = kube_ordinal(snapshot->set.name, pod.name);
 		server->has_pod = true;
 		server->pod = pod;
-		server->container = consul_container(&server->pod);
+		server->container = discover_container(&server->pod);
 	}
 	return 0;
 }
@@ -467,7 +372,7 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 	/* Sorting moved the pods that the containers are borrowed from. */
 	for (size_t i = 0; i < snapshot->server_count; i++)
 		if (snapshot->servers[i].has_pod)
-			snapshot->servers[i].container = consul_container(&snapshot->servers[i].pod);
+			snapshot->servers[i].container = discover_container(&snapshot->servers[i].pod);
 	return 0;
 }
 
