@@ -156,7 +156,7 @@ struct apiserver_exec {
  */
 enum port_kind {
 	PORT_HTTP,
-	PORT_HTTPS,      /* TLS inside the tunnel, with the server's certificate for the names in tunnel_names */
+	PORT_HTTPS,      /* TLS inside the tunnel; wants tls, tunnel_names or pki */
 	PORT_ERROR,      /* text on the error channel, at once */
 	PORT_ERROR_LATE, /* text on the error channel, when the first bytes come */
 	PORT_SILENT,     /* opened, never answers */
@@ -196,6 +196,7 @@ struct apiserver_options {
 	bool tls;
 	enum pki_server certificate; /* 0: a good one */
 	enum client_certificate client_certificate;
+	enum pki_server tunnel_certificate; /* for PORT_HTTPS; 0: a good one */
 	const char *tunnel_names;    /* further SANs, separated by commas, e.g. "server.dc1.consul"; NULL: none */
 	const struct pki *pki;       /* borrowed; NULL with tls or PORT_HTTPS: the server makes its own */
 };
