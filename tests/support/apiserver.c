@@ -129,9 +129,9 @@ static void on_wire_room(void *context)
 		http_stream_room(session->http);
 }
 
-static const struct wire_events wire_events = {
-	.on_bytes = on_wire_bytes, .on_room = on_wire_room, .on_end = on_wire_end
-};
+static const struct wire_events wire_events = { .on_bytes = on_wire_bytes,
+	                                        .on_room = on_wire_room,
+	                                        .on_end = on_wire_end };
 
 static void http_send(void *context, const void *bytes, size_t length)
 {
@@ -165,7 +165,7 @@ static bool http_verified(void *context)
 }
 
 static void http_upgrade(void *context, enum script_verdict verdict, const struct apiserver_request *request,
-			 struct script_upgrade *upgrade, const void *rest, size_t length)
+                         struct script_upgrade *upgrade, const void *rest, size_t length)
 {
 	struct session *session = context;
 	struct apiserver *server = session->server;
@@ -176,7 +176,7 @@ static void http_upgrade(void *context, enum script_verdict verdict, const struc
 		session->exec = exec_session_new(server->reactor, server->script, session->wire, request, upgrade);
 	else
 		session->ports = port_session_new(server->reactor, server->script, session->wire, server->tunnel_tls,
-						  request, upgrade);
+		                                  request, upgrade);
 	if (length)
 		ws_receive(session_websocket(session));
 }
@@ -298,9 +298,9 @@ static void make_certificates(struct apiserver *server, const struct apiserver_o
 		return;
 	if (options->tls)
 		server->tls = tls_context_new(server->pki, pki_server(server->pki, options->certificate),
-					      clients[options->client_certificate]);
-	server->tunnel_tls = tls_context_new(server->pki, pki_server(server->pki, options->tunnel_certificate),
-					     TLS_CLIENT_IGNORED);
+		                              clients[options->client_certificate]);
+	server->tunnel_tls =
+	    tls_context_new(server->pki, pki_server(server->pki, options->tunnel_certificate), TLS_CLIENT_IGNORED);
 }
 
 static void raise_descriptor_limit(void)
@@ -376,7 +376,7 @@ const struct pki *apiserver_pki(const struct apiserver *server)
 }
 
 void apiserver_add(struct apiserver *server, const struct apiserver_route *routes, const struct apiserver_exec *execs,
-		   const struct apiserver_port *ports)
+                   const struct apiserver_port *ports)
 {
 	script_add_routes(server->script, routes);
 	script_add_execs(server->script, execs);

@@ -45,8 +45,8 @@
 #define APISERVER_DELAY_MAX_MS 60000
 
 /* The body of a failed request, as the API server writes it. Arguments: 404, "NotFound", "pods \\\"p\\\" not found". */
-#define STATUS_FAILURE(code, reason, message)                                                      \
-	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message        \
+#define STATUS_FAILURE(code, reason, message)                                                                          \
+	"{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":\"" message     \
 	"\",\"reason\":\"" reason "\",\"code\":" #code "}"
 
 /* ----------------------------------------------------------------------------------- HTTP answers */
@@ -72,7 +72,7 @@ struct http_answer {
 	int delay_ms;             /* before the first byte; 0: the server's */
 	enum http_fault fault;
 	size_t fault_bytes;
-	struct buf scratch;       /* for answer functions: they may set max, fill it, and point body at it */
+	struct buf scratch; /* for answer functions: they may set max, fill it, and point body at it */
 };
 
 struct apiserver_request;
@@ -84,15 +84,15 @@ struct apiserver_request;
 typedef void http_answer_fn(void *context, const struct apiserver_request *request, struct http_answer *answer);
 
 struct apiserver_route {
-	const char *pod;     /* pattern: a request inside a tunnel to such a pod; NULL: one to the API server itself */
-	uint16_t port;       /* inside a tunnel: to this port; 0: any */
-	const char *method;  /* NULL: any */
-	const char *path;    /* pattern, without the query, as it was sent (escaped) */
-	const char *query;   /* text that the query, as it was sent, must contain; NULL: any */
+	const char *pod;    /* pattern: a request inside a tunnel to such a pod; NULL: one to the API server itself */
+	uint16_t port;      /* inside a tunnel: to this port; 0: any */
+	const char *method; /* NULL: any */
+	const char *path;   /* pattern, without the query, as it was sent (escaped) */
+	const char *query;  /* text that the query, as it was sent, must contain; NULL: any */
 	struct http_answer answer;
 	http_answer_fn *make; /* NULL: answer as it stands */
 	void *context;
-	unsigned times;      /* how often the row may be used; 0: always */
+	unsigned times; /* how often the row may be used; 0: always */
 };
 
 /* -------------------------------------------------------------------------------------- pods/exec */
@@ -117,37 +117,37 @@ struct exec_answer {
 	const char *error_output; /* stderr, text; NULL: none */
 	int exit_code;
 	enum exec_end end;
-	const char *text;         /* see exec_end; NULL there is "" */
-	int delay_ms;             /* from the upgrade (and the end of stdin) to the first output; 0: none */
-	struct buf scratch;       /* for answer functions, as in http_answer */
+	const char *text;   /* see exec_end; NULL there is "" */
+	int delay_ms;       /* from the upgrade (and the end of stdin) to the first output; 0: none */
+	struct buf scratch; /* for answer functions, as in http_answer */
 };
 
 struct exec_request {
 	const char *pod;
-	const char *container;    /* "" when not given */
-	const char *const *argv;  /* NULL-terminated */
-	const char *command;      /* argv joined by spaces */
-	const char *input;        /* stdin so far, NUL-terminated */
+	const char *container;   /* "" when not given */
+	const char *const *argv; /* NULL-terminated */
+	const char *command;     /* argv joined by spaces */
+	const char *input;       /* stdin so far, NUL-terminated */
 	size_t input_length;
 };
 
 typedef void exec_answer_fn(void *context, const struct exec_request *request, struct exec_answer *answer);
 
 struct apiserver_exec {
-	const char *pod;          /* pattern; NULL ends the table, so "*" is any */
-	const char *container;    /* pattern; NULL: any, also none */
-	const char *command;      /* pattern for argv joined by spaces; NULL: any */
+	const char *pod;       /* pattern; NULL ends the table, so "*" is any */
+	const char *container; /* pattern; NULL: any, also none */
+	const char *command;   /* pattern for argv joined by spaces; NULL: any */
 	struct exec_answer answer;
-	exec_answer_fn *make;     /* NULL: answer as it stands; runs when stdin is complete */
+	exec_answer_fn *make; /* NULL: answer as it stands; runs when stdin is complete */
 	void *context;
-	size_t input_bytes;       /* answers when that many bytes of stdin came … */
-	const char *input_until;  /* … or when stdin ends with this text (v5: or is closed); 0 and NULL: at once */
-	bool echo;                /* stdin comes back on stdout, before output */
-	const char *protocol;     /* what the 101 says, whatever was asked for; "" leaves the header out */
-	bool ping;                /* a ping before the output, and another between its frames */
-	size_t frame_bytes;       /* most payload bytes of one frame; 0: 32 KiB */
-	size_t write_bytes;       /* most bytes of one TCP write, from the upgrade on; 0: no limit */
-	unsigned times;           /* how often the row may be used; 0: always */
+	size_t input_bytes;      /* answers when that many bytes of stdin came … */
+	const char *input_until; /* … or when stdin ends with this text (v5: or is closed); 0 and NULL: at once */
+	bool echo;               /* stdin comes back on stdout, before output */
+	const char *protocol;    /* what the 101 says, whatever was asked for; "" leaves the header out */
+	bool ping;               /* a ping before the output, and another between its frames */
+	size_t frame_bytes;      /* most payload bytes of one frame; 0: 32 KiB */
+	size_t write_bytes;      /* most bytes of one TCP write, from the upgrade on; 0: no limit */
+	unsigned times;          /* how often the row may be used; 0: always */
 };
 
 /* ------------------------------------------------------------------------------- pods/portforward
@@ -168,12 +168,12 @@ enum port_kind {
 };
 
 struct apiserver_port {
-	const char *pod;      /* pattern; NULL ends the table */
-	uint16_t port;        /* 0: any */
+	const char *pod; /* pattern; NULL ends the table */
+	uint16_t port;   /* 0: any */
 	enum port_kind kind;
-	const char *text;     /* see port_kind */
-	size_t frame_bytes;   /* most payload bytes of one frame; 0: 32 KiB */
-	size_t write_bytes;   /* most bytes of one TCP write of the whole tunnel; 0: no limit */
+	const char *text;   /* see port_kind */
+	size_t frame_bytes; /* most payload bytes of one frame; 0: 32 KiB */
+	size_t write_bytes; /* most bytes of one TCP write of the whole tunnel; 0: no limit */
 	unsigned times;
 };
 
@@ -190,15 +190,15 @@ struct apiserver_options {
 	const struct apiserver_route *routes; /* NULL: none; likewise below */
 	const struct apiserver_exec *execs;
 	const struct apiserver_port *ports;
-	int delay_ms;                /* before each answer: REST, upgrade, and HTTP inside a tunnel */
-	const char *protocols;       /* it knows these subprotocols; NULL: "v4.channel.k8s.io" */
-	const char *token;           /* a Bearer token that is asked for; NULL: none */
+	int delay_ms;          /* before each answer: REST, upgrade, and HTTP inside a tunnel */
+	const char *protocols; /* it knows these subprotocols; NULL: "v4.channel.k8s.io" */
+	const char *token;     /* a Bearer token that is asked for; NULL: none */
 	bool tls;
 	enum pki_server certificate; /* 0: a good one */
 	enum client_certificate client_certificate;
 	enum pki_server tunnel_certificate; /* for PORT_HTTPS; 0: a good one */
-	const char *tunnel_names;    /* further SANs, separated by commas, e.g. "server.dc1.consul"; NULL: none */
-	const struct pki *pki;       /* borrowed; NULL with tls or PORT_HTTPS: the server makes its own */
+	const char *tunnel_names; /* further SANs, separated by commas, e.g. "server.dc1.consul"; NULL: none */
+	const struct pki *pki;    /* borrowed; NULL with tls or PORT_HTTPS: the server makes its own */
 };
 
 struct apiserver;
@@ -215,7 +215,7 @@ const struct pki *apiserver_pki(const struct apiserver *server); /* NULL without
 
 /* Further tables, while it runs; they are looked at before those it has. NULL: none of that kind. */
 void apiserver_add(struct apiserver *server, const struct apiserver_route *routes, const struct apiserver_exec *execs,
-		   const struct apiserver_port *ports);
+                   const struct apiserver_port *ports);
 
 /* Closes the listening socket: new connections are refused. */
 void apiserver_refuse_connections(struct apiserver *server);
@@ -229,16 +229,16 @@ void apiserver_unlock(struct apiserver *server);
 /* One request. Immutable. A command's stdin is recorded when it is answered, as method "STDIN" with pod and body. */
 struct apiserver_request {
 	char *method;
-	char *path;        /* as sent, without the query */
-	char *query;       /* as sent, "" when there is none */
-	char *headers;     /* the lines as sent */
-	char *body;        /* NUL-terminated */
+	char *path;    /* as sent, without the query */
+	char *query;   /* as sent, "" when there is none */
+	char *headers; /* the lines as sent */
+	char *body;    /* NUL-terminated */
 	size_t body_length;
-	char *pod;         /* inside a tunnel, and of STDIN: the pod; else NULL */
-	uint16_t port;     /* inside a tunnel: the port */
+	char *pod;           /* inside a tunnel, and of STDIN: the pod; else NULL */
+	uint16_t port;       /* inside a tunnel: the port */
 	unsigned connection; /* TCP connections count from 1 */
-	int64_t at_ms;     /* monotonic */
-	int status;        /* what was answered; 0: nothing */
+	int64_t at_ms;       /* monotonic */
+	int status;          /* what was answered; 0: nothing */
 };
 
 size_t apiserver_request_total(struct apiserver *server);
@@ -248,12 +248,14 @@ const struct apiserver_request *apiserver_request_at(struct apiserver *server, s
 size_t apiserver_count(struct apiserver *server, const char *method, const char *path);
 
 /* The n-th (from 0) of those, or NULL. */
-const struct apiserver_request *apiserver_find(struct apiserver *server, const char *method, const char *path, size_t n);
+const struct apiserver_request *apiserver_find(struct apiserver *server, const char *method, const char *path,
+                                               size_t n);
 
 /* Waits until there are count of them; false when timeout_ms passed first. */
 bool apiserver_wait(struct apiserver *server, const char *method, const char *path, size_t count, int timeout_ms);
 
-/* The value of a header line (name without regard to case) or of the n-th key in the query, decoded; new string or NULL. */
+/* The value of a header line (name without regard to case) or of the n-th key in the query, decoded; new string or
+ * NULL. */
 char *apiserver_request_header(const struct apiserver_request *request, const char *name);
 char *apiserver_request_query(const struct apiserver_request *request, const char *key, size_t n);
 
@@ -261,7 +263,8 @@ char *apiserver_request_query(const struct apiserver_request *request, const cha
 unsigned apiserver_connections(struct apiserver *server);
 unsigned apiserver_connections_open(struct apiserver *server);
 
-/* What clients did that Kubernetes would not take (an unmasked or fragmented frame, no Host …): a new string, "" if none. */
+/* What clients did that Kubernetes would not take (an unmasked or fragmented frame, no Host …): a new string, "" if
+ * none. */
 char *apiserver_complaints(struct apiserver *server);
 
 /* ----------------------------------------------------------------------------------- refused upgrades

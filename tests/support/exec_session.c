@@ -77,12 +77,15 @@ static void greet(struct exec_session *session)
 {
 	if (!session->wants_input && !session->wants_output && !session->wants_errors)
 		script_complain(session->script, session->connection, "exec without stdin, stdout and stderr");
-	ws_send(session->ws, session->wants_input ? CHANNEL_IN : session->wants_output ? CHANNEL_OUT : CHANNEL_ERR, "",
-		0);
+	ws_send(session->ws,
+	        session->wants_input    ? CHANNEL_IN
+	        : session->wants_output ? CHANNEL_OUT
+	                                : CHANNEL_ERR,
+	        "", 0);
 }
 
 struct exec_session *exec_session_new(struct reactor *reactor, struct script *script, struct wire *wire,
-				      const struct apiserver_request *request, struct script_upgrade *upgrade)
+                                      const struct apiserver_request *request, struct script_upgrade *upgrade)
 {
 	struct exec_session *session = xcalloc(1, sizeof(*session));
 
@@ -151,8 +154,7 @@ static void begin_output(struct exec_session *session)
 	script_answer_exec(session->script, session->row, &request, session->connection, &session->answer);
 	session->state = EXEC_DELAYED;
 	if (session->answer.delay_ms)
-		reactor_timer_set(session->reactor, &session->timer,
-				  clock_monotonic_ms() + session->answer.delay_ms);
+		reactor_timer_set(session->reactor, &session->timer, clock_monotonic_ms() + session->answer.delay_ms);
 	else
 		on_delay_over(session);
 }
@@ -186,9 +188,9 @@ static char *failure_status(const char *text)
 {
 	cJSON *cause = json_object("message", json_string(text), NULL);
 	_cleanup_json_ cJSON *status =
-		json_object("metadata", cJSON_CreateObject(), "status", json_string("Failure"), "message",
-			    json_stringf("Internal error occurred: %s", text), "reason", json_string("InternalError"),
-			    "details", json_object("causes", json_array(cause), NULL), "code", json_int(500), NULL);
+	    json_object("metadata", cJSON_CreateObject(), "status", json_string("Failure"), "message",
+	                json_stringf("Internal error occurred: %s", text), "reason", json_string("InternalError"),
+	                "details", json_object("causes", json_array(cause), NULL), "code", json_int(500), NULL);
 
 	return json_text(status);
 }
@@ -198,9 +200,9 @@ static char *exit_status(int exit_code)
 	if (!exit_code)
 		return xstrdup("{\"metadata\":{},\"status\":\"Success\"}");
 	return xasprintf("{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit "
-			 "code: exit status %d\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":"
-			 "\"ExitCode\",\"message\":\"%d\"}]}}",
-			 exit_code, exit_code);
+	                 "code: exit status %d\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":"
+	                 "\"ExitCode\",\"message\":\"%d\"}]}}",
+	                 exit_code, exit_code);
 }
 
 static void send_status(struct exec_session *session)

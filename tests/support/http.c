@@ -13,9 +13,9 @@
 
 enum http_state {
 	HTTP_READING,
-	HTTP_WAITING,  /* for the delay of the answer */
+	HTTP_WAITING, /* for the delay of the answer */
 	HTTP_SENDING,
-	HTTP_SILENT,   /* does nothing any more: silence, closed, or upgraded */
+	HTTP_SILENT, /* does nothing any more: silence, closed, or upgraded */
 };
 
 struct http_stream {
@@ -44,7 +44,7 @@ struct http_stream {
 static void on_delay_over(void *context);
 
 struct http_stream *http_stream_new(struct reactor *reactor, struct script *script, const struct script_client *client,
-				    const struct http_sink *sink, void *context)
+                                    const struct http_sink *sink, void *context)
 {
 	struct http_stream *stream = xcalloc(1, sizeof(*stream));
 
@@ -107,9 +107,10 @@ static void prepare(struct http_stream *stream)
 	http_render_head(answer, stream->body_length, &stream->head);
 	if (answer->fault == FAULT_CHUNKED) {
 		http_render_chunks(stream->body, stream->body_length,
-				   answer->fault_bytes ? answer->fault_bytes : CHUNK_DEFAULT, &stream->head);
+		                   answer->fault_bytes ? answer->fault_bytes : CHUNK_DEFAULT, &stream->head);
 		stream->body_length = 0;
-	} else if (stream->body_length <= SEND_PIECE && buf_add(&stream->head, stream->body, stream->body_length) == 0) {
+	} else if (stream->body_length <= SEND_PIECE &&
+	           buf_add(&stream->head, stream->body, stream->body_length) == 0) {
 		stream->body_length = 0; /* a small answer goes out in one piece, as Go's server does it */
 	}
 	stream->sent = 0;
@@ -209,7 +210,7 @@ static void answer_request(struct http_stream *stream, struct apiserver_request 
 
 	if (!host)
 		script_complain(stream->script, stream->client.connection, "%s %s without Host", request->method,
-				request->path);
+		                request->path);
 	if (stream->sink->verified)
 		stream->client.verified = stream->sink->verified(stream->context);
 	stream->request = request;

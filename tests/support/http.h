@@ -29,12 +29,12 @@ struct http_sink {
 	 * callee takes upgrade over. NULL where nothing can be upgraded.
 	 */
 	void (*upgrade)(void *context, enum script_verdict verdict, const struct apiserver_request *request,
-			struct script_upgrade *upgrade, const void *rest, size_t length);
-	bool (*verified)(void *context);           /* the client's certificate is good; NULL: it is not */
+	                struct script_upgrade *upgrade, const void *rest, size_t length);
+	bool (*verified)(void *context); /* the client's certificate is good; NULL: it is not */
 };
 
 struct http_stream *http_stream_new(struct reactor *reactor, struct script *script, const struct script_client *client,
-				    const struct http_sink *sink, void *context);
+                                    const struct http_sink *sink, void *context);
 void http_stream_free(struct http_stream *stream); /* NULL is fine */
 
 /* Bytes from the client. */

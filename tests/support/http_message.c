@@ -14,7 +14,7 @@
 #define WEBSOCKET_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 const char http_garbage[] = "\x16\x03\x01\xff\x00garbage\x1b[2J\r\n\r\n\x80\x81\xfe\xff"
-			    "0123456789abcdef0123456789abcdef\r\n\r\n\x7f\x01\x02\x03\x04\x05";
+                            "0123456789abcdef0123456789abcdef\r\n\r\n\x7f\x01\x02\x03\x04\x05";
 
 _Static_assert(sizeof(http_garbage) > HTTP_GARBAGE_LENGTH, "too little garbage");
 
@@ -113,11 +113,25 @@ static const char *reason_phrase(int status)
 		int status;
 		const char *phrase;
 	} phrases[] = {
-		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
-		{ 204, "No Content" }, { 301, "Moved Permanently" }, { 302, "Found" }, { 400, "Bad Request" },
-		{ 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
-		{ 409, "Conflict" }, { 410, "Gone" }, { 422, "Unprocessable Entity" }, { 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" }, { 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+		{ 101, "Switching Protocols" },
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 301, "Moved Permanently" },
+		{ 302, "Found" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 410, "Gone" },
+		{ 422, "Unprocessable Entity" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
 		{ 504, "Gateway Timeout" },
 	};
 

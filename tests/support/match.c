@@ -70,7 +70,7 @@ char *match_query(const char *query, const char *key, size_t n)
 	while (*query) {
 		size_t length = strcspn(query, "&");
 		bool is_key = length >= key_length && strncmp(query, key, key_length) == 0 &&
-			      (length == key_length || query[key_length] == '=');
+		              (length == key_length || query[key_length] == '=');
 
 		if (is_key && n-- == 0) {
 			size_t skip = length == key_length ? key_length : key_length + 1;

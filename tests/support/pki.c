@@ -113,7 +113,7 @@ static X509 *issue(struct pki *pki, const struct authority *authority, EVP_PKEY 
 	X509_set_issuer_name(certificate, X509_get_subject_name(issuer));
 	add_extension(certificate, issuer, NID_basic_constraints, request->usage ? "CA:FALSE" : "critical,CA:TRUE");
 	add_extension(certificate, issuer, NID_key_usage,
-		      request->usage ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+	              request->usage ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
 	if (request->usage)
 		add_extension(certificate, issuer, NID_ext_key_usage, request->usage);
 	add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
@@ -143,7 +143,7 @@ static void make_authority(struct pki *pki, struct authority *authority, const c
 }
 
 static void make_pair(struct pki *pki, const struct authority *authority, EVP_PKEY *key, const struct request *request,
-		      struct pki_pair *ret_pair)
+                      struct pki_pair *ret_pair)
 {
 	X509 *certificate = issue(pki, authority, key, request);
 
@@ -155,8 +155,11 @@ static void make_pair(struct pki *pki, const struct authority *authority, EVP_PK
 static void make_clients(struct pki *pki)
 {
 	EVP_PKEY *key = new_key();
-	struct request good = { .common_name = "tester", .organization = "testers", .usage = "clientAuth",
-				.from_s = -HOUR_S, .until_s = 24 * HOUR_S };
+	struct request good = { .common_name = "tester",
+		                .organization = "testers",
+		                .usage = "clientAuth",
+		                .from_s = -HOUR_S,
+		                .until_s = 24 * HOUR_S };
 	struct request expired = good;
 
 	expired.from_s = -48 * HOUR_S;
@@ -188,8 +191,9 @@ static void make_servers(struct pki *pki, const char *names)
 {
 	_cleanup_free_ char *san = server_san(names);
 	EVP_PKEY *key = new_key();
-	struct request good = { .common_name = "apiserver", .san = san, .usage = "serverAuth",
-				.from_s = -HOUR_S, .until_s = 24 * HOUR_S };
+	struct request good = {
+		.common_name = "apiserver", .san = san, .usage = "serverAuth", .from_s = -HOUR_S, .until_s = 24 * HOUR_S
+	};
 	struct request expired = good, other_name = good;
 
 	expired.from_s = -48 * HOUR_S;

@@ -15,14 +15,14 @@ struct pki_pair {
 };
 
 enum pki_client {
-	PKI_CLIENT_GOOD,     /* CN=tester, O=testers */
+	PKI_CLIENT_GOOD, /* CN=tester, O=testers */
 	PKI_CLIENT_EXPIRED,
 	PKI_CLIENT_OTHER_CA, /* signed by an authority the server does not know */
 	PKI_CLIENT_COUNT
 };
 
 enum pki_server {
-	PKI_SERVER_GOOD,       /* SAN 127.0.0.1, ::1, localhost and the names given */
+	PKI_SERVER_GOOD, /* SAN 127.0.0.1, ::1, localhost and the names given */
 	PKI_SERVER_EXPIRED,
 	PKI_SERVER_OTHER_NAME, /* SAN other.example only */
 	PKI_SERVER_OTHER_CA,

@@ -102,11 +102,11 @@ static void send_error(struct port *port, const char *text)
 
 static void send_refused(struct port *port)
 {
-	_cleanup_free_ char *text =
-		xasprintf("error forwarding port %u to pod 0123456789abcdef, uid : failed to execute portforward in network "
-			  "namespace \"/var/run/netns/cni-0\": failed to dial %u: dial tcp4 127.0.0.1:%u: connect: "
-			  "connection refused",
-			  port->number, port->number, port->number);
+	_cleanup_free_ char *text = xasprintf(
+	    "error forwarding port %u to pod 0123456789abcdef, uid : failed to execute portforward in network "
+	    "namespace \"/var/run/netns/cni-0\": failed to dial %u: dial tcp4 127.0.0.1:%u: connect: "
+	    "connection refused",
+	    port->number, port->number, port->number);
 
 	send_error(port, text);
 }
@@ -126,8 +126,9 @@ static void send_numbers(struct port *port)
 static void open_http(struct port *port)
 {
 	struct port_session *session = port->session;
-	struct script_client client = { .pod = session->upgrade.pod, .port = port->number,
-					.connection = session->connection };
+	struct script_client client = { .pod = session->upgrade.pod,
+		                        .port = port->number,
+		                        .connection = session->connection };
 
 	port->http = http_stream_new(session->reactor, session->script, &client, &sink, port);
 	if (kind_of(port) == PORT_HTTPS) {
@@ -208,7 +209,8 @@ static void on_message(void *context, unsigned char channel, const unsigned char
 	unsigned index = channel / 2;
 
 	if (index >= session->port_count || channel % 2)
-		script_complain(session->script, session->connection, "a message on channel %u of portforward", channel);
+		script_complain(session->script, session->connection, "a message on channel %u of portforward",
+		                channel);
 	else if (!session->ports[index].over)
 		take(&session->ports[index], bytes, length);
 }
@@ -257,8 +259,8 @@ static void add_ports(struct port_session *session, const char *query, size_t *r
 }
 
 struct port_session *port_session_new(struct reactor *reactor, struct script *script, struct wire *wire,
-				      SSL_CTX *tunnel_tls, const struct apiserver_request *request,
-				      struct script_upgrade *upgrade)
+                                      SSL_CTX *tunnel_tls, const struct apiserver_request *request,
+                                      struct script_upgrade *upgrade)
 {
 	struct port_session *session = xcalloc(1, sizeof(*session));
 	size_t write_bytes = 0;

@@ -159,7 +159,7 @@ void reactor_release_later(struct reactor *reactor, void (*release)(void *object
 	if (reactor->release_count == reactor->release_capacity) {
 		reactor->release_capacity = reactor->release_capacity * 2 + 16;
 		reactor->releases =
-			xreallocarray(reactor->releases, reactor->release_capacity, sizeof(*reactor->releases));
+		    xreallocarray(reactor->releases, reactor->release_capacity, sizeof(*reactor->releases));
 	}
 	reactor->releases[reactor->release_count++] = (struct release){ release, object };
 }

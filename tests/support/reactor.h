@@ -13,8 +13,8 @@
 struct reactor;
 
 struct reactor_source {
-	int fd;                                          /* -1: not watched */
-	unsigned events;                                 /* EPOLLIN, EPOLLOUT */
+	int fd;          /* -1: not watched */
+	unsigned events; /* EPOLLIN, EPOLLOUT */
 	void (*on_events)(void *context, unsigned events);
 	void *context;
 };

@@ -167,7 +167,7 @@ static const struct apiserver_route *find_route(struct script *script, const str
 }
 
 static const struct apiserver_exec *find_exec(struct script *script, const char *pod, const char *container,
-					      const char *command)
+                                              const char *command)
 {
 	for (struct table *table = script->execs; table; table = table->next) {
 		const struct apiserver_exec *rows = table->rows;
@@ -225,11 +225,12 @@ void script_upgrade_release(struct script_upgrade *upgrade)
 }
 
 static void answer_status(struct http_answer *answer, int status, const char *reason, const char *format,
-			  const char *argument)
+                          const char *argument)
 {
 	answer->status = status;
 	answer->scratch.max = BUF_TEXT_MAX;
-	buf_addf(&answer->scratch, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",");
+	buf_addf(&answer->scratch,
+	         "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",");
 	buf_adds(&answer->scratch, "\"message\":\"");
 	for (; *format; format++) {
 		if (*format == '@')
@@ -261,7 +262,7 @@ static const char *negotiate(const struct script *script, const char *offered)
 
 /* True when the request may be upgraded; else answer says why not. */
 static bool check_upgrade(struct script *script, const struct apiserver_request *request, const char **ret_protocol,
-			  struct http_answer *answer)
+                          struct http_answer *answer)
 {
 	_cleanup_free_ char *upgrade = match_header(request->headers, "Upgrade");
 	_cleanup_free_ char *version = match_header(request->headers, "Sec-WebSocket-Version");
@@ -294,7 +295,7 @@ static char *joined_command(const char *query)
 }
 
 static enum script_verdict dispatch_exec(struct script *script, const struct apiserver_request *request, char *pod,
-					 struct http_answer *answer, struct script_upgrade *upgrade)
+                                         struct http_answer *answer, struct script_upgrade *upgrade)
 {
 	_cleanup_free_ char *container = match_query(request->query, "container", 0);
 	_cleanup_free_ char *command = joined_command(request->query);
@@ -315,7 +316,7 @@ static enum script_verdict dispatch_exec(struct script *script, const struct api
 }
 
 static enum script_verdict dispatch_tunnel(struct script *script, const struct apiserver_request *request, char *pod,
-					   struct http_answer *answer, struct script_upgrade *upgrade)
+                                           struct http_answer *answer, struct script_upgrade *upgrade)
 {
 	_cleanup_free_ char *ports = match_query(request->query, "ports", 0);
 
@@ -352,7 +353,7 @@ static bool is_authenticated(const struct script *script, const struct apiserver
 }
 
 static enum script_verdict choose(struct script *script, const struct apiserver_request *request, bool verified,
-				  struct http_answer *answer, struct script_upgrade *upgrade)
+                                  struct http_answer *answer, struct script_upgrade *upgrade)
 {
 	const struct apiserver_route *route;
 	char *pod;
@@ -379,8 +380,8 @@ static enum script_verdict choose(struct script *script, const struct apiserver_
 }
 
 enum script_verdict script_dispatch(struct script *script, struct apiserver_request *request,
-				    const struct script_client *client, struct http_answer *ret_answer,
-				    struct script_upgrade *ret_upgrade)
+                                    const struct script_client *client, struct http_answer *ret_answer,
+                                    struct script_upgrade *ret_upgrade)
 {
 	enum script_verdict verdict;
 
@@ -416,7 +417,7 @@ static void record_input(struct script *script, const struct exec_request *reque
 }
 
 void script_answer_exec(struct script *script, const struct apiserver_exec *row, const struct exec_request *request,
-			unsigned connection, struct exec_answer *ret_answer)
+                        unsigned connection, struct exec_answer *ret_answer)
 {
 	script_lock(script);
 	*ret_answer = row->answer;

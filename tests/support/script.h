@@ -33,14 +33,14 @@ struct script_client {
 	const char *pod; /* inside a tunnel; else NULL */
 	uint16_t port;
 	unsigned connection;
-	bool verified;   /* by its certificate */
+	bool verified; /* by its certificate */
 };
 
 /* Facts of an accepted upgrade. Owns its strings. */
 struct script_upgrade {
 	char *pod;
-	const char *protocol;             /* for the 101; "" leaves it out */
-	int version;                      /* 4, or 5 */
+	const char *protocol;              /* for the 101; "" leaves it out */
+	int version;                       /* 4, or 5 */
 	const struct apiserver_exec *exec; /* SCRIPT_EXEC */
 };
 
@@ -51,19 +51,19 @@ void script_upgrade_release(struct script_upgrade *upgrade);
  * upgrades too) and, for upgrades, ret_upgrade.
  */
 enum script_verdict script_dispatch(struct script *script, struct apiserver_request *request,
-				    const struct script_client *client, struct http_answer *ret_answer,
-				    struct script_upgrade *ret_upgrade);
+                                    const struct script_client *client, struct http_answer *ret_answer,
+                                    struct script_upgrade *ret_upgrade);
 
 /* Records the request and runs the row's answer function. */
 void script_answer_exec(struct script *script, const struct apiserver_exec *row, const struct exec_request *request,
-			unsigned connection, struct exec_answer *ret_answer);
+                        unsigned connection, struct exec_answer *ret_answer);
 
 /* The row for a port; NULL: none, and then ret_open says whether a route makes it an HTTP server. */
 const struct apiserver_port *script_find_port(struct script *script, const char *pod, uint16_t port, bool *ret_open);
 
 /* What clients did wrong. */
 void script_complain(struct script *script, unsigned connection, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* What it was asked. */
 struct record;

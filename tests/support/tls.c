@@ -41,7 +41,7 @@ static X509 *read_certificate(const char *pem)
 }
 
 static int select_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in,
-			   unsigned int in_length, void *context)
+                           unsigned int in_length, void *context)
 {
 	static const unsigned char http11[] = "\x08http/1.1";
 	unsigned char *selected = NULL;

@@ -40,7 +40,7 @@ static ssize_t recv_callback(wslay_event_context_ptr wslay, uint8_t *out, size_t
 }
 
 static ssize_t send_callback(wslay_event_context_ptr wslay, const uint8_t *bytes, size_t length, int flags,
-			     void *context)
+                             void *context)
 {
 	struct websocket *ws = context;
 
@@ -51,7 +51,7 @@ static ssize_t send_callback(wslay_event_context_ptr wslay, const uint8_t *bytes
 }
 
 static void on_frame_start(wslay_event_context_ptr wslay, const struct wslay_event_on_frame_recv_start_arg *frame,
-			   void *context)
+                           void *context)
 {
 	struct websocket *ws = context;
 
@@ -72,7 +72,7 @@ static void on_message(wslay_event_context_ptr wslay, const struct wslay_event_o
 }
 
 struct websocket *ws_new(struct wire *wire, struct script *script, unsigned connection, const struct ws_events *events,
-			 void *context)
+                         void *context)
 {
 	static const struct wslay_event_callbacks callbacks = {
 		.recv_callback = recv_callback,
@@ -123,7 +123,7 @@ void ws_receive(struct websocket *ws)
 	if (wslay_event_get_close_sent(ws->wslay)) {
 		if (!wslay_event_get_close_received(ws->wslay))
 			script_complain(ws->script, ws->connection, "a frame that breaks the protocol (status %d)",
-					wslay_event_get_status_code_sent(ws->wslay));
+			                wslay_event_get_status_code_sent(ws->wslay));
 		ws_drop(ws, false);
 	} else if (status != 0) {
 		ws_drop(ws, true);

@@ -24,7 +24,7 @@ struct ws_events {
 
 /* The wire's input and room are the WebSocket's to handle from now on, through ws_receive and ws_room. */
 struct websocket *ws_new(struct wire *wire, struct script *script, unsigned connection, const struct ws_events *events,
-			 void *context);
+                         void *context);
 void ws_free(struct websocket *ws); /* NULL is fine */
 
 /* Handles what is in the wire's input. */

@@ -11,7 +11,7 @@
 
 #include "util/mem.h"
 
-#define READ_PIECE  ((size_t)64 * 1024)
+#define READ_PIECE    ((size_t)64 * 1024)
 #define READS_AT_ONCE 8
 
 struct wire {
@@ -19,11 +19,11 @@ struct wire {
 	struct reactor_source source;
 	struct tls_stream *tls; /* NULL: plain */
 	struct buf input;
-	struct buf output;      /* for the socket, encrypted if it is TLS */
+	struct buf output; /* for the socket, encrypted if it is TLS */
 	size_t output_start;
 	size_t write_limit;
-	bool finishing;         /* no more output after what waits */
-	bool finished;          /* the output side is shut */
+	bool finishing; /* no more output after what waits */
+	bool finished;  /* the output side is shut */
 	bool ended;
 	const struct wire_events *events;
 	void *context;

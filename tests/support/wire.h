@@ -26,7 +26,7 @@ struct wire;
 struct wire_events {
 	void (*on_bytes)(void *context); /* something was added to wire_input */
 	void (*on_room)(void *context);
-	void (*on_end)(void *context);   /* the connection is gone */
+	void (*on_end)(void *context); /* the connection is gone */
 };
 
 /* fd is the wire's from now on. context_tls NULL: plain. */

@@ -17,20 +17,22 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define PATIENCE_S  10
-#define ANSWER_MAX  ((size_t)16 * 1024 * 1024)
-#define UPGRADE     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" \
-		    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-#define V4          "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
-#define EXEC        "/api/v1/namespaces/ns/pods/consul-0/exec?container=consul&stdout=true&stderr=true"
-#define FORWARD     "/api/v1/namespaces/ns/pods/consul-0/portforward?ports="
+#define PATIENCE_S 10
+#define ANSWER_MAX ((size_t)16 * 1024 * 1024)
+#define UPGRADE                                                                                                        \
+	"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"                                   \
+	"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define V4      "Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n"
+#define EXEC    "/api/v1/namespaces/ns/pods/consul-0/exec?container=consul&stdout=true&stderr=true"
+#define FORWARD "/api/v1/namespaces/ns/pods/consul-0/portforward?ports="
 
 /* ------------------------------------------------------------------------------------ a plain client */
 
 static int dial(struct apiserver *server)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				       .sin_port = htons(apiserver_port(server)) };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		                       .sin_port = htons(apiserver_port(server)) };
 	struct timeval patience = { .tv_sec = PATIENCE_S };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -174,7 +176,10 @@ static char *read_channels(int fd, struct buf *buf, struct buf channels[4], unsi
 	return xstrdup("ended");
 }
 
-#define CHANNELS_INIT { BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX) }
+#define CHANNELS_INIT                                                                                                  \
+	{                                                                                                              \
+		BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX), BUF_INIT(ANSWER_MAX)                 \
+	}
 
 static void release_channels(struct buf channels[4])
 {
@@ -213,7 +218,8 @@ static void say_path(void *context, const struct apiserver_request *request, str
 static char hello[] = "hello";
 
 static const struct apiserver_route routes[] = {
-	{ .path = "/once", .times = 1,
+	{ .path = "/once",
+	  .times = 1,
 	  .answer = { .status = 429, .headers = "Retry-After: 0\r\n", .content_type = "text/plain", .body = "later" } },
 	{ .path = "/once", .answer = { .body = "{\"now\":true}" } },
 	{ .method = "POST", .path = "/posted", .answer = { .status = 201, .body = "{}" } },
@@ -256,7 +262,8 @@ Test(apiserver, records_what_it_was_asked)
 {
 	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
 	int fd = dial(server);
-	const char *text = "POST /posted?a=1&b=x%20y HTTP/1.1\r\nHost: h\r\nX-Thing: some value\r\nContent-Length: 4\r\n\r\nbo";
+	const char *text =
+	    "POST /posted?a=1&b=x%20y HTTP/1.1\r\nHost: h\r\nX-Thing: some value\r\nContent-Length: 4\r\n\r\nbo";
 	_cleanup_buf_ struct buf buf = BUF_INIT(ANSWER_MAX);
 	const struct apiserver_request *request;
 	char *answer, *header, *query;
@@ -378,8 +385,14 @@ Test(apiserver, delays_and_refuses)
 /* ----------------------------------------------------------------------------------------------- exec */
 
 static const struct apiserver_exec execs[] = {
-	{ .pod = "consul-0", .command = "consul members", .answer = { .output = "alive\n", .error_output = "hm\n", .exit_code = 2 } },
-	{ .pod = "consul-0", .command = "bytes", .frame_bytes = 1, .write_bytes = 1, .ping = true,
+	{ .pod = "consul-0",
+	  .command = "consul members",
+	  .answer = { .output = "alive\n", .error_output = "hm\n", .exit_code = 2 } },
+	{ .pod = "consul-0",
+	  .command = "bytes",
+	  .frame_bytes = 1,
+	  .write_bytes = 1,
+	  .ping = true,
 	  .answer = { .output = "0123456789" } },
 	{ .pod = "consul-0", .command = "cat", .input_until = "\n", .echo = true, .answer = { .output = "end" } },
 	{ .pod = "consul-0", .command = "drop", .answer = { .output = "x", .end = EXEC_DROP } },
@@ -419,7 +432,8 @@ static void run_exec_case(struct apiserver *server, const struct exec_case *c)
 Test(apiserver, runs_commands)
 {
 	static const struct exec_case cases[] = {
-		{ "consul&command=members", NULL, "alive\n", "hm\n", "{\"reason\":\"ExitCode\",\"message\":\"2\"}", "closed", 4 },
+		{ "consul&command=members", NULL, "alive\n", "hm\n", "{\"reason\":\"ExitCode\",\"message\":\"2\"}",
+		  "closed", 4 },
 		{ "bytes", NULL, "0123456789", "", "\"status\":\"Success\"", "closed", 12 },
 		{ "cat", "line\n", "line\nend", "", "Success", "closed", 4 },
 		{ "drop", NULL, "x", "", "", "ended", 2 },
