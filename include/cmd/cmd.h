@@ -104,11 +104,14 @@ void cmd_print_version(const struct cmd_context *context);
  */
 void cmd_error_text(const struct err *err, const struct term *term, struct buf *out);
 
-/* Of candidates (ended by NULL), those that look like word, best first, are added to list. */
+/* Of candidates (ended by NULL), those that look most like word are added to list; none when none is near. */
 void cmd_suggest(const char *word, const char *const *candidates, struct strv *list);
 
 /* Sets ERR_USAGE with MESSAGE, and "Did you mean this?" with the suggestions if there are any. Returns -1. */
 int cmd_unknown(struct err *err, const char *message, const struct strv *suggestions);
+
+/* cmd_unknown for a word that is no command. */
+int cmd_unknown_command(const struct program *program, const char *word, struct err *err);
 
 /* The choices of -o for commands that print tables and objects. */
 enum cmd_output { CMD_OUTPUT_TABLE, CMD_OUTPUT_WIDE, CMD_OUTPUT_JSON, CMD_OUTPUT_YAML };

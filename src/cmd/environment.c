@@ -1,0 +1,38 @@
+/* See include/cmd/environment.h. */
+#include "cmd/environment.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+void cmd_environment_read(struct cmd_environment *ret_environment)
+{
+	*ret_environment = (struct cmd_environment){
+		.home = getenv("HOME"),
+		.kubeconfig = getenv("KUBECONFIG"),
+		.service_host = getenv("KUBERNETES_SERVICE_HOST"),
+		.service_port = getenv("KUBERNETES_SERVICE_PORT"),
+		.columns = getenv("COLUMNS"),
+		.term = getenv("TERM"),
+		.no_color = getenv("NO_COLOR"),
+		.lc_all = getenv("LC_ALL"),
+		.lc_ctype = getenv("LC_CTYPE"),
+		.lang = getenv("LANG"),
+	};
+}
+
+struct term cmd_environment_term(const struct cmd_environment *environment, int fd)
+{
+	struct term_inputs inputs = {
+		.is_tty = isatty(fd) == 1,
+		.columns = environment->columns,
+		.term = environment->term,
+		.no_color = environment->no_color,
+		.lc_all = environment->lc_all,
+		.lc_ctype = environment->lc_ctype,
+		.lang = environment->lang,
+	};
+
+	if (inputs.is_tty)
+		term_window(fd, &inputs.window_columns, &inputs.window_rows);
+	return term_compute(&inputs);
+}

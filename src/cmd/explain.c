@@ -1,0 +1,189 @@
+/* `explain`: what a finding means, and what to do about it. Offline. */
+#include "cmd/cmd.h"
+
+#include "consul/finding.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+#include "util/table.h"
+
+enum explain_output { EXPLAIN_TEXT, EXPLAIN_JSON };
+
+struct explain_options {
+	enum explain_output output;
+};
+
+static const char *const output_choices[] = { "", "json", NULL };
+
+static const struct option option_table[] = {
+	{ .name = "output", .letter = 'o', .kind = OPTION_CHOICE, OPTION_AT(struct explain_options, output),
+	  .choices = output_choices, .default_text = "", .value_name = "json", .wrong_choice = CMD_WRONG_OUTPUT("json"),
+	  .help = "Output format. One of: (json)." },
+	{ 0 },
+};
+
+/* The kinds that were asked for, borrowed from the table. */
+struct selection {
+	const struct finding_kind **kinds;
+	size_t count;
+};
+
+static void select_kind(struct selection *selection, const struct finding_kind *kind)
+{
+	selection->kinds = xreallocarray(selection->kinds, selection->count + 1, sizeof(*selection->kinds));
+	selection->kinds[selection->count++] = kind;
+}
+
+static enum term_style severity_style(enum severity severity)
+{
+	switch (severity) {
+	case SEVERITY_CRITICAL:
+		return TERM_RED;
+	case SEVERITY_DEGRADED:
+	case SEVERITY_WARNING:
+		return TERM_YELLOW;
+	case SEVERITY_INFO:
+		break;
+	}
+	return TERM_PLAIN;
+}
+
+static int unknown_code(const struct cmd_context *context, const char *word, struct err *err)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT, suggestions = STRV_INIT;
+	_cleanup_free_ char *message = xasprintf("unknown code \"%s\"", word);
+
+	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++) {
+		strv_add(&names, kind->code);
+		strv_add(&names, kind->name);
+	}
+	if (names.count > 0)
+		cmd_suggest(word, (const char *const *)names.items, &suggestions);
+	cmd_unknown(err, message, &suggestions);
+	return err_hint(err, "'%s' lists all codes.", context->title);
+}
+
+static int select_operands(const struct cmd_context *context, struct selection *selection, struct err *err)
+{
+	const struct strv *operands = &context->words->operands;
+
+	for (size_t i = 0; i < operands->count; i++) {
+		const struct finding_kind *kind = finding_kind_find(operands->items[i]);
+
+		if (!kind)
+			return unknown_code(context, operands->items[i], err);
+		select_kind(selection, kind);
+	}
+	if (operands->count == 0)
+		for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
+			select_kind(selection, kind);
+	return 0;
+}
+
+static void add_list(const struct selection *selection, const struct term *term, struct buf *out)
+{
+	static const struct table_column columns[] = {
+		{ .title = "CODE" },
+		{ .title = "NAME", .priority = 1 },
+		{ .title = "SEVERITY" },
+		{ .title = "MEANING", .shortest = 20 },
+	};
+	_cleanup_table_ struct table *table = table_new(columns, ARRAY_SIZE(columns));
+
+	for (size_t i = 0; i < selection->count; i++) {
+		const struct finding_kind *kind = selection->kinds[i];
+
+		table_add_styled(table, TERM_BOLD, kind->code);
+		table_add(table, kind->name);
+		table_add_styled(table, severity_style(kind->severity), severity_name(kind->severity));
+		table_add(table, kind->title);
+	}
+	table_render(table, term, true, out);
+}
+
+static void add_kind(const struct finding_kind *kind, const struct term *term, struct buf *out)
+{
+	_cleanup_free_ char *title = term_text(term, kind->title);
+	_cleanup_free_ char *explanation = term_text(term, kind->explanation);
+
+	term_add_styled(out, term, TERM_BOLD, kind->code);
+	buf_addf(out, "  %s  ", kind->name);
+	term_add_styled(out, term, severity_style(kind->severity), severity_name(kind->severity));
+	buf_addc(out, '\n');
+	term_add_styled(out, term, TERM_BOLD, title);
+	buf_adds(out, "\n\n");
+	term_add_wrapped(out, explanation, term_prose_width(term), "");
+	if (!str_ends_with(explanation, "\n"))
+		buf_addc(out, '\n');
+}
+
+static void print_text(const struct cmd_context *context, const struct selection *selection)
+{
+	_cleanup_buf_ struct buf out = BUF_TEXT;
+
+	if (context->words->operands.count == 0) {
+		add_list(selection, &context->output_term, &out);
+	} else {
+		for (size_t i = 0; i < selection->count; i++) {
+			if (i > 0)
+				buf_addc(&out, '\n');
+			add_kind(selection->kinds[i], &context->output_term, &out);
+		}
+	}
+	fputs(buf_text(&out), context->output);
+}
+
+static void print_json(const struct cmd_context *context, const struct selection *selection)
+{
+	cJSON *items = json_array(NULL);
+	_cleanup_json_ cJSON *json = json_object("apiVersion", json_string("kubectl-consul/v1"), "kind",
+						 json_string("FindingKindList"), "items", items, NULL);
+	_cleanup_free_ char *text = NULL;
+
+	for (size_t i = 0; i < selection->count; i++) {
+		const struct finding_kind *kind = selection->kinds[i];
+
+		cJSON_AddItemToArray(items, json_object("code", json_string(kind->code), "name",
+							json_string(kind->name), "severity",
+							json_string(severity_name(kind->severity)), "title",
+							json_string(kind->title), "explanation",
+							json_string(kind->explanation), NULL));
+	}
+	text = json_text_pretty(json);
+	fputs(text, context->output);
+}
+
+static int run_explain(const struct cmd_context *context, int *ret_exit_code, struct err *err)
+{
+	const struct explain_options *options = context->options;
+	struct selection selection = { 0 };
+	int result = select_operands(context, &selection, err);
+
+	(void)ret_exit_code;
+	if (result == 0 && options->output == EXPLAIN_JSON)
+		print_json(context, &selection);
+	else if (result == 0)
+		print_text(context, &selection);
+	free(selection.kinds);
+	return result;
+}
+
+const struct command cmd_explain = {
+	.name = "explain",
+	.group = "Other Commands:",
+	.summary = "Explain a finding of health: what it means and what to do",
+	.operands = "[CODE...]",
+	.operands_max = SIZE_MAX,
+	.description = "Explain what the findings of health mean, their usual causes, and what to do.\n"
+		       "\n"
+		       "Findings are named by their code or their name. Without any, all of them are listed. "
+		       "This needs no cluster.",
+	.examples = "# List all findings\n"
+		    "kubectl consul explain\n"
+		    "\n"
+		    "# Explain one of them\n"
+		    "kubectl consul explain CON004\n",
+	.options = option_table,
+	.options_size = sizeof(struct explain_options),
+	.run = run_explain,
+};

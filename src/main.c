@@ -1,0 +1,108 @@
+/*
+ * The table of commands, and the only place that prints errors and ends the process.
+ *
+ * Exit codes: 0 fine, 1 error, 2 critical, 3 degraded, 4 refused by a safety rule, 124 timeout, 130 interrupted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/interrupt.h"
+#include "util/mem.h"
+
+/* In the order of the overview; help and completion read this table too. */
+static const struct command *const commands[] = {
+	&cmd_health,
+	&cmd_explain,
+	&cmd_version,
+	&cmd_options,
+	&cmd_help,
+	NULL,
+};
+
+#define DESCRIPTION                                                                                                    \
+	"Run Consul servers on Kubernetes, and trust them with their quorum: deploy them, see their health as "        \
+	"Kubernetes, gossip and raft have it, and change their number without losing data."
+
+/* A file opened later must not become standard output: closed standard descriptors lead nowhere. */
+static void open_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void print_error(const struct cmd_context *context, const struct err *err)
+{
+	_cleanup_buf_ struct buf text = BUF_TEXT;
+
+	fflush(context->output); /* results stand above the error on one screen */
+	cmd_error_text(err, &context->messages_term, &text);
+	fputs(buf_text(&text), context->messages);
+}
+
+/* Whether the reader of a pipe has gone. */
+static bool reader_is_gone(int fd)
+{
+	struct pollfd pipe_end = { .fd = fd, .events = POLLOUT };
+
+	return poll(&pipe_end, 1, 0) == 1 && (pipe_end.revents & POLLERR);
+}
+
+/*
+ * Standard output is checked once, here. A reader that has seen enough (`health | head -1`) is no error:
+ * the command's own exit code stands.
+ */
+static int finish_output(FILE *output, struct err *err)
+{
+	bool failed = ferror(output) != 0;
+
+	errno = 0;
+	if (fflush(output) == 0 && !failed)
+		return 0;
+	if (errno == EPIPE || reader_is_gone(fileno(output)))
+		return 0;
+	if (errno == 0) /* an earlier write failed, and its reason is lost */
+		return err_set(err, ERR_FAILED, "cannot write to standard output");
+	return err_set(err, ERR_FAILED, "cannot write to standard output: %s", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_free_ char *name = cmd_program_name(argc > 0 ? argv[0] : NULL);
+	const struct program program = { .name = name, .description = DESCRIPTION, .commands = commands };
+	_cleanup_err_ struct err err = ERR_INIT, output_err = ERR_INIT;
+	struct cmd_environment environment;
+	struct cmd_context context = {
+		.program = &program,
+		.environment = &environment,
+		.output = stdout,
+		.messages = stderr,
+	};
+	char *no_words[] = { NULL };
+	int exit_code = CMD_EXIT_FINE;
+
+	open_standard_descriptors();
+	signal(SIGPIPE, SIG_IGN);
+	cmd_environment_read(&environment);
+	context.output_term = cmd_environment_term(&environment, STDOUT_FILENO);
+	context.messages_term = cmd_environment_term(&environment, STDERR_FILENO);
+	if (interrupt_install(&context.interrupt_fd, &err) < 0 ||
+	    cmd_dispatch(&context, argc > 0 ? argv + 1 : no_words, &exit_code, &err) < 0) {
+		print_error(&context, &err);
+		exit_code = err_exit_code(&err);
+	}
+	if (finish_output(stdout, &output_err) < 0) {
+		print_error(&context, &output_err);
+		exit_code = err_exit_code(&output_err);
+	}
+	return exit_code;
+}
