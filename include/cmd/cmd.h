@@ -45,7 +45,7 @@ struct cmd_context {
 
 struct command {
 	const char *name;     /* "health" */
-	const char *group;    /* heading in the overview; NULL: not listed there */
+	const char *group;    /* heading in the overview, "Cluster"; NULL: not listed there */
 	const char *summary;  /* one line, no full stop */
 	const char *operands; /* usage: "CODE...", NULL: none are allowed */
 	size_t operands_min;  /* fewer, or more than max: a usage error before run is called */

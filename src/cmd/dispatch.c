@@ -4,8 +4,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define PLUGIN_FILE "kubectl-consul"
-#define PLUGIN_NAME "kubectl consul"
+#define PLUGIN_FILE  "kubectl-consul"
+#define PLUGIN_NAME  "kubectl consul"
 #define COMMANDS_MAX 64
 
 const char *const cmd_output_choices[] = { "table", "wide", "json", "yaml", NULL };
@@ -18,13 +18,20 @@ struct root_options {
 
 /* Every command has the first row; the second is for the program alone. */
 static const struct option help_table[] = {
-	{ .name = "help", .letter = 'h', .kind = OPTION_FLAG, OPTION_AT(struct root_options, help), .hidden = true,
+	{ .name = "help",
+	  .letter = 'h',
+	  .kind = OPTION_FLAG,
+	  OPTION_AT(struct root_options, help),
+	  .hidden = true,
 	  .help = "Print the help." },
 	{ 0 },
 };
 
 static const struct option version_table[] = {
-	{ .name = "version", .kind = OPTION_FLAG, OPTION_AT(struct root_options, version), .hidden = true,
+	{ .name = "version",
+	  .kind = OPTION_FLAG,
+	  OPTION_AT(struct root_options, version),
+	  .hidden = true,
 	  .help = "Print the version." },
 	{ 0 },
 };

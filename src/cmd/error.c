@@ -4,7 +4,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define HINT_LABEL "hint:"
+#define HINT_LABEL  "hint:"
 #define HINT_INDENT "      " /* as wide as the label and a blank */
 
 static void add_visible(struct buf *out, const struct term *term, const char *text)

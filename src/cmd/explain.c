@@ -16,8 +16,14 @@ struct explain_options {
 static const char *const output_choices[] = { "", "json", NULL };
 
 static const struct option option_table[] = {
-	{ .name = "output", .letter = 'o', .kind = OPTION_CHOICE, OPTION_AT(struct explain_options, output),
-	  .choices = output_choices, .default_text = "", .value_name = "json", .wrong_choice = CMD_WRONG_OUTPUT("json"),
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_CHOICE,
+	  OPTION_AT(struct explain_options, output),
+	  .choices = output_choices,
+	  .default_text = "",
+	  .value_name = "json",
+	  .wrong_choice = CMD_WRONG_OUTPUT("json"),
 	  .help = "Output format. One of: (json)." },
 	{ 0 },
 };
@@ -137,17 +143,16 @@ static void print_json(const struct cmd_context *context, const struct selection
 {
 	cJSON *items = json_array(NULL);
 	_cleanup_json_ cJSON *json = json_object("apiVersion", json_string("kubectl-consul/v1"), "kind",
-						 json_string("FindingKindList"), "items", items, NULL);
+	                                         json_string("FindingKindList"), "items", items, NULL);
 	_cleanup_free_ char *text = NULL;
 
 	for (size_t i = 0; i < selection->count; i++) {
 		const struct finding_kind *kind = selection->kinds[i];
 
-		cJSON_AddItemToArray(items, json_object("code", json_string(kind->code), "name",
-							json_string(kind->name), "severity",
-							json_string(severity_name(kind->severity)), "title",
-							json_string(kind->title), "explanation",
-							json_string(kind->explanation), NULL));
+		cJSON_AddItemToArray(
+		    items, json_object("code", json_string(kind->code), "name", json_string(kind->name), "severity",
+		                       json_string(severity_name(kind->severity)), "title", json_string(kind->title),
+		                       "explanation", json_string(kind->explanation), NULL));
 	}
 	text = json_text_pretty(json);
 	fputs(text, context->output);
@@ -170,19 +175,19 @@ static int run_explain(const struct cmd_context *context, int *ret_exit_code, st
 
 const struct command cmd_explain = {
 	.name = "explain",
-	.group = "Other Commands:",
+	.group = "Other Commands",
 	.summary = "Explain a finding of health: what it means and what to do",
 	.operands = "[CODE...]",
 	.operands_max = SIZE_MAX,
 	.description = "Explain what the findings of health mean, their usual causes, and what to do.\n"
-		       "\n"
-		       "Findings are named by their code or their name. Without any, all of them are listed. "
-		       "This needs no cluster.",
+	               "\n"
+	               "Findings are named by their code or their name. Without any, all of them are listed. "
+	               "This needs no cluster.",
 	.examples = "# List all findings\n"
-		    "kubectl consul explain\n"
-		    "\n"
-		    "# Explain one of them\n"
-		    "kubectl consul explain CON004\n",
+	            "kubectl consul explain\n"
+	            "\n"
+	            "# Explain one of them\n"
+	            "kubectl consul explain CON004\n",
 	.options = option_table,
 	.options_size = sizeof(struct explain_options),
 	.run = run_explain,

@@ -2,7 +2,7 @@
 #include "cmd/global.h"
 
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
-#define VERBOSITY_MAX 10
+#define VERBOSITY_MAX       10
 
 /* In the order of enum ask_way. */
 static const char *const via_choices[] = { "auto", "tunnel", "exec", NULL };
@@ -11,46 +11,101 @@ static const char *const via_choices[] = { "auto", "tunnel", "exec", NULL };
 
 /* By name, as kubectl lists them. The texts are kubectl's where the option is. */
 const struct option global_option_table[] = {
-	{ .name = "certificate-authority", .kind = OPTION_STRING, GLOBAL_AT(certificate_authority), .value_name = "FILE",
+	{ .name = "certificate-authority",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(certificate_authority),
+	  .value_name = "FILE",
 	  .help = "Path to a cert file for the certificate authority" },
-	{ .name = "client-certificate", .kind = OPTION_STRING, GLOBAL_AT(client_certificate), .value_name = "FILE",
+	{ .name = "client-certificate",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(client_certificate),
+	  .value_name = "FILE",
 	  .help = "Path to a client certificate file for TLS" },
-	{ .name = "client-key", .kind = OPTION_STRING, GLOBAL_AT(client_key), .value_name = "FILE",
+	{ .name = "client-key",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(client_key),
+	  .value_name = "FILE",
 	  .help = "Path to a client key file for TLS" },
-	{ .name = "cluster", .kind = OPTION_STRING, GLOBAL_AT(cluster), .value_name = "NAME",
+	{ .name = "cluster",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(cluster),
+	  .value_name = "NAME",
 	  .help = "The name of the kubeconfig cluster to use" },
-	{ .name = "context", .kind = OPTION_STRING, GLOBAL_AT(context), .value_name = "NAME",
+	{ .name = "context",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(context),
+	  .value_name = "NAME",
 	  .help = "The name of the kubeconfig context to use" },
-	{ .name = "insecure-skip-tls-verify", .kind = OPTION_FLAG, GLOBAL_AT(insecure_skip_tls_verify),
+	{ .name = "insecure-skip-tls-verify",
+	  .kind = OPTION_FLAG,
+	  GLOBAL_AT(insecure_skip_tls_verify),
 	  .help = "If true, the server's certificate will not be checked for validity. This will make your HTTPS "
-		  "connections insecure" },
-	{ .name = "kubeconfig", .kind = OPTION_STRING, GLOBAL_AT(kubeconfig), .value_name = "FILE",
+	          "connections insecure" },
+	{ .name = "kubeconfig",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(kubeconfig),
+	  .value_name = "FILE",
 	  .help = "Path to the kubeconfig file to use for CLI requests." },
-	{ .name = "name", .kind = OPTION_STRING, GLOBAL_AT(name), .value_name = "STATEFULSET", .default_text = "consul",
+	{ .name = "name",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(name),
+	  .value_name = "STATEFULSET",
+	  .default_text = "consul",
 	  .help = "The StatefulSet the Consul servers run in. If there is none of this name, but exactly one in the "
-		  "namespace that runs Consul servers, that one is used." },
-	{ .name = "namespace", .letter = 'n', .kind = OPTION_STRING, GLOBAL_AT(namespace_name), .value_name = "NAMESPACE",
+	          "namespace that runs Consul servers, that one is used." },
+	{ .name = "namespace",
+	  .letter = 'n',
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(namespace_name),
+	  .value_name = "NAMESPACE",
 	  .help = "If present, the namespace scope for this CLI request" },
-	{ .name = "request-timeout", .kind = OPTION_DURATION, GLOBAL_AT(request_timeout_ms),
-	  .help = "The length of time to wait before giving up on a single server request. Non-zero values should "
-		  "contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests." },
-	{ .name = "server", .letter = 's', .kind = OPTION_STRING, GLOBAL_AT(server), .value_name = "URL",
+	{ .name = "request-timeout",
+	  .kind = OPTION_DURATION,
+	  GLOBAL_AT(request_timeout_ms),
+	  .help =
+	      "The length of time to wait before giving up on a single server request. Non-zero values should "
+	      "contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests." },
+	{ .name = "server",
+	  .letter = 's',
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(server),
+	  .value_name = "URL",
 	  .help = "The address and port of the Kubernetes API server" },
-	{ .name = "timeout", .kind = OPTION_DURATION, GLOBAL_AT(timeout_ms),
+	{ .name = "timeout",
+	  .kind = OPTION_DURATION,
+	  GLOBAL_AT(timeout_ms),
 	  .help = "The length of time to wait before giving up on the whole command, zero means the command's own "
-		  "default. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h)." },
-	{ .name = "tls-server-name", .kind = OPTION_STRING, GLOBAL_AT(tls_server_name), .value_name = "NAME",
+	          "default. Any other values should contain a corresponding time unit (e.g. 1s, 2m, 3h)." },
+	{ .name = "tls-server-name",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(tls_server_name),
+	  .value_name = "NAME",
 	  .help = "Server name to use for server certificate validation. If it is not provided, the hostname used to "
-		  "contact the server is used" },
-	{ .name = "token", .kind = OPTION_STRING, GLOBAL_AT(token), .value_name = "TOKEN",
+	          "contact the server is used" },
+	{ .name = "token",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(token),
+	  .value_name = "TOKEN",
 	  .help = "Bearer token for authentication to the API server" },
-	{ .name = "user", .kind = OPTION_STRING, GLOBAL_AT(user), .value_name = "NAME",
+	{ .name = "user",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(user),
+	  .value_name = "NAME",
 	  .help = "The name of the kubeconfig user to use" },
-	{ .name = "v", .letter = 'v', .kind = OPTION_INT, GLOBAL_AT(verbosity), .max = VERBOSITY_MAX,
+	{ .name = "v",
+	  .letter = 'v',
+	  .kind = OPTION_INT,
+	  GLOBAL_AT(verbosity),
+	  .max = VERBOSITY_MAX,
 	  .help = "number for the log level verbosity; from 6 on each request is logged" },
-	{ .name = "via", .kind = OPTION_CHOICE, GLOBAL_AT(via), .choices = via_choices, .default_text = "auto",
-	  .help = "How to ask the Consul servers: \"tunnel\" speaks to their HTTP API through pods/portforward, \"exec\" "
-		  "runs the consul CLI in their containers through pods/exec, \"auto\" tries them in this order." },
+	{ .name = "via",
+	  .kind = OPTION_CHOICE,
+	  GLOBAL_AT(via),
+	  .choices = via_choices,
+	  .default_text = "auto",
+	  .help =
+	      "How to ask the Consul servers: \"tunnel\" speaks to their HTTP API through pods/portforward, \"exec\" "
+	      "runs the consul CLI in their containers through pods/exec, \"auto\" tries them in this order." },
 	{ 0 },
 };
 
@@ -60,7 +115,7 @@ int64_t global_timeout_ms(const struct global_options *global, int64_t otherwise
 }
 
 void global_config_inputs(const struct global_options *global, const struct cmd_environment *environment,
-			  struct kube_config_inputs *ret_inputs)
+                          struct kube_config_inputs *ret_inputs)
 {
 	*ret_inputs = (struct kube_config_inputs){
 		.kubeconfig = global->kubeconfig,

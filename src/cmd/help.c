@@ -5,7 +5,7 @@
 #include "util/str.h"
 
 #define HELP_WIDTH_MAX 100
-#define NAME_WIDTH 15 /* of the column of names in the overview */
+#define NAME_WIDTH     15 /* of the column of names in the overview */
 
 /* As kubectl does: wrapped for a terminal, one line for each paragraph otherwise. */
 static size_t help_width(const struct term *term)
@@ -23,7 +23,7 @@ static void print(const struct cmd_context *context, const struct buf *text)
 static void add_global_pointer(const struct cmd_context *context, struct buf *out)
 {
 	buf_addf(out, "Use \"%s options\" for a list of global command-line options (applies to all commands).\n",
-		 context->program->name);
+	         context->program->name);
 }
 
 /* One group after the other, in the order of the table. */
@@ -37,7 +37,7 @@ static void add_commands(const struct program *program, struct buf *out)
 		if (!command->group)
 			continue;
 		if (!str_equal(group, command->group))
-			buf_addf(out, "%s\n", command->group);
+			buf_addf(out, "%s:\n", command->group);
 		group = command->group;
 		buf_addf(out, "  %-*s %s\n", NAME_WIDTH, command->name, command->summary);
 		if (!program->commands[i + 1] || !str_equal(program->commands[i + 1]->group, group))
@@ -97,7 +97,7 @@ void cmd_print_help(const struct cmd_context *context, const struct command *com
 		buf_addc(&out, '\n');
 	}
 	buf_addf(&out, "Usage:\n  %s %s%s%s [options]\n\n", context->program->name, command->name,
-		 command->operands ? " " : "", command->operands ? command->operands : "");
+	         command->operands ? " " : "", command->operands ? command->operands : "");
 	add_global_pointer(context, &out);
 	print(context, &out);
 }

@@ -4,9 +4,9 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define DISTANCE_MAX 2
+#define DISTANCE_MAX    2
 #define SUGGESTIONS_MAX 3
-#define WORD_MAX 64 /* longer words are not compared */
+#define WORD_MAX        64 /* longer words are not compared */
 
 static size_t smallest(size_t a, size_t b, size_t c)
 {

@@ -29,8 +29,8 @@
 #endif
 
 #define VERSION_TEXT "v" KUBECTL_CONSUL_VERSION
-#define PLATFORM PLATFORM_OS "/" PLATFORM_ARCH
-#define COMPILER "cc " __VERSION__
+#define PLATFORM     PLATFORM_OS "/" PLATFORM_ARCH
+#define COMPILER     "cc " __VERSION__
 
 enum version_output { VERSION_LINE, VERSION_JSON, VERSION_YAML };
 
@@ -41,9 +41,15 @@ struct version_options {
 static const char *const output_choices[] = { "", "json", "yaml", NULL };
 
 static const struct option option_table[] = {
-	{ .name = "output", .letter = 'o', .kind = OPTION_CHOICE, OPTION_AT(struct version_options, output),
-	  .choices = output_choices, .default_text = "", .value_name = "json|yaml",
-	  .wrong_choice = CMD_WRONG_OUTPUT("json, yaml"), .help = "One of 'yaml' or 'json'." },
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_CHOICE,
+	  OPTION_AT(struct version_options, output),
+	  .choices = output_choices,
+	  .default_text = "",
+	  .value_name = "json|yaml",
+	  .wrong_choice = CMD_WRONG_OUTPUT("json, yaml"),
+	  .help = "One of 'yaml' or 'json'." },
 	{ 0 },
 };
 
@@ -56,10 +62,10 @@ void cmd_print_version(const struct cmd_context *context)
 static void print_json(FILE *output)
 {
 	_cleanup_json_ cJSON *json =
-		json_object("clientVersion",
-			    json_object("gitVersion", json_string(VERSION_TEXT), "compiler", json_string(COMPILER),
-					"platform", json_string(PLATFORM), NULL),
-			    NULL);
+	    json_object("clientVersion",
+	                json_object("gitVersion", json_string(VERSION_TEXT), "compiler", json_string(COMPILER),
+	                            "platform", json_string(PLATFORM), NULL),
+	                NULL);
 	_cleanup_free_ char *text = json_text_pretty(json);
 
 	fputs(text, output);
@@ -68,11 +74,11 @@ static void print_json(FILE *output)
 static void print_yaml(FILE *output)
 {
 	fprintf(output,
-		"clientVersion:\n"
-		"  compiler: \"%s\"\n"
-		"  gitVersion: %s\n"
-		"  platform: %s\n",
-		COMPILER, VERSION_TEXT, PLATFORM);
+	        "clientVersion:\n"
+	        "  compiler: \"%s\"\n"
+	        "  gitVersion: %s\n"
+	        "  platform: %s\n",
+	        COMPILER, VERSION_TEXT, PLATFORM);
 }
 
 static int run_version(const struct cmd_context *context, int *ret_exit_code, struct err *err)
@@ -97,13 +103,13 @@ static int run_version(const struct cmd_context *context, int *ret_exit_code, st
 
 const struct command cmd_version = {
 	.name = "version",
-	.group = "Other Commands:",
+	.group = "Other Commands",
 	.summary = "Print the version of this program",
 	.examples = "# Print the version\n"
-		    "kubectl consul version\n"
-		    "\n"
-		    "# For a script\n"
-		    "kubectl consul version -o json\n",
+	            "kubectl consul version\n"
+	            "\n"
+	            "# For a script\n"
+	            "kubectl consul version -o json\n",
 	.options = option_table,
 	.options_size = sizeof(struct version_options),
 	.run = run_version,

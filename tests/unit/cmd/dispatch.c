@@ -13,10 +13,18 @@ struct probe_options {
 };
 
 static const struct option probe_table[] = {
-	{ .name = "watch", .letter = 'w', .kind = OPTION_FLAG, OPTION_AT(struct probe_options, watch), .help = "Go on." },
+	{ .name = "watch",
+	  .letter = 'w',
+	  .kind = OPTION_FLAG,
+	  OPTION_AT(struct probe_options, watch),
+	  .help = "Go on." },
 	CMD_OPTION_OUTPUT(struct probe_options, output),
 	CMD_OPTION_DRY_RUN(struct probe_options, dry_run),
-	{ .name = "filename", .letter = 'f', .kind = OPTION_LIST, OPTION_AT(struct probe_options, files), .help = "F." },
+	{ .name = "filename",
+	  .letter = 'f',
+	  .kind = OPTION_LIST,
+	  OPTION_AT(struct probe_options, files),
+	  .help = "F." },
 	{ 0 },
 };
 
@@ -30,15 +38,15 @@ static int run_probe(const struct cmd_context *context, int *ret_exit_code, stru
 	if (str_equal(operands, "fail"))
 		return err_set(err, ERR_USAGE, "no");
 	fprintf(context->output, "%s|%d|%s|%s|%s|%s|%s", context->title, options->watch,
-		cmd_output_choices[options->output], cmd_dry_run_choices[options->dry_run],
-		context->global->namespace_name ? context->global->namespace_name : "-", operands, files);
+	        cmd_output_choices[options->output], cmd_dry_run_choices[options->dry_run],
+	        context->global->namespace_name ? context->global->namespace_name : "-", operands, files);
 	*ret_exit_code = CMD_EXIT_DEGRADED;
 	return 0;
 }
 
 static const struct command probe = {
 	.name = "probe",
-	.group = "Servers:",
+	.group = "Servers",
 	.summary = "Try the table",
 	.operands = "[NAME]",
 	.operands_max = 1,
@@ -58,11 +66,12 @@ static const struct command strict = {
 	.run = run_probe,
 };
 
-static const struct command *const commands[] = { &probe, &strict, &cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL };
+static const struct command *const commands[] = { &probe,       &strict,   &cmd_explain, &cmd_version,
+	                                          &cmd_options, &cmd_help, NULL };
 
-static const struct program program = {
-	.name = "kubectl consul", .description = "Tries things.", .commands = commands
-};
+static const struct program program = { .name = "kubectl consul",
+	                                .description = "Tries things.",
+	                                .commands = commands };
 
 /* One run of the program and what came of it. */
 struct outcome {
@@ -80,9 +89,13 @@ static struct outcome run_with(const char *line, struct term term)
 	struct outcome outcome = { 0 };
 	char *none[] = { NULL };
 	FILE *output = open_memstream(&outcome.output, &outcome.length);
-	struct cmd_context context = { .program = &program, .environment = &environment, .output = output,
-				       .messages = output, .output_term = term, .messages_term = term,
-				       .interrupt_fd = -1 };
+	struct cmd_context context = { .program = &program,
+		                       .environment = &environment,
+		                       .output = output,
+		                       .messages = output,
+		                       .output_term = term,
+		                       .messages_term = term,
+		                       .interrupt_fd = -1 };
 
 	cr_assert_not_null(output);
 	if (*line)
@@ -127,8 +140,7 @@ static void expect_error(const char *line, const char *message, const char *hint
 Test(dispatch, a_command_gets_its_options_and_the_global_ones)
 {
 	expect_output("probe", "kubectl consul probe|0|table|none|-||");
-	expect_output("probe -w -o json x -n prod -f a -f b",
-		      "kubectl consul probe|1|json|none|prod|x|a,b");
+	expect_output("probe -w -o json x -n prod -f a -f b", "kubectl consul probe|1|json|none|prod|x|a,b");
 	expect_output("-n prod probe --dry-run", "kubectl consul probe|0|table|client|prod||");
 	expect_output("--namespace=prod -w probe --dry-run=server", "kubectl consul probe|1|table|server|prod||");
 	expect_output("-- probe", "kubectl consul probe|0|table|none|-||");
@@ -153,12 +165,13 @@ Test(dispatch, errors_point_to_the_help_of_the_command)
 	expect_error("probe a b c", "extra arguments: [b c]", "See 'kubectl consul probe --help' for usage.");
 	expect_error("strict", "NAME is required", "See 'kubectl consul strict --help' for usage.");
 	expect_error("probe fail", "no", "See 'kubectl consul probe --help' for usage.");
-	expect_error("probe -o x",
-		     "unable to match a printer suitable for the output format \"x\", allowed formats are: table, wide, "
-		     "json, yaml",
-		     "See 'kubectl consul probe --help' for usage.");
+	expect_error(
+	    "probe -o x",
+	    "unable to match a printer suitable for the output format \"x\", allowed formats are: table, wide, "
+	    "json, yaml",
+	    "See 'kubectl consul probe --help' for usage.");
 	expect_error("probe --dry-run=x", "Invalid dry-run value (x). Must be \"none\", \"server\", or \"client\".",
-		     "See 'kubectl consul probe --help' for usage.");
+	             "See 'kubectl consul probe --help' for usage.");
 }
 
 Test(dispatch, an_unknown_command_gets_a_suggestion)
@@ -166,26 +179,26 @@ Test(dispatch, an_unknown_command_gets_a_suggestion)
 	expect_error("prboe", "unknown command \"prboe\" for \"kubectl consul\"", "\nDid you mean this?\n\tprobe\n");
 	expect_error("pro", "unknown command \"pro\" for \"kubectl consul\"", "\nDid you mean this?\n\tprobe\n");
 	expect_error("help verison", "unknown command \"verison\" for \"kubectl consul\"",
-		     "\nDid you mean this?\n\tversion\n");
-	expect_error("zzz", "unknown command \"zzz\" for \"kubectl consul\"",
-		     "See 'kubectl consul --help' for usage.");
+	             "\nDid you mean this?\n\tversion\n");
+	expect_error("zzz", "unknown command \"zzz\" for \"kubectl consul\"", "See 'kubectl consul --help' for usage.");
 }
 
-static const char overview[] = "Tries things.\n"
-			       "\n"
-			       "Servers:\n"
-			       "  probe           Try the table\n"
-			       "\n"
-			       "Other Commands:\n"
-			       "  explain         Explain a finding of health: what it means and what to do\n"
-			       "  version         Print the version of this program\n"
-			       "\n"
-			       "Usage:\n"
-			       "  kubectl consul COMMAND [options]\n"
-			       "\n"
-			       "Use \"kubectl consul COMMAND --help\" for more information about a given command.\n"
-			       "Use \"kubectl consul options\" for a list of global command-line options (applies to all "
-			       "commands).\n";
+static const char overview[] =
+    "Tries things.\n"
+    "\n"
+    "Servers:\n"
+    "  probe           Try the table\n"
+    "\n"
+    "Other Commands:\n"
+    "  explain         Explain a finding of health: what it means and what to do\n"
+    "  version         Print the version of this program\n"
+    "\n"
+    "Usage:\n"
+    "  kubectl consul COMMAND [options]\n"
+    "\n"
+    "Use \"kubectl consul COMMAND --help\" for more information about a given command.\n"
+    "Use \"kubectl consul options\" for a list of global command-line options (applies to all "
+    "commands).\n";
 
 Test(dispatch, without_a_command_comes_the_overview)
 {
@@ -196,34 +209,35 @@ Test(dispatch, without_a_command_comes_the_overview)
 	expect_output("-n prod", overview);
 }
 
-static const char probe_help[] = "Try the table of commands.\n"
-				 "\n"
-				 "Examples:\n"
-				 "  # Try it\n"
-				 "  kubectl consul probe\n"
-				 "\n"
-				 "  # Again\n"
-				 "  kubectl consul probe -w\n"
-				 "\n"
-				 "Options:\n"
-				 "    -w, --watch=false:\n"
-				 "\tGo on.\n"
-				 "\n"
-				 "    -o, --output='table':\n"
-				 "\tOutput format. One of: (table, wide, json, yaml).\n"
-				 "\n"
-				 "    --dry-run='none':\n"
-				 "\tMust be \"none\", \"server\", or \"client\". With client, only show what would be done; with "
-				 "server, let the API server check it as well, without keeping anything.\n"
-				 "\n"
-				 "    -f, --filename=[]:\n"
-				 "\tF.\n"
-				 "\n"
-				 "Usage:\n"
-				 "  kubectl consul probe [NAME] [options]\n"
-				 "\n"
-				 "Use \"kubectl consul options\" for a list of global command-line options (applies to all "
-				 "commands).\n";
+static const char probe_help[] =
+    "Try the table of commands.\n"
+    "\n"
+    "Examples:\n"
+    "  # Try it\n"
+    "  kubectl consul probe\n"
+    "\n"
+    "  # Again\n"
+    "  kubectl consul probe -w\n"
+    "\n"
+    "Options:\n"
+    "    -w, --watch=false:\n"
+    "\tGo on.\n"
+    "\n"
+    "    -o, --output='table':\n"
+    "\tOutput format. One of: (table, wide, json, yaml).\n"
+    "\n"
+    "    --dry-run='none':\n"
+    "\tMust be \"none\", \"server\", or \"client\". With client, only show what would be done; with "
+    "server, let the API server check it as well, without keeping anything.\n"
+    "\n"
+    "    -f, --filename=[]:\n"
+    "\tF.\n"
+    "\n"
+    "Usage:\n"
+    "  kubectl consul probe [NAME] [options]\n"
+    "\n"
+    "Use \"kubectl consul options\" for a list of global command-line options (applies to all "
+    "commands).\n";
 
 Test(dispatch, help_has_kubectls_layout)
 {
@@ -237,7 +251,8 @@ Test(dispatch, help_is_wrapped_for_a_terminal)
 {
 	struct outcome outcome = run_with("probe -h", (struct term){ .is_tty = true, .utf8 = true, .width = 60 });
 
-	cr_expect_not_null(strstr(outcome.output, "\tMust be \"none\", \"server\", or \"client\". With client,\n\tonly show"));
+	cr_expect_not_null(
+	    strstr(outcome.output, "\tMust be \"none\", \"server\", or \"client\". With client,\n\tonly show"));
 	release(&outcome);
 }
 
@@ -293,7 +308,7 @@ Test(dispatch, every_table_is_sound)
 			cr_expect(option->kind != OPTION_CHOICE || option->choices, "%s", option->name);
 			cr_expect_null(option_find(global_option_table, option->name, 0), "%s is global", option->name);
 			cr_expect_null(option_find(global_option_table, NULL, option->letter), "-%c is global",
-				       option->letter);
+			               option->letter);
 		}
 	}
 	for (const struct option *option = global_option_table; option[1].name; option++)

@@ -33,11 +33,11 @@ Test(error, hints_stand_below_it)
 	err_label(&err, "Error from server (Forbidden)");
 	err_hint(&err, "ask for this role:\n  kind: Role\n\n  rules: []\n");
 	expect_text(&err, &plain,
-		    "Error from server (Forbidden): pods is forbidden\n"
-		    "hint: ask for this role:\n"
-		    "        kind: Role\n"
-		    "\n"
-		    "        rules: []\n");
+	            "Error from server (Forbidden): pods is forbidden\n"
+	            "hint: ask for this role:\n"
+	            "        kind: Role\n"
+	            "\n"
+	            "        rules: []\n");
 }
 
 Test(error, an_empty_label_is_none)
@@ -56,11 +56,11 @@ Test(error, usage_errors_have_kubectls_words)
 	err_set(&err, ERR_USAGE, "unknown command \"helth\" for \"kubectl consul\"");
 	err_hint(&err, "\nDid you mean this?\n\thealth\n");
 	expect_text(&err, &plain,
-		    "error: unknown command \"helth\" for \"kubectl consul\"\n"
-		    "\n"
-		    "Did you mean this?\n"
-		    "\thealth\n"
-		    "\n");
+	            "error: unknown command \"helth\" for \"kubectl consul\"\n"
+	            "\n"
+	            "Did you mean this?\n"
+	            "\thealth\n"
+	            "\n");
 }
 
 Test(error, control_characters_become_visible)

@@ -21,8 +21,12 @@ static char *explain(const char *first, const char *second, struct term term, st
 	int exit_code;
 	FILE *output = open_memstream(&text, &length);
 	struct cmd_environment environment = { 0 };
-	struct cmd_context context = { .program = &program, .environment = &environment, .output = output,
-				       .messages = output, .output_term = term, .messages_term = term };
+	struct cmd_context context = { .program = &program,
+		                       .environment = &environment,
+		                       .output = output,
+		                       .messages = output,
+		                       .output_term = term,
+		                       .messages_term = term };
 
 	cr_assert_not_null(output);
 	cr_expect_eq(cmd_dispatch(&context, words, &exit_code, err), err_is_set(err) ? -1 : 0);
@@ -63,7 +67,7 @@ Test(explain, by_code_and_by_name_wrapped)
 	cr_expect_not_null(strstr(text, finding_kinds[1].title));
 	for (size_t i = 0; i < lines.count; i++)
 		cr_expect(term_text_width(lines.items[i]) <= TERM_PROSE_WIDTH || !strchr(lines.items[i], ' '), "%s",
-			  lines.items[i]);
+		          lines.items[i]);
 }
 
 Test(explain, without_utf8_there_is_only_ascii)
@@ -76,7 +80,7 @@ Test(explain, without_utf8_there_is_only_ascii)
 		for (const char *at = text; *at; at++)
 			cr_assert_lt((unsigned char)*at, 0x80);
 		cr_expect_null(strchr(text, '?') && !strchr(kind->explanation, '?') ? text : NULL,
-			       "%s has a sign without an ASCII form", kind->code);
+		               "%s has a sign without an ASCII form", kind->code);
 	}
 }
 

@@ -24,8 +24,9 @@ Test(global, all_of_kubectls_options_reach_the_configuration)
 {
 	_cleanup_strv_ struct strv words = STRV_INIT;
 	struct global_options global = GLOBAL_OPTIONS_INIT;
-	const struct cmd_environment environment = { .home = "/home/u", .kubeconfig = "a:b", .service_host = "10.0.0.1",
-						     .service_port = "443" };
+	const struct cmd_environment environment = {
+		.home = "/home/u", .kubeconfig = "a:b", .service_host = "10.0.0.1", .service_port = "443"
+	};
 	struct kube_config_inputs inputs;
 
 	parse("--kubeconfig k --context c --cluster l --user u -n n -s s --token t --certificate-authority ca "

@@ -64,11 +64,7 @@ static const struct option table[] = {
 	  OPTION_AT(struct values, output),
 	  .choices = modes,
 	  .help = "Format." },
-	{ .name = "filename",
-	  .letter = 'f',
-	  .kind = OPTION_LIST,
-	  OPTION_AT(struct values, files),
-	  .help = "Files." },
+	{ .name = "filename", .letter = 'f', .kind = OPTION_LIST, OPTION_AT(struct values, files), .help = "Files." },
 	{ .name = "secret", .kind = OPTION_FLAG, OPTION_AT(struct values, watch), .hidden = true, .help = "No." },
 	{ 0 },
 };
@@ -135,8 +131,8 @@ Test(option, defaults_come_from_the_table)
 
 Test(option, every_way_to_give_a_value)
 {
-	static const char *const lines[] = { "--namespace=prod", "--namespace prod", "-nprod", "-n prod", "-n=prod",
-		                             "-wn prod",         "-wnprod",          "-n no -n prod" };
+	static const char *const lines[] = { "--namespace=prod", "--namespace prod", "-nprod",  "-n prod",
+		                             "-n=prod",          "-wn prod",         "-wnprod", "-n no -n prod" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
 		struct parsed parsed = parse(lines[i]);
@@ -224,8 +220,7 @@ Test(option, errors_in_the_words_of_kubectl)
 	expect_error("--replicas=abc", "invalid argument \"abc\" for \"-r, --replicas\" flag: must be a whole number");
 	expect_error("--replicas=", "invalid argument \"\" for \"-r, --replicas\" flag: must be a whole number");
 	expect_error("-r 10", "invalid argument \"10\" for \"-r, --replicas\" flag: must be from 1 to 9");
-	expect_error("-o yaml",
-	             "invalid argument \"yaml\" for \"-o, --output\" flag: must be none, client or server");
+	expect_error("-o yaml", "invalid argument \"yaml\" for \"-o, --output\" flag: must be none, client or server");
 	expect_error("--dry-run=foo", "Invalid dry-run value (foo).");
 	expect_error("--timeout=zz", "invalid argument \"zz\" for \"--timeout\" flag: Invalid timeout value. Timeout "
 	                             "must be a single integer in seconds, or an integer followed by a corresponding "
@@ -245,9 +240,18 @@ Test(option, the_first_operand_is_found_behind_options)
 		const char *line;
 		int index;
 	} cases[] = {
-		{ "health", 0 },      { "-n prod health", 2 }, { "-nprod health", 1 },  { "-w health", 1 },
-		{ "-wn prod x", 2 },  { "--name x health", 2 }, { "--name=x health", 1 }, { "--bogus health", 1 },
-		{ "-n=x health", 1 }, { "-- health", 1 },      { "-n", -1 },            { "--", -1 },
+		{ "health", 0 },
+		{ "-n prod health", 2 },
+		{ "-nprod health", 1 },
+		{ "-w health", 1 },
+		{ "-wn prod x", 2 },
+		{ "--name x health", 2 },
+		{ "--name=x health", 1 },
+		{ "--bogus health", 1 },
+		{ "-n=x health", 1 },
+		{ "-- health", 1 },
+		{ "-n", -1 },
+		{ "--", -1 },
 		{ "-w", -1 },
 	};
 	struct values values = { 0 };
@@ -297,8 +301,11 @@ Test(option, value_names)
 {
 	static const struct {
 		const char *name, *value;
-	} cases[] = { { "namespace", "NAMESPACE" }, { "replicas", "N" }, { "timeout", "DURATION" },
-		      { "dry-run", "none|client|server" }, { "filename", "VALUE" } };
+	} cases[] = { { "namespace", "NAMESPACE" },
+		      { "replicas", "N" },
+		      { "timeout", "DURATION" },
+		      { "dry-run", "none|client|server" },
+		      { "filename", "VALUE" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = option_value_text(option_find(table, cases[i].name, 0));

@@ -11,8 +11,9 @@
 #include "util/str.h"
 #include "util/term.h"
 
-static const struct term_inputs good = { .is_tty = true, .window_columns = 120, .window_rows = 40,
-	                                 .term = "xterm", .lang = "en_US.UTF-8" };
+static const struct term_inputs good = {
+	.is_tty = true, .window_columns = 120, .window_rows = 40, .term = "xterm", .lang = "en_US.UTF-8"
+};
 
 static const struct term utf8 = { .utf8 = true };
 static const struct term ascii = { 0 };
@@ -74,10 +75,14 @@ Test(term, the_locale_is_the_first_that_is_set)
 		const char *lc_all, *lc_ctype, *lang;
 		bool utf8;
 	} cases[] = {
-		{ NULL, NULL, NULL, false },          { NULL, NULL, "C.UTF-8", true },
-		{ NULL, NULL, "de_DE.utf8", true },   { NULL, NULL, "de_DE.UTF-8@euro", true },
-		{ NULL, NULL, "C", false },           { "C", "en_US.UTF-8", "en_US.UTF-8", false },
-		{ "", "en_US.UTF-8", "C", true },     { NULL, "UTF-8", NULL, true },
+		{ NULL, NULL, NULL, false },
+		{ NULL, NULL, "C.UTF-8", true },
+		{ NULL, NULL, "de_DE.utf8", true },
+		{ NULL, NULL, "de_DE.UTF-8@euro", true },
+		{ NULL, NULL, "C", false },
+		{ "C", "en_US.UTF-8", "en_US.UTF-8", false },
+		{ "", "en_US.UTF-8", "C", true },
+		{ NULL, "UTF-8", NULL, true },
 		{ NULL, NULL, "de_DE.ISO-8859-1", false },
 	};
 
@@ -238,8 +243,7 @@ Test(term_live, cuts_long_lines_and_tall_blocks)
 	expect_written(&screen, "\rconsul-…\r\n12345678\r\n\033[J");
 	screen_resize(&screen, 30, 4);
 	term_live_show(&screen.live, "t", "a\nb\nc\nd\ne\n", "s");
-	expect_written(&screen,
-	               "\r\033[2Aa\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
+	expect_written(&screen, "\r\033[2Aa\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
 	screen_close(&screen);
 }
 
