@@ -199,6 +199,7 @@ static const struct wording broken_connections[] = {
 	{ "SSL_ERROR_SYSCALL", "EOF" },
 	{ "unexpected eof", "unexpected EOF" },
 	{ "GOAWAY", "http2: server sent GOAWAY and closed the connection" },
+	{ "HTTP/0.9", "malformed HTTP response" },
 	{ NULL, NULL },
 };
 
@@ -236,6 +237,8 @@ static int failure(const struct kube_transport *transport, CURLcode code, const 
 		return verify_error(transport, detail, err);
 	if (code == CURLE_GOT_NOTHING)
 		return unable(err, "EOF");
+	if (code == CURLE_PARTIAL_FILE)
+		return unable(err, "unexpected EOF");
 	return other_error(transport, detail, err);
 }
 
