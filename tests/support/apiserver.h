@@ -77,6 +77,9 @@ struct http_answer {
 
 struct apiserver_request;
 
+/* As status, by an answer function: the row does not match after all, the next one is tried. */
+#define HTTP_PASS (-1)
+
 /*
  * Fills answer (which has the row's values already). Runs in the server's thread with the server locked: it may not
  * call any function of this header but apiserver_request_*.
@@ -175,6 +178,8 @@ struct apiserver_port {
 	size_t frame_bytes; /* most payload bytes of one frame; 0: 32 KiB */
 	size_t write_bytes; /* most bytes of one TCP write of the whole tunnel; 0: no limit */
 	unsigned times;
+	enum port_kind (*choose)(void *context, const char *pod, uint16_t port); /* NULL: kind. As http_answer_fn */
+	void *context;
 };
 
 /* ----------------------------------------------------------------------------------------- server */

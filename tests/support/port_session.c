@@ -19,8 +19,8 @@ struct port {
 	unsigned index;
 	uint16_t number;
 	const struct apiserver_port *row; /* NULL: as it is without a row */
-	bool open;                        /* something listens */
-	bool over;                        /* the pod's side is closed */
+	enum port_kind kind;
+	bool over; /* the pod's side is closed */
 	struct http_stream *http;
 	struct tls_stream *tls;
 };
@@ -35,13 +35,6 @@ struct port_session {
 	struct port *ports;
 	unsigned port_count;
 };
-
-static enum port_kind kind_of(const struct port *port)
-{
-	if (port->row)
-		return port->row->kind;
-	return port->open ? PORT_HTTP : PORT_ERROR;
-}
 
 /* ------------------------------------------------------------------------------- what the pod sends */
 
@@ -131,7 +124,7 @@ static void open_http(struct port *port)
 		                        .connection = session->connection };
 
 	port->http = http_stream_new(session->reactor, session->script, &client, &sink, port);
-	if (kind_of(port) == PORT_HTTPS) {
+	if (port->kind == PORT_HTTPS) {
 		assert(session->tunnel_tls);
 		port->tls = tls_stream_new(session->tunnel_tls);
 	}
@@ -139,15 +132,13 @@ static void open_http(struct port *port)
 
 static void open_port(struct port *port)
 {
-	enum port_kind kind = kind_of(port);
-
-	if (kind != PORT_UNOPENED)
+	if (port->kind != PORT_UNOPENED)
 		send_numbers(port);
-	if (kind == PORT_HTTP || kind == PORT_HTTPS)
+	if (port->kind == PORT_HTTP || port->kind == PORT_HTTPS)
 		open_http(port);
-	else if (kind == PORT_ERROR && port->row && port->row->text)
+	else if (port->kind == PORT_ERROR && port->row && port->row->text)
 		send_error(port, port->row->text);
-	else if (kind == PORT_ERROR)
+	else if (port->kind == PORT_ERROR)
 		send_refused(port);
 }
 
@@ -175,13 +166,13 @@ static void take(struct port *port, const unsigned char *bytes, size_t length)
 {
 	struct websocket *ws = port->session->ws;
 
-	switch (kind_of(port)) {
+	switch (port->kind) {
 	case PORT_HTTP:
 	case PORT_HTTPS:
 		take_http(port, bytes, length);
 		break;
 	case PORT_ERROR_LATE:
-		send_error(port, port->row->text ? port->row->text : "");
+		send_error(port, port->row && port->row->text ? port->row->text : "");
 		break;
 	case PORT_GARBAGE:
 		send_frames(port, http_garbage, HTTP_GARBAGE_LENGTH);
@@ -238,7 +229,7 @@ static void add_port(struct port_session *session, const char *text, size_t *ret
 		return;
 	}
 	*port = (struct port){ .session = session, .index = session->port_count++, .number = (uint16_t)number };
-	port->row = script_find_port(session->script, session->upgrade.pod, port->number, &port->open);
+	port->row = script_find_port(session->script, session->upgrade.pod, port->number, &port->kind);
 	if (port->row && port->row->write_bytes)
 		*ret_write_bytes = port->row->write_bytes;
 }

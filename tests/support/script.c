@@ -154,16 +154,33 @@ static bool route_matches(const struct apiserver_route *route, const struct apis
 	       match_pattern(route->path, request->path) && (!route->query || strstr(request->query, route->query));
 }
 
-static const struct apiserver_route *find_route(struct script *script, const struct apiserver_request *request)
+/* The answer of one row; false when its function passes. */
+static bool answer_by(const struct apiserver_route *route, const struct apiserver_request *request,
+                      struct http_answer *answer)
+{
+	*answer = route->answer;
+	if (!answer->status)
+		answer->status = 200;
+	if (route->make)
+		route->make(route->context, request, answer);
+	if (answer->status != HTTP_PASS)
+		return true;
+	buf_release(&answer->scratch);
+	*answer = (struct http_answer){ 0 };
+	return false;
+}
+
+static bool answer_by_routes(struct script *script, const struct apiserver_request *request, struct http_answer *answer)
 {
 	for (struct table *table = script->routes; table; table = table->next) {
 		const struct apiserver_route *rows = table->rows;
 
 		for (size_t i = 0; rows[i].path || rows[i].pod; i++)
-			if (route_matches(&rows[i], request) && use_row(&table->used[i], rows[i].times))
-				return &rows[i];
+			if (route_matches(&rows[i], request) && use_row(&table->used[i], rows[i].times) &&
+			    answer_by(&rows[i], request, answer))
+				return true;
 	}
-	return NULL;
+	return false;
 }
 
 static const struct apiserver_exec *find_exec(struct script *script, const char *pod, const char *container,
@@ -205,13 +222,17 @@ static bool has_pod(struct script *script, const char *pod, uint16_t port)
 	return false;
 }
 
-const struct apiserver_port *script_find_port(struct script *script, const char *pod, uint16_t port, bool *ret_open)
+const struct apiserver_port *script_find_port(struct script *script, const char *pod, uint16_t port,
+                                              enum port_kind *ret_kind)
 {
 	const struct apiserver_port *row;
 
 	script_lock(script);
 	row = find_port(script, pod, port);
-	*ret_open = has_pod(script, pod, port);
+	if (row)
+		*ret_kind = row->choose ? row->choose(row->context, pod, port) : row->kind;
+	else
+		*ret_kind = has_pod(script, pod, port) ? PORT_HTTP : PORT_ERROR;
 	script_unlock(script);
 	return row;
 }
@@ -355,22 +376,14 @@ static bool is_authenticated(const struct script *script, const struct apiserver
 static enum script_verdict choose(struct script *script, const struct apiserver_request *request, bool verified,
                                   struct http_answer *answer, struct script_upgrade *upgrade)
 {
-	const struct apiserver_route *route;
 	char *pod;
 
 	if (!is_authenticated(script, request, verified)) {
 		answer_status(answer, 401, "Unauthorized", "Unauthorized", "");
 		return SCRIPT_ANSWER;
 	}
-	route = find_route(script, request);
-	if (route) {
-		*answer = route->answer;
-		if (!answer->status)
-			answer->status = 200;
-		if (route->make)
-			route->make(route->context, request, answer);
+	if (answer_by_routes(script, request, answer))
 		return SCRIPT_ANSWER;
-	}
 	if (!request->pod && (pod = match_pod_path(request->path, "exec")))
 		return dispatch_exec(script, request, pod, answer, upgrade);
 	if (!request->pod && (pod = match_pod_path(request->path, "portforward")))

@@ -58,8 +58,9 @@ enum script_verdict script_dispatch(struct script *script, struct apiserver_requ
 void script_answer_exec(struct script *script, const struct apiserver_exec *row, const struct exec_request *request,
                         unsigned connection, struct exec_answer *ret_answer);
 
-/* The row for a port; NULL: none, and then ret_open says whether a route makes it an HTTP server. */
-const struct apiserver_port *script_find_port(struct script *script, const char *pod, uint16_t port, bool *ret_open);
+/* What is behind a port. The row, or NULL when there is none. */
+const struct apiserver_port *script_find_port(struct script *script, const char *pod, uint16_t port,
+                                              enum port_kind *ret_kind);
 
 /* What clients did wrong. */
 void script_complain(struct script *script, unsigned connection, const char *format, ...)
