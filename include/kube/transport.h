@@ -57,7 +57,10 @@ int kube_transport_error(const struct kube_transport *transport, CURLcode code, 
 int kube_transport_easy_error(const struct kube_transport *transport, CURL *easy, CURLcode code, const char *detail,
 			      struct err *err);
 
-/* Adds what the transport knows of the cause of a 401: the client certificate's time is over. Returns -1. */
+/*
+ * Puts what the transport knows of the cause of a 401 in the place of a general hint: the client certificate's
+ * time is over. Returns -1.
+ */
 int kube_transport_hint(const struct kube_transport *transport, struct err *err);
 
 #endif

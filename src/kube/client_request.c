@@ -377,7 +377,8 @@ struct kube_request *request_new(struct kube_client *client)
 	request->body = (struct buf){ .max = KUBE_BODY_MAX, .secret = true };
 	request->retry_after_s = -1;
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	curl->easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+	/* Over plain http all would wait for the first answer, to learn that it is not HTTP/2. */
+	curl->easy_setopt(easy, CURLOPT_PIPEWAIT, str_starts_with(client->config->server, "https://") ? 1L : 0L);
 	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
 	curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail);
 	curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -169,8 +169,9 @@ int kube_transport_hint(const struct kube_transport *transport, struct err *err)
 	if (!transport_client_expired(transport))
 		return -1;
 	since = clock_format_rfc3339(transport->client_not_after_s);
-	return err_hint(err, "the client certificate of user \"%s\" expired at %s: get a new one",
-			config->user ? config->user : "", since);
+	replace_string(&err->hint, xasprintf("the client certificate of user \"%s\" expired at %s: get a new one",
+					     config->user ? config->user : "", since));
+	return -1;
 }
 
 static int alert_error(const struct kube_transport *transport, const struct wording *alert, struct err *err)
