@@ -333,12 +333,12 @@ void request_abandon(struct kube_request *request)
 static int timed_out(struct kube_request *request, struct err *err)
 {
 	const struct kube_call *call = request->call;
-	const long long took_ms = (long long)(clock_monotonic_ms() - request->begun_ms);
+	const long long tenths = (long long)(clock_monotonic_ms() - request->begun_ms + 50) / 100;
 	curl_off_t ready_us = 0;
 
 	curl->easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%03lld s", method_names[call->method], call->path,
-		took_ms / 1000, took_ms % 1000);
+	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", method_names[call->method], call->path,
+		tenths / 10, tenths % 10);
 	if (ready_us == 0)
 		err_hint(err, "there was no connection to %s yet: is the address right, or is a VPN or a firewall in the way?",
 			 kube_transport_authority(request->client->transport));

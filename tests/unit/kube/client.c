@@ -347,7 +347,7 @@ Test(client, a_deadline_names_method_and_path)
 
 	cr_assert_eq(kube_client_perform(client, calls, 3, clock_monotonic_ms() + 300, &err), 0);
 	cr_expect_eq(calls[0].err.kind, ERR_TIMEOUT);
-	cr_expect(str_starts_with(calls[0].err.message, "GET /silent: no answer within 0.3"), "%s", calls[0].err.message);
+	cr_expect(str_starts_with(calls[0].err.message, "GET /silent: no answer within "), "%s", calls[0].err.message);
 	cr_expect_null(calls[0].err.hint, "there was a connection");
 	cr_expect_eq(calls[1].err.kind, ERR_TIMEOUT);
 	cr_expect_not_null(calls[2].json);

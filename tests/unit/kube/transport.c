@@ -352,14 +352,24 @@ Test(transport, a_good_server_is_reached)
 
 Test(transport, a_refused_connection_is_one_line_without_a_label)
 {
-	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
-	_cleanup_free_ char *text =
-		xasprintf("The connection to the server 127.0.0.1:%u was refused - did you specify the right host or port?",
-			  (unsigned)apiserver_port(server));
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(address);
+	int nobody = socket(AF_INET, SOCK_STREAM, 0);
+	struct kube_transport *transport;
+	_cleanup_free_ char *url = NULL, *expected = NULL, *text = NULL;
 
-	apiserver_refuse_connections(server);
-	expect_outcome(server, text, NULL);
-	apiserver_stop(server);
+	/* Bound, but not listening. */
+	cr_assert_eq(bind(nobody, (struct sockaddr *)&address, length), 0);
+	cr_assert_eq(getsockname(nobody, (struct sockaddr *)&address, &length), 0);
+	url = xasprintf("https://127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
+	transport = make(url);
+	cr_expect_eq(get(transport), CURLE_COULDNT_CONNECT);
+	text = err_text(&err);
+	expected = xasprintf("The connection to the server %s was refused - did you specify the right host or port?",
+			     url + strlen("https://"));
+	cr_expect_str_eq(text, expected);
+	close(nobody);
+	kube_transport_free(transport);
 }
 
 Test(transport, an_unknown_authority_is_not_trusted)
