@@ -1,0 +1,335 @@
+/* The StatefulSet of include/consul/manifest.h: the servers themselves. */
+#include "consul/manifest.h"
+
+#include "util/json.h"
+
+/* User and group consul of the official images. */
+enum { CONSUL_USER = 100, CONSUL_GROUP = 1000 };
+
+enum { MODE_GROUP_READ = 0440 };
+
+/*
+ * Ready means: the pod's own agent knows this very address as a voter of raft. (An entry of the same node with an earlier
+ * address does not count, nor does its name, which may be unknown.) So a rollout and a drain wait for the voter. It goes by
+ * the loopback and plain HTTP, whatever everybody else has to use. curl is in the official images; busybox' wget
+ * is the other way, without -T: Debian's static build of it crashes on that.
+ */
+static const char readiness_script[] =
+	"address=$POD_IP:8300\n"
+	"case $POD_IP in *:*) address=\"[$POD_IP]:8300\" ;; esac\n"
+	"url='http://127.0.0.1:8500/v1/operator/raft/configuration?stale'\n"
+	"if command -v curl >/dev/null; then peers=$(curl -fsS -m 3 \"$url\"); else peers=$(wget -q -O - \"$url\"); fi\n"
+	"if printf '%s' \"$peers\" | tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\" | grep -q '\"Voter\":true'; then\n"
+	"  exit 0\n"
+	"fi\n"
+	"echo \"$address is not a voter of raft\"\n"
+	"exit 1\n";
+
+static cJSON *field_env(const char *name, const char *field)
+{
+	return json_object(
+		"name", json_string(name),
+		"valueFrom", json_object(
+			"fieldRef", json_object("apiVersion", json_string("v1"), "fieldPath", json_string(field), NULL),
+			NULL),
+		NULL);
+}
+
+static cJSON *container_port(const char *name, int port, const char *protocol)
+{
+	return json_object("name", json_string(name),
+			   "containerPort", json_int(port),
+			   "protocol", json_string(protocol),
+			   NULL);
+}
+
+static cJSON *mount(const char *name, const char *path, bool read_only)
+{
+	return json_object("name", json_string(name),
+			   "mountPath", json_string(path),
+			   "readOnly", read_only ? json_bool(true) : NULL,
+			   NULL);
+}
+
+static cJSON *readiness_probe(void)
+{
+	return json_object(
+		"exec", json_object(
+			"command", json_array(json_string("/bin/sh"), json_string("-c"), json_string(readiness_script)),
+			NULL),
+		"initialDelaySeconds", json_int(2),
+		"periodSeconds", json_int(3),
+		"timeoutSeconds", json_int(5),
+		"successThreshold", json_int(1),
+		"failureThreshold", json_int(3),
+		NULL);
+}
+
+static cJSON *container_security(void)
+{
+	return json_object("allowPrivilegeEscalation", json_bool(false),
+			   "readOnlyRootFilesystem", json_bool(true),
+			   "capabilities", json_object("drop", json_array(json_string("ALL")), NULL),
+			   NULL);
+}
+
+/*
+ * consul itself is started, not the image's entry point, which wants to change owners as root. Its API listens on the pod's address and on
+ * the loopback, in whichever family the pod has.
+ */
+static cJSON *container(const struct manifest_settings *settings)
+{
+	return json_object(
+		"name", json_string("consul"),
+		"image", json_string(settings->image),
+		"command", json_array(json_string("consul"), json_string("agent")),
+		"args", json_array(json_string("-server"),
+				   json_string("-ui"),
+				   json_string("-config-dir=/consul/config"),
+				   json_string("-node=$(POD_NAME)"),
+				   json_string("-bind=$(POD_IP)"),
+				   json_string("-advertise=$(POD_IP)"),
+				   json_string("-client=$(POD_IP) 127.0.0.1")),
+		"env", json_array(field_env("POD_NAME", "metadata.name"), field_env("POD_IP", "status.podIP")),
+		"ports", json_array(container_port("server", MANIFEST_PORT_SERVER, "TCP"),
+				    container_port("serf-lan-tcp", MANIFEST_PORT_SERF_LAN, "TCP"),
+				    container_port("serf-lan-udp", MANIFEST_PORT_SERF_LAN, "UDP"),
+				    container_port("serf-wan-tcp", MANIFEST_PORT_SERF_WAN, "TCP"),
+				    container_port("serf-wan-udp", MANIFEST_PORT_SERF_WAN, "UDP"),
+				    container_port("http", MANIFEST_PORT_HTTP, "TCP"),
+				    container_port("dns-tcp", MANIFEST_PORT_DNS, "TCP"),
+				    container_port("dns-udp", MANIFEST_PORT_DNS, "UDP")),
+		"readinessProbe", readiness_probe(),
+		"resources", json_object(
+			"requests", json_object("cpu", json_string("100m"), "memory", json_string("128Mi"), NULL),
+			NULL),
+		"securityContext", container_security(),
+		"volumeMounts", json_array(mount("data", "/consul/data", false),
+					   mount("config", "/consul/config", true),
+					   mount("tmp", "/tmp", false)),
+		NULL);
+}
+
+static cJSON *projected(const char *kind, const struct manifest_settings *settings, const char *suffix, const char *file)
+{
+	return json_object(
+		kind, json_object(
+			"name", json_stringf("%s%s", settings->name, suffix),
+			"items", json_array(json_object("key", json_string(file), "path", json_string(file), NULL)),
+			NULL),
+		NULL);
+}
+
+/* Configuration and keys side by side in one directory, which consul reads as a whole. */
+static cJSON *config_volume(const struct manifest_settings *settings)
+{
+	return json_object(
+		"name", json_string("config"),
+		"projected", json_object(
+			"defaultMode", json_int(MODE_GROUP_READ),
+			"sources", json_array(projected("configMap", settings, "-server", MANIFEST_SERVER_FILE),
+					      projected("secret", settings, "-gossip", MANIFEST_GOSSIP_FILE)),
+			NULL),
+		NULL);
+}
+
+static cJSON *apart(const struct manifest_settings *settings, const char *topology, int weight)
+{
+	return json_object(
+		"weight", json_int(weight),
+		"podAffinityTerm", json_object(
+			"topologyKey", json_string(topology),
+			"labelSelector", json_object("matchLabels", manifest_selector_labels(settings), NULL),
+			NULL),
+		NULL);
+}
+
+/* Rather two servers on one node than one server too few: a preference. */
+static cJSON *affinity(const struct manifest_settings *settings)
+{
+	return json_object(
+		"podAntiAffinity", json_object(
+			"preferredDuringSchedulingIgnoredDuringExecution",
+			json_array(apart(settings, "kubernetes.io/hostname", 100),
+				   apart(settings, "topology.kubernetes.io/zone", 50)),
+			NULL),
+		NULL);
+}
+
+static cJSON *pod_security(void)
+{
+	return json_object("runAsNonRoot", json_bool(true),
+			   "runAsUser", json_int(CONSUL_USER),
+			   "runAsGroup", json_int(CONSUL_GROUP),
+			   "fsGroup", json_int(CONSUL_GROUP),
+			   "fsGroupChangePolicy", json_string("OnRootMismatch"),
+			   "seccompProfile", json_object("type", json_string("RuntimeDefault"), NULL),
+			   NULL);
+}
+
+static cJSON *pod_template(const struct manifest_settings *settings)
+{
+	return json_object(
+		"metadata", json_object("labels", manifest_labels(settings), NULL),
+		"spec", json_object(
+			"serviceAccountName", json_string(settings->name),
+			"automountServiceAccountToken", json_bool(false),
+			"enableServiceLinks", json_bool(false),
+			"terminationGracePeriodSeconds", json_int(60),
+			"securityContext", pod_security(),
+			"affinity", affinity(settings),
+			"containers", json_array(container(settings)),
+			"volumes", json_array(config_volume(settings),
+					      json_object("name", json_string("tmp"),
+							  "emptyDir", cJSON_CreateObject(), NULL)),
+			NULL),
+		NULL);
+}
+
+static cJSON *claim_template(const struct manifest_settings *settings)
+{
+	return json_object(
+		"apiVersion", json_string("v1"),
+		"kind", json_string("PersistentVolumeClaim"),
+		"metadata", json_object("name", json_string("data"), "labels", manifest_selector_labels(settings), NULL),
+		"spec", json_object(
+			"accessModes", json_array(json_string("ReadWriteOnce")),
+			"storageClassName", json_string(settings->storage_class),
+			"resources", json_object(
+				"requests", json_object("storage", json_string(settings->storage_size), NULL),
+				NULL),
+			NULL),
+		NULL);
+}
+
+/*
+ * Parallel: the first election needs all servers at the same time, and a server is ready only after it. Updates go one by one,
+ * from the highest ordinal, all the same.
+ */
+cJSON *manifest_statefulset(const struct manifest_settings *settings)
+{
+	return json_object(
+		"apiVersion", json_string("apps/v1"),
+		"kind", json_string("StatefulSet"),
+		"metadata", manifest_metadata(settings, ""),
+		"spec", json_object(
+			"serviceName", json_string(settings->name),
+			"replicas", json_int(settings->replicas),
+			"podManagementPolicy", json_string("Parallel"),
+			"updateStrategy", json_object("type", json_string("RollingUpdate"), NULL),
+			"selector", json_object("matchLabels", manifest_selector_labels(settings), NULL),
+			"template", pod_template(settings),
+			"volumeClaimTemplates", json_array(claim_template(settings)),
+			NULL),
+		NULL);
+}
+
+static void copy_if_there(cJSON *to, const cJSON *from, const char *key)
+{
+	const cJSON *value = json_get(from, key);
+
+	json_set(to, key, value ? cJSON_Duplicate(value, true) : NULL);
+}
+
+void manifest_keep_immutable(cJSON *set, const cJSON *live)
+{
+	static const char *const immutable[] = { "serviceName", "podManagementPolicy", "selector", "volumeClaimTemplates" };
+	cJSON *spec = cJSON_GetObjectItemCaseSensitive(set, "spec");
+	const cJSON *live_spec = json_get(live, "spec");
+	cJSON *claim;
+
+	for (size_t i = 0; i < ARRAY_SIZE(immutable); i++)
+		copy_if_there(spec, live_spec, immutable[i]);
+	cJSON_ArrayForEach(claim, json_get(spec, "volumeClaimTemplates"))
+	{
+		cJSON *metadata = cJSON_GetObjectItemCaseSensitive(claim, "metadata");
+
+		json_set(claim, "status", NULL);
+		if (metadata)
+			json_set(metadata, "creationTimestamp", NULL);
+	}
+	manifest_complete(set);
+}
+
+static void complete_ports(const cJSON *owner, const char *key)
+{
+	cJSON *port;
+
+	cJSON_ArrayForEach(port, json_get(owner, key))
+		if (cJSON_IsObject(port) && !json_get(port, "protocol"))
+			json_set(port, "protocol", json_string("TCP"));
+}
+
+static void complete_claims(const cJSON *spec)
+{
+	cJSON *claim;
+
+	cJSON_ArrayForEach(claim, json_get(spec, "volumeClaimTemplates"))
+	{
+		if (cJSON_IsObject(claim) && !json_get(claim, "apiVersion"))
+			json_set(claim, "apiVersion", json_string("v1"));
+		if (cJSON_IsObject(claim) && !json_get(claim, "kind"))
+			json_set(claim, "kind", json_string("PersistentVolumeClaim"));
+	}
+}
+
+void manifest_complete(cJSON *object)
+{
+	static const char *const lists[] = { "initContainers", "containers" };
+	const cJSON *spec = json_get(object, "spec");
+	const cJSON *container_object;
+
+	if (str_equal(json_string_at(object, "kind"), "Service"))
+		complete_ports(spec, "ports");
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		cJSON_ArrayForEach(container_object, json_get(json_at(spec, "template.spec"), lists[i]))
+			complete_ports(container_object, "ports");
+	complete_claims(spec);
+}
+
+/* "registry:5000/hashicorp/consul:1.8.7@sha256:…" -> is "consul…" what is between the last slash and the tag? */
+static bool is_consul_image(const char *image)
+{
+	const char *slash = image ? strrchr(image, '/') : NULL;
+	const char *base = slash ? slash + 1 : image;
+
+	return base && str_starts_with(base, "consul");
+}
+
+static bool mentions(const cJSON *list, const char *text)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+		if (cJSON_IsString(item) && strstr(item->valuestring, text))
+			return true;
+	return false;
+}
+
+const cJSON *manifest_consul_container(const cJSON *set)
+{
+	const cJSON *containers = json_at(set, "spec.template.spec.containers");
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, containers)
+		if (str_equal(json_string_at(item, "name"), "consul"))
+			return item;
+	return cJSON_GetArraySize(containers) == 1 ? cJSON_GetArrayItem(containers, 0) : NULL;
+}
+
+bool manifest_runs_consul(const cJSON *set)
+{
+	const cJSON *containers = json_at(set, "spec.template.spec.containers");
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, containers)
+	{
+		bool is_consul = is_consul_image(json_string_at(item, "image")) ||
+				 str_equal(json_string_at(item, "name"), "consul");
+
+		if (is_consul && (cJSON_GetArraySize(containers) == 1 || mentions(json_get(item, "args"), "-server") ||
+				  mentions(json_get(item, "command"), "-server")))
+			return true;
+	}
+	return false;
+}
