@@ -31,6 +31,9 @@ bool value_address_is(const char *address, const char *host);
 /* "1.8.7" of "1.8.7", "v1.8.7", "1.8.7:48d287ef" (the build tag) and "1.18.0+ent:48d287ef"; NULL when empty. New string. */
 char *value_version(const char *text);
 
+/* The M of a version 1.M…; INT64_MAX of a later major, 0 of an earlier one, -1 when it is no version. */
+int64_t value_version_minor(const char *version);
+
 /* Serf's words; MEMBER_UNKNOWN for everything else, "none" included. */
 enum member_status value_member_status(const char *text);
 

@@ -63,33 +63,44 @@ int64_t value_duration_ms(const char *text)
 	return total_ns / NS_PER_MS >= 9e18 ? INT64_MAX : (int64_t)(total_ns / NS_PER_MS);
 }
 
-char *value_split_address(const char *address, int64_t *ret_port)
+/* Where the host of an address ends; *host is moved behind a bracket. *port is what follows the colon, or "". */
+static size_t host_length(const char **host, const char **port)
 {
-	const char *colon = strrchr(address, ':');
+	const char *address = *host, *colon = strchr(address, ':');
 	const char *close = *address == '[' ? strchr(address, ']') : NULL;
 
-	*ret_port = 0;
+	*port = "";
 	if (close) {
-		if (close[1] == ':' && str_to_int64(close + 2, ret_port) < 0)
-			*ret_port = 0;
-		return xstrndup(address + 1, (size_t)(close - address - 1));
+		*host = address + 1;
+		if (close[1] == ':')
+			*port = close + 2;
+		return (size_t)(close - address - 1);
 	}
-	if (!colon || strchr(address, ':') != colon)
-		return xstrdup(address);
-	if (str_to_int64(colon + 1, ret_port) < 0)
+	if (!colon || strchr(colon + 1, ':')) /* no port, or IPv6 without brackets */
+		return strlen(address);
+	*port = colon + 1;
+	return (size_t)(colon - address);
+}
+
+char *value_split_address(const char *address, int64_t *ret_port)
+{
+	const char *port;
+	size_t length = host_length(&address, &port);
+
+	if (str_to_int64(port, ret_port) < 0 || *ret_port < 0 || *ret_port > 65535)
 		*ret_port = 0;
-	return xstrndup(address, (size_t)(colon - address));
+	return xstrndup(address, length);
 }
 
 bool value_address_is(const char *address, const char *host)
 {
-	_cleanup_free_ char *own_host = NULL;
-	int64_t port;
+	const char *port;
+	size_t length;
 
 	if (str_is_empty(address) || str_is_empty(host))
 		return false;
-	own_host = value_split_address(address, &port);
-	return str_equal(own_host, host);
+	length = host_length(&address, &port);
+	return strlen(host) == length && memcmp(address, host, length) == 0;
 }
 
 char *value_version(const char *text)
@@ -99,6 +110,20 @@ char *value_version(const char *text)
 	if (str_is_empty(text) || *text == ':')
 		return NULL;
 	return xstrndup(text, strcspn(text, ":"));
+}
+
+int64_t value_version_minor(const char *version)
+{
+	_cleanup_free_ char *major_text = xstrndup(version, strcspn(version, "."));
+	const char *rest = version + strlen(major_text);
+	_cleanup_free_ char *minor_text = xstrndup(rest + (*rest == '.'), strspn(rest + (*rest == '.'), "0123456789"));
+	int64_t major, minor;
+
+	if (str_to_int64(major_text, &major) < 0 || str_to_int64(minor_text, &minor) < 0)
+		return -1;
+	if (major != 1)
+		return major > 1 ? INT64_MAX : 0;
+	return minor;
 }
 
 enum member_status value_member_status(const char *text)

@@ -1,0 +1,290 @@
+/* Findings 2xx: how asking the servers went, each failure with its own fix. See include/consul/diagnosis.h. */
+#include "consul/diagnosis.h"
+
+#include "util/mem.h"
+
+/* What an err of a plane comes down to. Kubernetes, Consul, Go, curl and OpenSSL each have their own words for it. */
+enum failure { FAILURE_NONE, FAILURE_ACL, FAILURE_EXEC_DENIED, FAILURE_FORWARD_DENIED, FAILURE_TLS, FAILURE_SILENT };
+
+static bool has_any(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (strcasestr(text, *words))
+			return true;
+	return false;
+}
+
+static enum failure failure_of(const struct err *err)
+{
+	static const char *const acl_words[] = { "Consul refuses",   "Permission denied", "ACL not found",
+						 "no member is listed", NULL };
+	static const char *const tls_words[] = { "HTTP request to an HTTPS server", "HTTP response to HTTPS client",
+						 "wrong version number",            "SSL",
+						 "x509",                            "certificate",
+						 "tls: ",                           NULL };
+	const char *message = err->message ? err->message : "";
+
+	if (!err_is_set(err))
+		return FAILURE_NONE;
+	if (err->kind == ERR_FORBIDDEN && strstr(message, "pods/portforward"))
+		return FAILURE_FORWARD_DENIED;
+	if (err->kind == ERR_FORBIDDEN && strstr(message, "pods/exec"))
+		return FAILURE_EXEC_DENIED;
+	if (err->kind == ERR_FORBIDDEN && has_any(message, acl_words))
+		return FAILURE_ACL;
+	if (err->kind == ERR_FORBIDDEN)
+		return FAILURE_EXEC_DENIED;
+	return has_any(message, tls_words) ? FAILURE_TLS : FAILURE_SILENT;
+}
+
+/* Runs and is wanted, but gave no answer at all: the failure, or FAILURE_NONE. */
+static enum failure total_failure(const struct place *place)
+{
+	const struct err *err = view_first_err(&place->server->view);
+
+	if (place->explained || !place->running || place->answered)
+		return FAILURE_NONE;
+	return err ? failure_of(err) : FAILURE_SILENT;
+}
+
+/* One finding for all servers that failed in this way, since they have the same cause. NULL when there is none. */
+static struct finding *add_together(struct diagnosis *diagnosis, enum failure failure, const char *kind, const char *what)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	const struct err *err = NULL;
+	struct finding *finding;
+	struct place *one = NULL;
+
+	FOR_EACH_PLACE(place, diagnosis) {
+		if (total_failure(place) != failure)
+			continue;
+		one = one ? one : place;
+		err = err ? err : view_first_err(&place->server->view);
+		strv_add(&names, place_name(place));
+	}
+	if (!one || !err)
+		return NULL;
+	list = list_names(&names);
+	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s: %s", what, list, err->message);
+	FOR_EACH_PLACE(place, diagnosis) {
+		if (total_failure(place) != failure)
+			continue;
+		diagnosis_mark(place, finding);
+		place->explained = true;
+	}
+	return finding;
+}
+
+static void check_exec_denied(struct diagnosis *diagnosis)
+{
+	struct finding *finding =
+		add_together(diagnosis, FAILURE_EXEC_DENIED, "exec-denied", "you may not exec into");
+
+	if (!finding)
+		return;
+	finding_set_cause(finding, "your Kubernetes user lacks pods/exec in namespace %s", diagnosis->namespace_word);
+	finding_set_command(finding, "kubectl auth can-i get pods --subresource=exec -n %s", diagnosis->namespace_word);
+}
+
+static void check_portforward_denied(struct diagnosis *diagnosis)
+{
+	struct finding *finding =
+		add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied", "you may not forward ports to");
+
+	if (!finding)
+		return;
+	finding_set_cause(finding, "your Kubernetes user lacks pods/portforward in namespace %s", diagnosis->namespace_word);
+	finding_set_command(finding, "kubectl auth can-i get pods --subresource=portforward -n %s",
+			    diagnosis->namespace_word);
+}
+
+static void check_acl_denied(struct diagnosis *diagnosis)
+{
+	struct finding *finding = add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on");
+
+	if (!finding)
+		return;
+	finding_set_cause(finding, "ACLs are on, and the token is missing, unknown, or lacks agent:read, node:read and "
+				   "operator:read");
+	set_consul_command(diagnosis, "health --token-file FILE", finding);
+}
+
+static void check_tls_mismatch(struct diagnosis *diagnosis)
+{
+	struct finding *finding = add_together(diagnosis, FAILURE_TLS, "tls-mismatch", "no common language (TLS) with");
+
+	if (!finding)
+		return;
+	finding_set_cause(finding, "the agent's port speaks HTTPS where HTTP was tried, or the other way round, or its "
+				   "certificate is not trusted");
+	set_consul_command(diagnosis, "health --via exec", finding);
+}
+
+static const char *silent_cause(const struct err *err)
+{
+	if (!err)
+		return "it was not asked";
+	if (err->kind == ERR_TIMEOUT)
+		return "the process hangs, its disk is stuck, or its node is lost";
+	if (strcasestr(err->message, "refused"))
+		return "the agent is still starting, or listens on another port or address than expected";
+	if (strcasestr(err->message, "executable file not found") || strcasestr(err->message, "no consul command"))
+		return "the image has neither the consul command nor a shell where it is looked for";
+	if (strcasestr(err->message, "containers"))
+		return "it cannot be told which container is Consul's";
+	return "see the error";
+}
+
+static void check_agent_silent(struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE(place, diagnosis) {
+		const struct view *view = &place->server->view;
+		const struct err *err = view_first_err(view);
+		struct finding *finding;
+
+		if (total_failure(place) != FAILURE_SILENT)
+			continue;
+		finding = diagnosis_add(diagnosis, "agent-silent", place, "%s runs but does not answer: %s", place_name(place),
+					err ? err->message : "no answer");
+		finding_set_cause(finding, "%s", silent_cause(err));
+		if (err && err->kind == ERR_TIMEOUT && view->way == ASK_TUNNEL)
+			set_consul_command(diagnosis, "health --via exec", finding);
+		else
+			set_logs_command(diagnosis, place, false, finding);
+		place->explained = true;
+	}
+}
+
+/* ---------------------------------------------------------------------------- answered in part only */
+
+/* The err of a plane that is not known; NULL when it is known, or when there is no err. */
+static const struct err *missing_plane(const struct view *view, size_t plane, const char **ret_name)
+{
+	const struct {
+		const char *name;
+		bool known;
+		const struct err *err;
+	} planes[] = {
+		{ "itself", view->self_known, &view->self_err },
+		{ "its members", view->members_known, &view->members_err },
+		{ "its raft peers", view->peers_known, &view->peers_err },
+	};
+
+	*ret_name = planes[plane].name;
+	return !planes[plane].known && err_is_set(planes[plane].err) ? planes[plane].err : NULL;
+}
+
+enum { PLANES = 3, RAFT_PLANE = 2 };
+
+static bool is_limited(const struct view *view)
+{
+	const char *name;
+
+	for (size_t plane = 0; plane < PLANES; plane++) {
+		const struct err *err = missing_plane(view, plane, &name);
+
+		if (err && failure_of(err) == FAILURE_ACL)
+			return true;
+	}
+	return failure_of(&view->peers_err) == FAILURE_ACL;
+}
+
+static void check_acl_limited(struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	const struct view *first = NULL;
+	struct finding *finding;
+
+	FOR_EACH_PLACE(place, diagnosis) {
+		if (!place->answered || !is_limited(&place->server->view))
+			continue;
+		first = first ? first : &place->server->view;
+		strv_add(&names, place_name(place));
+	}
+	if (!first)
+		return;
+	list = list_names(&names);
+	finding = diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s", list,
+				view_first_err(first)->message);
+	FOR_EACH_PLACE(place, diagnosis)
+		if (place->answered && is_limited(&place->server->view))
+			diagnosis_mark(place, finding);
+	finding_set_cause(finding, "the token lacks one of agent:read, node:read and operator:read");
+	set_consul_command(diagnosis, "health --token-file FILE", finding);
+}
+
+/* Missing raft peers are told here only when others have them; nobody having them is raft-unknown, and without a leader they cannot be had. */
+static void check_incomplete(struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE(place, diagnosis) {
+		const struct view *view = &place->server->view;
+
+		if (!place->answered || place->explained)
+			continue;
+		for (size_t plane = 0; plane < PLANES; plane++) {
+			const char *name;
+			const struct err *err = missing_plane(view, plane, &name);
+			struct finding *finding;
+
+			if (!err || failure_of(err) == FAILURE_ACL ||
+			    (plane == RAFT_PLANE && (!diagnosis->peers_of || !diagnosis->leader_address)))
+				continue;
+			finding = diagnosis_add(diagnosis, "answer-incomplete", place, "%s did not tell %s: %s",
+						place_name(place), name, err->message);
+			set_consul_command(diagnosis, view->way == ASK_EXEC ? "health --via tunnel" : "health --via exec",
+					   finding);
+		}
+	}
+}
+
+static void check_raft_from_self(struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	const struct err *err = NULL;
+	struct finding *finding;
+
+	FOR_EACH_PLACE(place, diagnosis) {
+		const struct view *view = &place->server->view;
+
+		if (!view->peers_known || view->peers_source != PEERS_SELF || failure_of(&view->peers_err) == FAILURE_ACL)
+			continue;
+		if (!err && err_is_set(&view->peers_err))
+			err = &view->peers_err;
+		strv_add(&names, place_name(place));
+	}
+	if (names.count == 0 || !diagnosis->leader_address)
+		return;
+	list = list_names(&names);
+	finding = diagnosis_add(diagnosis, "raft-from-self", NULL, "the raft peers of %s come from the servers' own logs%s%s",
+				list, err ? ": " : "", err ? err->message : "");
+	finding_set_cause(finding, "they have not heard a leader since they started, or this Consul has no such command");
+}
+
+/* Before the pods' budgets and claims are judged: what Kubernetes did not let us see. */
+static void check_not_checked(struct diagnosis *diagnosis)
+{
+	const struct snapshot *snapshot = diagnosis->snapshot;
+
+	if (!snapshot->budget.known && err_is_set(&snapshot->budget.err)) {
+		struct finding *finding = diagnosis_add(diagnosis, "not-checked", NULL, "PodDisruptionBudgets were not checked: %s",
+							snapshot->budget.err.message);
+
+		finding_set_command(finding, "kubectl auth can-i list poddisruptionbudgets -n %s", diagnosis->namespace_word);
+	}
+	if (!snapshot->claims_known && err_is_set(&snapshot->claims_err)) {
+		struct finding *finding = diagnosis_add(diagnosis, "not-checked", NULL,
+							"PersistentVolumeClaims were not checked: %s",
+							snapshot->claims_err.message);
+
+		finding_set_command(finding, "kubectl auth can-i list persistentvolumeclaims -n %s",
+				    diagnosis->namespace_word);
+	}
+}
+
+diagnosis_check *const ask_checks[] = {
+	check_exec_denied,  check_portforward_denied, check_acl_denied,     check_tls_mismatch, check_agent_silent,
+	check_acl_limited,  check_incomplete,         check_raft_from_self, check_not_checked,	NULL,
+};

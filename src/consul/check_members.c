@@ -1,0 +1,253 @@
+/* Findings 3xx: gossip, who sees whom and how. See include/consul/diagnosis.h. Clients are left out everywhere. */
+#include "consul/diagnosis.h"
+
+#include "consul/value.h"
+#include "util/mem.h"
+
+/* Wanted, running, answering, and with no known problem: what the others say of it is news. */
+static bool should_be_fine(const struct place *place)
+{
+	return place->wanted && place->answered && !place->explained;
+}
+
+static void check_failed(struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE(place, diagnosis) {
+		struct finding *finding;
+
+		if (!should_be_fine(place) || !place->member || place->member->status != MEMBER_FAILED)
+			continue;
+		finding = diagnosis_add(diagnosis, "member-failed", place, "%s answers, but %s has it as failed", place_name(place),
+					diagnosis->members_of->name);
+		finding_set_cause(finding, "just restarted; or gossip (port 8301, TCP and UDP) between its node and the others is cut");
+		set_consul_command(diagnosis, "health --members", finding);
+		place->explained = true;
+	}
+}
+
+static void check_left(struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE(place, diagnosis) {
+		struct finding *finding;
+
+		if (!should_be_fine(place) || !place->member ||
+		    (place->member->status != MEMBER_LEFT && place->member->status != MEMBER_LEAVING))
+			continue;
+		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)", place_name(place),
+					member_status_name(place->member->status));
+		finding_set_cause(finding, "it said goodbye (`consul leave`, or a stop with leave_on_terminate) and has not joined again");
+		set_logs_command(diagnosis, place, false, finding);
+		place->explained = true;
+	}
+}
+
+static void check_missing(struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE(place, diagnosis) {
+		const struct view *view = &place->server->view;
+		struct finding *finding;
+
+		if (!should_be_fine(place) || place->member || !diagnosis->members_of)
+			continue;
+		finding = diagnosis_add(diagnosis, "member-missing", place, "%s runs, but is no member of the cluster of %s",
+					place_name(place), diagnosis->members_of->name);
+		if (view->self_known && view->self.role == RAFT_LEADER)
+			finding_set_cause(finding, "it leads a cluster of its own: started without data, with `bootstrap` or bootstrap_expect 1");
+		else
+			finding_set_cause(finding, "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
+		set_logs_command(diagnosis, place, false, finding);
+		place->explained = true;
+	}
+}
+
+/* ------------------------------------------------------------------------ members that are no pod of ours */
+
+/* Servers of the member list that counts which are none of ours, with a status in the set of bits. */
+static void list_others(const struct diagnosis *diagnosis, unsigned int statuses, struct strv *ret_names)
+{
+	const struct view *view = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
+
+	for (size_t i = 0; view && i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
+
+		if (member->is_server && !diagnosis->member_taken[i] && (statuses & 1u << member->status))
+			strv_addf(ret_names, "%s (%s)", member->name, member->address);
+	}
+}
+
+/* How many of the failed others are voters still. */
+static size_t count_voting_leftovers(const struct diagnosis *diagnosis)
+{
+	const struct view *members = &diagnosis->members_of->view;
+	size_t voting = 0;
+
+	for (size_t i = 0; i < members->member_count; i++) {
+		const struct member *member = &members->members[i];
+		const struct peer *peer;
+
+		if (!member->is_server || diagnosis->member_taken[i] || member->status != MEMBER_FAILED)
+			continue;
+		peer = diagnosis_peer_of_member(diagnosis, member);
+		voting += peer && peer->voter;
+	}
+	return voting;
+}
+
+static void check_leftover_failed(struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	struct finding *finding;
+	size_t voting;
+
+	list_others(diagnosis, 1u << MEMBER_FAILED, &names);
+	if (names.count == 0)
+		return;
+	list = list_names(&names);
+	voting = count_voting_leftovers(diagnosis);
+	finding = diagnosis_add(diagnosis, "leftover-failed", NULL, "failed and without a pod: %s; %zu of them still %s in raft", list,
+				voting, voting == 1 ? "votes" : "vote");
+	finding_set_cause(finding, "scaled away, or renamed, without leaving; autopilot has not removed %s",
+			  names.count == 1 ? "it" : "them");
+	if (diagnosis->leader_address)
+		set_consul_command(diagnosis, "reap", finding);
+}
+
+static void check_leftover_left(struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	struct finding *finding;
+
+	list_others(diagnosis, 1u << MEMBER_LEFT, &names);
+	if (names.count == 0)
+		return;
+	list = list_names(&names);
+	finding = diagnosis_add(diagnosis, "leftover-left", NULL, "left in good order and still listed: %s", list);
+	finding_set_cause(finding, "a scale-down; Consul forgets them after 72 hours");
+}
+
+static void check_elsewhere(struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	struct finding *finding;
+
+	list_others(diagnosis, 1u << MEMBER_ALIVE | 1u << MEMBER_LEAVING | 1u << MEMBER_UNKNOWN, &names);
+	if (names.count == 0)
+		return;
+	list = list_names(&names);
+	finding = diagnosis_add(diagnosis, "member-elsewhere", NULL, "%s: alive in this cluster, but none of its pods", list);
+	finding_set_cause(finding, "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
+	finding_set_command(finding, "kubectl get pods -A -o wide");
+}
+
+/* ------------------------------------------------------------------------------- views compared */
+
+static int compare_members(const void *a, const void *b)
+{
+	return strcmp((*(const struct member *const *)a)->name, (*(const struct member *const *)b)->name);
+}
+
+/* The servers of a view by name; the array is owned by the caller. */
+static const struct member **sorted_servers(const struct view *view, size_t *ret_count)
+{
+	const struct member **list = xcalloc(view->member_count + 1, sizeof(*list));
+	size_t count = 0;
+
+	for (size_t i = 0; i < view->member_count; i++)
+		if (view->members[i].is_server)
+			list[count++] = &view->members[i];
+	qsort(list, count, sizeof(*list), compare_members);
+	*ret_count = count;
+	return list;
+}
+
+static const char *seen_as(const struct member *member)
+{
+	return member ? member_status_name(member->status) : "not at all";
+}
+
+/* One that is gone and that the one list still has, while the other has forgotten it: no disagreement worth a word. */
+static bool is_worth_telling(const struct diagnosis *diagnosis, const struct member *here, const struct member *there)
+{
+	const struct member *member = here ? here : there;
+
+	FOR_EACH_PLACE(place, diagnosis)
+		if (place->member && str_equal(place->member->name, member->name))
+			return !place->explained;
+	return (here && here->status == MEMBER_ALIVE) || (there && there->status == MEMBER_ALIVE);
+}
+
+struct comparison {
+	struct diagnosis *diagnosis;
+	const struct place *viewer;
+	struct strv differences; /* worth telling */
+};
+
+static void compare_one(struct comparison *comparison, const struct member *here, const struct member *there)
+{
+	const struct diagnosis *diagnosis = comparison->diagnosis;
+
+	if (here && there && here->status == there->status && str_equal(here->address, there->address))
+		return;
+	diagnosis->assessment->views_agree = false;
+	if (comparison->viewer->explained || !is_worth_telling(diagnosis, here, there))
+		return;
+	if (here && there && here->status == there->status)
+		strv_addf(&comparison->differences, "%s sees %s at %s, %s at %s", place_name(comparison->viewer), here->name,
+			  here->address, diagnosis->members_of->name, there->address);
+	else
+		strv_addf(&comparison->differences, "%s sees %s %s%s, %s %s%s", place_name(comparison->viewer),
+			  here ? here->name : there->name, here ? "as " : "", seen_as(here), diagnosis->members_of->name,
+			  there ? "as " : "", seen_as(there));
+}
+
+static void compare_view(struct comparison *comparison, const struct member **reference, size_t reference_count)
+{
+	size_t count, i = 0, k = 0;
+	const struct member **list = sorted_servers(&comparison->viewer->server->view, &count);
+
+	while (i < count || k < reference_count) {
+		int order = i == count ? 1 : k == reference_count ? -1 : strcmp(list[i]->name, reference[k]->name);
+
+		compare_one(comparison, order <= 0 ? list[i] : NULL, order >= 0 ? reference[k] : NULL);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	free(list);
+}
+
+static void check_views_disagree(struct diagnosis *diagnosis)
+{
+	struct comparison comparison = { .diagnosis = diagnosis };
+	_cleanup_free_ char *list = NULL;
+	const struct member **reference;
+	size_t reference_count;
+
+	diagnosis->assessment->views_agree = true;
+	if (!diagnosis->members_of)
+		return;
+	reference = sorted_servers(&diagnosis->members_of->view, &reference_count);
+	FOR_EACH_PLACE(place, diagnosis) {
+		if (!place->server->view.members_known || place->server == diagnosis->members_of)
+			continue;
+		comparison.viewer = place;
+		compare_view(&comparison, reference, reference_count);
+	}
+	free(reference);
+	if (comparison.differences.count > 0) {
+		struct finding *finding;
+
+		list = list_names(&comparison.differences);
+		finding = diagnosis_add(diagnosis, "views-disagree", NULL, "%s", list);
+		finding_set_cause(finding, "a change a few seconds ago, or a network (port 8301, TCP and UDP) that is cut between some pods");
+		set_consul_command(diagnosis, "health --members", finding);
+	}
+	strv_release(&comparison.differences);
+}
+
+diagnosis_check *const member_checks[] = {
+	check_failed,	       check_left,	check_missing,	      check_leftover_failed,
+	check_leftover_left, check_elsewhere, check_views_disagree, NULL,
+};

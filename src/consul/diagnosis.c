@@ -1,0 +1,148 @@
+/* See include/consul/diagnosis.h: findings, names and commands. The join is in join.c. */
+#include "consul/diagnosis.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "consul/value.h"
+#include "util/buf.h"
+#include "util/mem.h"
+
+#define NAMES_SHOWN 8 /* more are counted */
+
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list arguments)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		abort();
+	return text;
+}
+
+struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format, ...)
+{
+	struct findings *findings = &diagnosis->assessment->findings;
+	struct finding *finding;
+	va_list arguments;
+
+	findings->items = xreallocarray(findings->items, findings->count + 1, sizeof(*findings->items));
+	finding = &findings->items[findings->count++];
+	*finding = (struct finding){ .kind = finding_kind_find(kind) };
+	assert(finding->kind);
+	finding->server = place ? xstrdup(place_name(place)) : NULL;
+	va_start(arguments, format);
+	finding->message = format_text(format, arguments);
+	va_end(arguments);
+	if (place)
+		diagnosis_mark(place, finding);
+	return finding;
+}
+
+void finding_set_cause(struct finding *finding, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	replace_string(&finding->cause, format_text(format, arguments));
+	va_end(arguments);
+}
+
+void finding_set_command(struct finding *finding, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	replace_string(&finding->command, format_text(format, arguments));
+	va_end(arguments);
+}
+
+void diagnosis_mark(struct place *place, const struct finding *finding)
+{
+	if (finding->kind->severity > place->worst)
+		place->worst = finding->kind->severity;
+}
+
+bool diagnosis_has(const struct diagnosis *diagnosis, enum severity severity)
+{
+	const struct findings *findings = &diagnosis->assessment->findings;
+
+	for (size_t i = 0; i < findings->count; i++)
+		if (findings->items[i].kind->severity >= severity)
+			return true;
+	return false;
+}
+
+const char *place_name(const struct place *place)
+{
+	return place->server->name;
+}
+
+const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, const struct member *member)
+{
+	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
+
+	for (size_t i = 0; view && i < view->peer_count; i++)
+		if (member->id && str_equal(view->peers[i].id, member->id))
+			return &view->peers[i];
+	for (size_t i = 0; view && i < view->peer_count; i++)
+		if (!diagnosis->peer_taken[i] && value_address_is(view->peers[i].address, member->address))
+			return &view->peers[i];
+	return NULL;
+}
+
+char *list_names(const struct strv *names)
+{
+	_cleanup_strv_ struct strv shown = STRV_INIT;
+
+	if (names->count <= NAMES_SHOWN)
+		return strv_join(names, ", ", " and ");
+	for (size_t i = 0; i + 1 < NAMES_SHOWN; i++)
+		strv_add(&shown, names->items[i]);
+	strv_addf(&shown, "%zu more", names->count - (NAMES_SHOWN - 1));
+	return strv_join(&shown, ", ", " and ");
+}
+
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._/:=,@", c));
+}
+
+char *shell_word(const char *text)
+{
+	struct buf word = BUF_TEXT;
+	bool plain = *text != '\0' && *text != '-';
+
+	for (const char *at = text; *at; at++)
+		plain = plain && is_plain(*at);
+	if (plain)
+		return xstrdup(text);
+	buf_addc(&word, '\'');
+	for (const char *at = text; *at; at++) {
+		if (*at == '\'')
+			buf_adds(&word, "'\\''");
+		else
+			buf_addc(&word, *at);
+	}
+	buf_addc(&word, '\'');
+	return buf_detach(&word);
+}
+
+void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous, struct finding *finding)
+{
+	const struct kube_container *container = place->server->container;
+	_cleanup_free_ char *name = container ? shell_word(container->name) : NULL;
+
+	finding_set_command(finding, "kubectl logs %s -n %s%s%s%s", place->word, diagnosis->namespace_word,
+			    name ? " -c " : "", name ? name : "", previous ? " --previous" : "");
+}
+
+void set_describe_command(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding)
+{
+	finding_set_command(finding, "kubectl describe pod %s -n %s", place->word, diagnosis->namespace_word);
+}
+
+void set_consul_command(const struct diagnosis *diagnosis, const char *words, struct finding *finding)
+{
+	finding_set_command(finding, "kubectl consul %s -n %s%s", words, diagnosis->namespace_word, diagnosis->name_option);
+}
