@@ -36,7 +36,10 @@ char *clock_format_rfc3339(int64_t wall_s) __attribute__((warn_unused_result));
  */
 int clock_parse_timeout(const char *text, int64_t *ret_ms, struct err *err) __attribute__((warn_unused_result));
 
-/* kubectl's ages: "45s", "3m12s", "5h", "12d", "2y40d". A new string; negative seconds give "<invalid>". */
+/*
+ * kubectl's ages: "45s", "3m12s", "5h", "12d", "2y40d". A new string. As duration.HumanDuration: one second
+ * in the future is "0s" (clocks differ), more of that "<invalid>", and from eight years on only years are told.
+ */
 char *clock_format_age(int64_t seconds) __attribute__((warn_unused_result));
 
 #endif

@@ -1,6 +1,7 @@
 /* See include/util/clock.h. */
 #include "util/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -42,33 +43,52 @@ static int64_t days_from_civil(int64_t year, int month, int day)
 	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
-/* "Z", "+02:00" or "-0930" as seconds east of UTC. */
+/* True when text begins with pattern, in which 0 stands for any digit. */
+static bool has_form(const char *text, const char *pattern)
+{
+	for (; *pattern; pattern++, text++)
+		if (*pattern == '0' ? *text < '0' || *text > '9' : *text != *pattern)
+			return false;
+	return true;
+}
+
+/* "Z", "+02:00" or "-09:30" as seconds east of UTC. */
 static int parse_offset(const char *text, int *ret_seconds)
 {
-	int hours, minutes, used = 0;
+	int hours, minutes;
 
-	if (str_equal(text, "Z") || str_equal(text, "z")) {
+	if (str_equal(text, "Z")) {
 		*ret_seconds = 0;
 		return 0;
 	}
-	if ((*text != '+' && *text != '-') || sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 ||
-	    text[1 + used] || hours > 23 || minutes > 59)
+	if ((*text != '+' && *text != '-') || !has_form(text + 1, "00:00") || text[6] ||
+	    sscanf(text + 1, "%2d:%2d", &hours, &minutes) != 2 || hours > 23 || minutes > 59)
 		return -1;
 	*ret_seconds = (*text == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return 0;
 }
 
+static int days_of_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool is_leap_year = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return month == 2 && is_leap_year ? 29 : days[month - 1];
+}
+
 int clock_parse_rfc3339(const char *text, int64_t *ret_wall_s)
 {
-	int year, month, day, hour, minute, second, offset, used = 0;
+	static const char form[] = "0000-00-00T00:00:00";
+	int year, month, day, hour, minute, second, offset;
 
-	if (!text || sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%n", &year, &month, &day, &hour, &minute, &second, &used) != 6)
+	if (!text || !has_form(text, form) ||
+	    sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6)
 		return -1;
-	text += used;
-	if (*text == '.')
+	text += strlen(form);
+	if (has_form(text, ".0"))
 		text += 1 + strspn(text + 1, "0123456789");
-	if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 ||
-	    minute > 59 || second < 0 || second > 60 || parse_offset(text, &offset) < 0)
+	if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour > 23 || minute > 59 ||
+	    second > 60 || parse_offset(text, &offset) < 0)
 		return -1;
 	*ret_wall_s = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
 	return 0;
@@ -145,8 +165,10 @@ char *clock_format_age(int64_t seconds)
 {
 	long long s = (long long)seconds;
 
-	if (s < 0)
+	if (s < -1)
 		return xstrdup("<invalid>");
+	if (s < 0)
+		return xstrdup("0s");
 	if (s < 120)
 		return xasprintf("%llds", s);
 	if (s < 600 && s % 60)
@@ -161,7 +183,7 @@ char *clock_format_age(int64_t seconds)
 		return xasprintf("%lldd%lldh", s / 86400, s / 3600 % 24);
 	if (s < 63072000)
 		return xasprintf("%lldd", s / 86400);
-	if (s / 86400 % 365)
+	if (s < 252288000 && s / 86400 % 365)
 		return xasprintf("%lldy%lldd", s / 31536000, s / 86400 % 365);
 	return xasprintf("%lldy", s / 31536000);
 }

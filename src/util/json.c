@@ -207,9 +207,52 @@ void json_set(cJSON *obj, const char *key, cJSON *value)
 		cJSON_AddItemToObject(obj, key, value);
 }
 
+/* cJSON would print a whole number of 16 digits with 15 of them. */
+static void add_scalar(struct buf *out, const cJSON *json)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (is_whole_number(json)) {
+		buf_addf(out, "%lld", (long long)json->valuedouble);
+		return;
+	}
+	text = cJSON_PrintUnformatted(json);
+	buf_adds(out, text);
+}
+
+static void add_key(struct buf *out, const char *key)
+{
+	_cleanup_json_ cJSON *name = cJSON_CreateString(key);
+
+	add_scalar(out, name);
+	buf_addc(out, ':');
+}
+
+static void add_compact(struct buf *out, const cJSON *json)
+{
+	bool is_object = cJSON_IsObject(json);
+
+	if (!is_object && !cJSON_IsArray(json)) {
+		add_scalar(out, json);
+		return;
+	}
+	buf_addc(out, is_object ? '{' : '[');
+	for (const cJSON *child = json->child; child; child = child->next) {
+		if (is_object)
+			add_key(out, child->string);
+		add_compact(out, child);
+		if (child->next)
+			buf_addc(out, ',');
+	}
+	buf_addc(out, is_object ? '}' : ']');
+}
+
 char *json_text(const cJSON *json)
 {
-	return cJSON_PrintUnformatted(json);
+	struct buf out = BUF_TEXT;
+
+	add_compact(&out, json);
+	return buf_detach(&out);
 }
 
 static void add_indent(struct buf *out, int depth)
@@ -224,19 +267,15 @@ static void add_pretty(struct buf *out, const cJSON *json, int depth)
 	bool is_object = cJSON_IsObject(json);
 
 	if ((!is_object && !cJSON_IsArray(json)) || !json->child) {
-		_cleanup_free_ char *text = cJSON_PrintUnformatted(json);
-
-		buf_adds(out, text);
+		add_compact(out, json);
 		return;
 	}
 	buf_adds(out, is_object ? "{\n" : "[\n");
 	for (const cJSON *child = json->child; child; child = child->next) {
 		add_indent(out, depth + 1);
 		if (is_object) {
-			_cleanup_json_ cJSON *name = cJSON_CreateString(child->string);
-			_cleanup_free_ char *text = cJSON_PrintUnformatted(name);
-
-			buf_addf(out, "%s: ", text);
+			add_key(out, child->string);
+			buf_addc(out, ' ');
 		}
 		add_pretty(out, child, depth + 1);
 		buf_adds(out, child->next ? ",\n" : "\n");

@@ -94,6 +94,12 @@ static void emit_string(yaml_emitter_t *emitter, const char *text)
 	emit_scalar(emitter, text, style_of(text));
 }
 
+/* A plain << would be a merge key. */
+static void emit_key(yaml_emitter_t *emitter, const char *text)
+{
+	emit_scalar(emitter, text, str_equal(text, "<<") ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : style_of(text));
+}
+
 /* Whole numbers without exponent, others with as few digits as give the same number again. */
 static void emit_number(yaml_emitter_t *emitter, double number)
 {
@@ -120,7 +126,7 @@ static void emit_node(yaml_emitter_t *emitter, const cJSON *json)
 		     yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
 							 json->child ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE));
 		for (const cJSON *child = json->child; child; child = child->next) {
-			emit_string(emitter, child->string);
+			emit_key(emitter, child->string);
 			emit_node(emitter, child);
 		}
 		emit(emitter, &event, yaml_mapping_end_event_initialize(&event));
