@@ -35,4 +35,7 @@ extern const struct libcurl *curl;
 /* Loads and initialises libcurl, once; later calls do nothing. ERR_FAILED with a hint when it is not installed. */
 int libcurl_load(struct err *err) __attribute__((warn_unused_result));
 
+/* A function of a library below libcurl, as its TLS library. NULL when there is none of that name. */
+void *libcurl_symbol(const char *name);
+
 #endif

@@ -18,6 +18,7 @@
 #define OLDEST_VERSION_TEXT "7.85.0"
 
 static struct libcurl functions;
+static void *library; /* never closed: libraries below it register exit handlers */
 
 const struct libcurl *curl = &functions;
 
@@ -38,7 +39,7 @@ static int missing(struct err *err)
 	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)", OLDEST_VERSION_TEXT);
 }
 
-static int find_functions(void *library, struct libcurl *ret_functions, struct err *err)
+static int find_functions(struct libcurl *ret_functions, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
 		void *address = dlsym(library, symbols[i].name);
@@ -65,18 +66,22 @@ static int check_version(const struct libcurl *found, struct err *err)
 int libcurl_load(struct err *err)
 {
 	struct libcurl found = { 0 };
-	void *library;
 
 	if (functions.easy_init)
 		return 0;
-	/* Never closed: libraries below it register exit handlers. */
-	library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+	if (!library)
+		library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
 	if (!library)
 		return missing(err);
-	if (find_functions(library, &found, err) < 0 || check_version(&found, err) < 0)
+	if (find_functions(&found, err) < 0 || check_version(&found, err) < 0)
 		return -1;
 	if (found.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_FAILED, "cannot initialise libcurl");
 	functions = found;
 	return 0;
+}
+
+void *libcurl_symbol(const char *name)
+{
+	return dlsym(library, name);
 }

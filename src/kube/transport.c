@@ -110,25 +110,6 @@ static int make_session(char *ret_text, size_t size, struct err *err)
 	return 0;
 }
 
-/* Not every TLS library under libcurl takes certificates from memory. */
-static int check_blobs(struct err *err)
-{
-	char nothing[] = "none";
-	struct curl_blob blob = { .data = nothing, .len = sizeof(nothing), .flags = CURL_BLOB_COPY };
-	CURL *easy = curl->easy_init();
-	CURLcode code;
-
-	if (!easy)
-		abort();
-	code = curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
-	curl->easy_cleanup(easy);
-	if (code == CURLE_OK)
-		return 0;
-	err_set(err, ERR_FAILED, "libcurl's TLS library (%s) takes no certificates from memory",
-		curl->version_info(CURLVERSION_NOW)->ssl_version);
-	return err_hint(err, "install a libcurl that is built with OpenSSL");
-}
-
 static int prepare(struct kube_transport *transport, struct err *err)
 {
 	const struct kube_config *config = transport->config;
@@ -138,8 +119,7 @@ static int prepare(struct kube_transport *transport, struct err *err)
 		return -1;
 	if (!is_server_name(config->tls_server_name))
 		return err_set(err, ERR_CONFIG, "tls-server-name is not a host name");
-	if (transport->address.https &&
-	    (transport_check_tls(config, &transport->client_not_after_s, err) < 0 || check_blobs(err) < 0))
+	if (transport->address.https && transport_tls_init(&transport->tls, config, err) < 0)
 		return -1;
 	set_url(transport);
 	return 0;
@@ -154,7 +134,6 @@ int kube_transport_new(const struct kube_config *config, const char *command, st
 		return -1;
 	transport = xcalloc(1, sizeof(*transport));
 	transport->config = config;
-	transport->client_not_after_s = INT64_MAX;
 	transport->user_agent = xstrdup("User-Agent: kubectl-consul/" KUBECTL_CONSUL_VERSION " (" OS_NAME "/" ARCH_NAME ")");
 	transport->command = command ? xasprintf("Kubectl-Command: %s", command) : NULL;
 	if (prepare(transport, err) < 0) {
@@ -170,6 +149,7 @@ void kube_transport_free(struct kube_transport *transport)
 	if (!transport)
 		return;
 	server_address_release(&transport->address);
+	transport_tls_release(&transport->tls);
 	curl->slist_free_all(transport->connect_to);
 	free(transport->url);
 	free(transport->user_agent);
@@ -190,36 +170,6 @@ const char *kube_transport_authority(const struct kube_transport *transport)
 
 /* ------------------------------------------------------------------------------------- connections */
 
-static void set_blob(CURL *easy, CURLoption option, char *pem)
-{
-	struct curl_blob blob = { .data = pem, .flags = CURL_BLOB_NOCOPY };
-
-	if (!pem)
-		return;
-	blob.len = strlen(pem);
-	curl->easy_setopt(easy, option, &blob);
-}
-
-static void set_tls(CURL *easy, const struct kube_config *config)
-{
-	curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem);
-	set_blob(easy, CURLOPT_SSLKEY_BLOB, config->client_key_pem);
-	if (config->insecure) {
-		curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-		return;
-	}
-	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-	if (!config->ca_pem)
-		return;
-	/* The cluster's authority only: libcurl would trust the system's directory of them beside the blob. */
-	curl->easy_setopt(easy, CURLOPT_CAINFO, NULL);
-	curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
-	set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem);
-}
-
 CURL *kube_transport_easy(struct kube_transport *transport)
 {
 	CURL *easy = curl->easy_init();
@@ -237,7 +187,7 @@ CURL *kube_transport_easy(struct kube_transport *transport)
 	curl->easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
 	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L);
 	if (transport->address.https)
-		set_tls(easy, transport->config);
+		transport_tls_apply(&transport->tls, transport->config, easy);
 	if (transport->connect_to)
 		curl->easy_setopt(easy, CURLOPT_CONNECT_TO, transport->connect_to);
 	/* An empty name: no proxy, whatever the environment says. */

@@ -164,11 +164,12 @@ static const struct wording alerts[] = {
 int kube_transport_hint(const struct kube_transport *transport, struct err *err)
 {
 	const struct kube_config *config = transport->config;
+	const int64_t not_after_s = transport_tls_not_after_s(&transport->tls);
 	_cleanup_free_ char *since = NULL;
 
-	if (!transport_client_expired(transport))
+	if (not_after_s >= clock_wall_s())
 		return -1;
-	since = clock_format_rfc3339(transport->client_not_after_s);
+	since = clock_format_rfc3339(not_after_s);
 	replace_string(&err->hint, xasprintf("the client certificate of user \"%s\" expired at %s: get a new one",
 					     config->user ? config->user : "", since));
 	return -1;

@@ -1,24 +1,27 @@
 /*
- * The config's certificates and key, checked once before anything is connected: libcurl would only say that it
+ * Certificates and keys, parsed and checked once, before anything is connected: libcurl would only say that it
  * could not use them, and would ask for the password of an encrypted key. See transport_parts.h.
+ *
+ * Connections get the parsed objects through libcurl's CURLOPT_SSL_CTX_FUNCTION. That needs three functions of the
+ * libssl that libcurl uses, which are looked up there, and that libssl to stand on the libcrypto that we use.
+ * Where that is not so (another TLS library), or a proxy is connected to by TLS, libcurl gets the PEM.
  */
 #include "transport_parts.h"
 
+#include <dlfcn.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
+#include <openssl/ssl.h>
 
-#include "util/clock.h"
 #include "util/mem.h"
+#include "util/str.h"
 
-DEFINE_POINTER_CLEANUP(X509 *, X509_free)
-DEFINE_POINTER_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
+/* -------------------------------------------------------------------------------- parsing and checking */
 
 /* Never a prompt: notes that a password was asked for, and gives none. */
 static int no_password(char *password, int size, int for_writing, void *context)
@@ -32,95 +35,238 @@ static int no_password(char *password, int size, int for_writing, void *context)
 	return -1;
 }
 
-/* The first certificate of a PEM text, or NULL. */
-static X509 *read_certificate(const char *pem)
+static BIO *open_pem(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
-	bool asked = false;
-	X509 *certificate;
 
 	if (!bio)
 		abort();
-	certificate = PEM_read_bio_X509(bio, NULL, no_password, &asked);
+	return bio;
+}
+
+/* The next certificate, or NULL at the end. Blocks that are none are passed over, as Go does. */
+static X509 *next_certificate(BIO *bio)
+{
+	bool asked = false;
+
+	for (;;) {
+		X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, &asked);
+
+		if (certificate || ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+			return certificate;
+	}
+}
+
+static int read_authorities(struct transport_tls *tls, const char *ca_pem, struct err *err)
+{
+	BIO *bio = open_pem(ca_pem);
+	X509 *certificate;
+	size_t count = 0;
+
+	tls->authorities = X509_STORE_new();
+	if (!tls->authorities)
+		abort();
+	/* As libcurl, and as Go: whatever is in the bundle is trusted, a root or not. */
+	X509_STORE_set_flags(tls->authorities, X509_V_FLAG_TRUSTED_FIRST | X509_V_FLAG_PARTIAL_CHAIN);
+	while ((certificate = next_certificate(bio))) {
+		count += X509_STORE_add_cert(tls->authorities, certificate) == 1;
+		X509_free(certificate);
+	}
 	BIO_free(bio);
-	return certificate;
+	if (count > 0)
+		return 0;
+	err_set(err, ERR_CONFIG, "unable to load root certificates: unable to parse bytes as PEM block");
+	return err_hint(err, "the cluster's certificate-authority must be one or more certificates in PEM");
+}
+
+static void read_chain(struct transport_tls *tls, const char *pem)
+{
+	BIO *bio = open_pem(pem);
+	X509 *certificate;
+
+	tls->certificate = next_certificate(bio);
+	tls->chain = sk_X509_new_null();
+	if (!tls->chain)
+		abort();
+	while ((certificate = next_certificate(bio)))
+		if (sk_X509_push(tls->chain, certificate) <= 0)
+			abort();
+	BIO_free(bio);
 }
 
 static EVP_PKEY *read_key(const char *pem, bool *ret_encrypted)
 {
-	BIO *bio = BIO_new_mem_buf(pem, -1);
+	BIO *bio = open_pem(pem);
 	EVP_PKEY *key;
 
-	if (!bio)
-		abort();
 	*ret_encrypted = false;
 	key = PEM_read_bio_PrivateKey(bio, NULL, no_password, ret_encrypted);
 	BIO_free(bio);
 	return key;
 }
 
-static int64_t not_after(const X509 *certificate)
+static int read_client(struct transport_tls *tls, const struct kube_config *config, struct err *err)
+{
+	const char *user = config->user ? config->user : "";
+	bool encrypted;
+
+	if (!config->client_cert_pem || !config->client_key_pem)
+		return err_set(err, ERR_CONFIG, "user \"%s\": client certificate and client key belong together", user);
+	read_chain(tls, config->client_cert_pem);
+	if (!tls->certificate)
+		return err_set(err, ERR_CONFIG,
+			       "user \"%s\": tls: failed to find any PEM data in certificate input", user);
+	tls->key = read_key(config->client_key_pem, &encrypted);
+	if (!tls->key && encrypted) {
+		err_set(err, ERR_CONFIG, "user \"%s\": the client key is encrypted", user);
+		return err_hint(err, "decrypt it first: openssl pkey -in KEY -out NEW-KEY");
+	}
+	if (!tls->key)
+		return err_set(err, ERR_CONFIG, "user \"%s\": tls: failed to find any PEM data in key input", user);
+	if (X509_check_private_key(tls->certificate, tls->key) != 1)
+		return err_set(err, ERR_CONFIG, "user \"%s\": tls: private key does not match public key", user);
+	return 0;
+}
+
+int64_t transport_tls_not_after_s(const struct transport_tls *tls)
 {
 	struct tm utc;
 
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &utc) != 1)
+	if (!tls->certificate || ASN1_TIME_to_tm(X509_get0_notAfter(tls->certificate), &utc) != 1)
 		return INT64_MAX;
 	return (int64_t)timegm(&utc);
 }
 
-static int check_authority(const char *ca_pem, struct err *err)
-{
-	_cleanup_(X509_free_pointer) X509 *certificate = read_certificate(ca_pem);
+/* ------------------------------------------------------------------------------- giving it to libcurl */
 
-	if (certificate)
-		return 0;
-	err_set(err, ERR_CONFIG, "unable to load root certificates: unable to parse bytes as PEM block");
-	return err_hint(err, "the cluster's certificate-authority must be one or more certificates in PEM");
+static struct {
+	__typeof__(&SSL_CTX_use_certificate) use_certificate;
+	__typeof__(&SSL_CTX_use_PrivateKey) use_key;
+	__typeof__(&SSL_CTX_ctrl) control;
+	__typeof__(&SSL_CTX_set1_cert_store) set_authorities;
+} ssl;
+
+static bool find(const char *name, void *function, size_t size)
+{
+	void *address = libcurl_symbol(name);
+
+	memcpy(function, &address, size);
+	return address != NULL;
 }
 
-static int check_client(const struct kube_config *config, int64_t *ret_not_after_s, struct err *err)
+/* True when libcurl's libssl is there and uses the same libcrypto as we. */
+static bool find_libssl(void)
 {
-	const char *user = config->user ? config->user : "";
-	_cleanup_(X509_free_pointer) X509 *certificate = NULL;
-	_cleanup_(EVP_PKEY_free_pointer) EVP_PKEY *key = NULL;
-	bool encrypted = false;
+	void *ours = dlsym(RTLD_DEFAULT, "X509_STORE_new");
 
-	if (!config->client_cert_pem || !config->client_key_pem)
-		return err_set(err, ERR_CONFIG, "user \"%s\": client certificate and client key belong together", user);
-	certificate = read_certificate(config->client_cert_pem);
-	if (!certificate)
-		return err_set(err, ERR_CONFIG,
-			       "user \"%s\": tls: failed to find any PEM data in certificate input", user);
-	key = read_key(config->client_key_pem, &encrypted);
-	if (!key && encrypted) {
-		err_set(err, ERR_CONFIG, "user \"%s\": the client key is encrypted", user);
-		return err_hint(err, "decrypt it first: openssl pkey -in KEY -out NEW-KEY");
+	return ours && ours == libcurl_symbol("X509_STORE_new") &&
+	       find("SSL_CTX_use_certificate", &ssl.use_certificate, sizeof(ssl.use_certificate)) &&
+	       find("SSL_CTX_use_PrivateKey", &ssl.use_key, sizeof(ssl.use_key)) &&
+	       find("SSL_CTX_ctrl", &ssl.control, sizeof(ssl.control)) &&
+	       find("SSL_CTX_set1_cert_store", &ssl.set_authorities, sizeof(ssl.set_authorities));
+}
+
+/* libcurl has made the context of a new connection. */
+static CURLcode on_context(CURL *easy, void *context, void *shared)
+{
+	const struct transport_tls *tls = shared;
+
+	(void)easy;
+	if (tls->authorities)
+		ssl.set_authorities(context, tls->authorities);
+	if (!tls->certificate)
+		return CURLE_OK;
+	if (ssl.use_certificate(context, tls->certificate) != 1 || ssl.use_key(context, tls->key) != 1 ||
+	    ssl.control(context, SSL_CTRL_CHAIN, 1, tls->chain) != 1)
+		return CURLE_SSL_CERTPROBLEM;
+	return CURLE_OK;
+}
+
+/* The context of a connection to such a proxy comes to on_context too, and nothing tells it apart. */
+static bool has_tls_proxy(void)
+{
+	static const char *const names[] = { "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *proxy = getenv(names[i]);
+
+		if (proxy && str_starts_with(proxy, "https:"))
+			return true;
 	}
-	if (!key)
-		return err_set(err, ERR_CONFIG, "user \"%s\": tls: failed to find any PEM data in key input", user);
-	if (X509_check_private_key(certificate, key) != 1)
-		return err_set(err, ERR_CONFIG, "user \"%s\": tls: private key does not match public key", user);
-	*ret_not_after_s = not_after(certificate);
-	return 0;
+	return false;
 }
 
-int transport_check_tls(const struct kube_config *config, int64_t *ret_client_not_after_s, struct err *err)
+static CURLcode set_blob(CURL *easy, CURLoption option, char *pem)
 {
-	int64_t client_not_after_s = INT64_MAX;
+	struct curl_blob blob = { .data = pem, .flags = CURL_BLOB_NOCOPY };
+
+	if (!pem)
+		return CURLE_OK;
+	blob.len = strlen(pem);
+	return curl->easy_setopt(easy, option, &blob);
+}
+
+/* How the material gets to the connections; -1: this libcurl takes it in neither way. */
+static int find_way(struct transport_tls *tls, const struct kube_config *config, struct err *err)
+{
+	CURL *easy = curl->easy_init();
+	bool takes_pem;
+
+	if (!easy)
+		abort();
+	tls->is_shared = find_libssl() && !has_tls_proxy() &&
+			 curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
+	takes_pem = set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem) == CURLE_OK &&
+		    set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem) == CURLE_OK;
+	curl->easy_cleanup(easy);
+	if (tls->is_shared || takes_pem)
+		return 0;
+	err_set(err, ERR_FAILED, "libcurl's TLS library (%s) takes no certificates from memory",
+		curl->version_info(CURLVERSION_NOW)->ssl_version);
+	return err_hint(err, "install a libcurl that is built with OpenSSL");
+}
+
+void transport_tls_apply(struct transport_tls *tls, const struct kube_config *config, CURL *easy)
+{
+	curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, config->insecure ? 0L : 1L);
+	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->insecure ? 0L : 2L);
+	/* The cluster's authority only: libcurl would trust the system's beside it, and read them even to no purpose. */
+	if (config->ca_pem || config->insecure) {
+		curl->easy_setopt(easy, CURLOPT_CAINFO, NULL);
+		curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
+	}
+	if (tls->is_shared) {
+		curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context);
+		curl->easy_setopt(easy, CURLOPT_SSL_CTX_DATA, tls);
+		return;
+	}
+	if (!config->insecure)
+		set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem);
+	set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem);
+	set_blob(easy, CURLOPT_SSLKEY_BLOB, config->client_key_pem);
+}
+
+/* ------------------------------------------------------------------------------------ init, release */
+
+int transport_tls_init(struct transport_tls *tls, const struct kube_config *config, struct err *err)
+{
 	int status = 0;
 
 	if (config->ca_pem && !config->insecure)
-		status = check_authority(config->ca_pem, err);
+		status = read_authorities(tls, config->ca_pem, err);
 	if (status == 0 && (config->client_cert_pem || config->client_key_pem))
-		status = check_client(config, &client_not_after_s, err);
+		status = read_client(tls, config, err);
 	/* libcurl takes what is left in this queue for the cause of its own next failure. */
 	ERR_clear_error();
-	if (status == 0)
-		*ret_client_not_after_s = client_not_after_s;
-	return status;
+	return status == 0 ? find_way(tls, config, err) : -1;
 }
 
-bool transport_client_expired(const struct kube_transport *transport)
+void transport_tls_release(struct transport_tls *tls)
 {
-	return transport->client_not_after_s < clock_wall_s();
+	X509_STORE_free(tls->authorities);
+	X509_free(tls->certificate);
+	sk_X509_pop_free(tls->chain, X509_free);
+	EVP_PKEY_free(tls->key);
+	*tls = (struct transport_tls){ 0 };
 }

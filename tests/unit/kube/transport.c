@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 
+#include "../../../src/kube/transport_parts.h"
 #include "../../support/apiserver.h"
 #include "kube/multi.h"
 #include "util/clock.h"
@@ -146,6 +147,32 @@ Test(transport, tls_material_is_checked_before_anything_is_connected)
 	expect_refused("https://host", "the client key is encrypted");
 	set_client(client->certificate, client->key);
 	kube_transport_free(make("https://host"));
+}
+
+Test(transport, tls_material_is_shared_unless_a_proxy_would_get_it)
+{
+	struct kube_transport *transport;
+
+	transport = make("https://host");
+	cr_expect(transport->tls.is_shared);
+	kube_transport_free(transport);
+	setenv("https_proxy", "https://proxy.example:3128", 1);
+	transport = make("https://host");
+	cr_expect_not(transport->tls.is_shared);
+	kube_transport_free(transport);
+}
+
+Test(transport, authorities_are_all_read_and_what_is_none_is_passed_over)
+{
+	struct kube_transport *transport;
+	STACK_OF(X509_OBJECT) * objects;
+
+	config.ca_pem = xasprintf("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n%s# comment\n%s",
+				  pki_ca(pki), pki_other_ca(pki));
+	transport = make("https://host");
+	objects = X509_STORE_get0_objects(transport->tls.authorities);
+	cr_expect_eq(sk_X509_OBJECT_num(objects), 2);
+	kube_transport_free(transport);
 }
 
 /* ----------------------------------------------------------------------------------------- headers */
@@ -319,10 +346,8 @@ static struct apiserver *start_tls(enum pki_server certificate, enum client_cert
 	return apiserver_start(&options);
 }
 
-/* Connects to the server and expects this text ("": it works) and a hint with hint in it (NULL: none is looked at). */
-static void expect_outcome(struct apiserver *server, const char *text, const char *hint)
+static void expect_one_outcome(struct kube_transport *transport, const char *text, const char *hint)
 {
-	struct kube_transport *transport = make(apiserver_url(server));
 	CURLcode code = get(transport);
 
 	if (!*text) {
@@ -335,6 +360,19 @@ static void expect_outcome(struct apiserver *server, const char *text, const cha
 		cr_expect(!hint || (err.hint && strstr(err.hint, hint)), "hint: %s", err.hint ? err.hint : "none");
 	}
 	err_release(&err);
+}
+
+/*
+ * Connects to the server and expects this text ("": it works) and a hint with hint in it (NULL: none is looked at).
+ * Both ways of giving libcurl the TLS material must come to the same.
+ */
+static void expect_outcome(struct apiserver *server, const char *text, const char *hint)
+{
+	struct kube_transport *transport = make(apiserver_url(server));
+
+	expect_one_outcome(transport, text, hint);
+	transport->tls.is_shared = false;
+	expect_one_outcome(transport, text, hint);
 	kube_transport_free(transport);
 }
 
