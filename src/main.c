@@ -16,7 +16,7 @@
 
 /* In the order of the overview; help and completion read this table too. */
 static const struct command *const commands[] = {
-	&cmd_health, &cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
+	&cmd_deploy, &cmd_health, &cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
 };
 
 #define DESCRIPTION                                                                                                    \

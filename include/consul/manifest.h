@@ -52,7 +52,7 @@ struct manifest_settings {
 	const char *datacenter;
 	const char *storage_size;  /* a quantity, "10Gi" */
 	const char *storage_class; /* NULL: the cluster's default; "": none, volumes are made by hand */
-	const char *gossip_key;    /* secret; NULL: the Secret is there already and is left out */
+	const char *gossip_key;    /* secret; NULL: the Secret is there already, and rendered without data */
 	int64_t replicas;
 	int64_t bootstrap_expect;  /* how many servers wait for each other before the very first election */
 };

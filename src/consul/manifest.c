@@ -37,21 +37,27 @@ static cJSON *service_account(const struct manifest_settings *settings)
 			   NULL);
 }
 
+/* The file that holds the key, as a value to be put into the Secret; NULL without a key. */
+static cJSON *gossip_file(const char *key)
+{
+	/* A key is base64: nothing in it needs escaping. */
+	char *text = key ? xasprintf("{\"encrypt\":\"%s\"}", key) : NULL;
+	cJSON *value = json_string(text);
+
+	free_secret(text);
+	return value;
+}
+
 static cJSON *gossip_secret(const struct manifest_settings *settings)
 {
-	_cleanup_json_ cJSON *config = json_object("encrypt", json_string(settings->gossip_key), NULL);
-	char *text = json_text(config);
-	cJSON *secret = json_object("apiVersion", json_string("v1"),
-				    "kind", json_string("Secret"),
-				    "metadata", manifest_metadata(settings, "-gossip"),
-				    "type", json_string("Opaque"),
-				    "stringData", json_object(MANIFEST_GOSSIP_FILE, json_string(text), NULL),
-				    NULL);
-	cJSON *key = cJSON_GetObjectItemCaseSensitive(config, "encrypt");
+	cJSON *file = gossip_file(settings->gossip_key);
 
-	mem_wipe(key->valuestring, strlen(key->valuestring));
-	free_secret(text);
-	return secret;
+	return json_object("apiVersion", json_string("v1"),
+			   "kind", json_string("Secret"),
+			   "metadata", manifest_metadata(settings, "-gossip"),
+			   "type", json_string("Opaque"),
+			   "stringData", file ? json_object(MANIFEST_GOSSIP_FILE, file, NULL) : NULL,
+			   NULL);
 }
 
 /*
@@ -160,7 +166,7 @@ static cJSON *disruption_budget(const struct manifest_settings *settings)
 cJSON *manifest_render(const struct manifest_settings *settings)
 {
 	return json_array(service_account(settings),
-			  settings->gossip_key ? gossip_secret(settings) : NULL,
+			  gossip_secret(settings),
 			  config_map(settings),
 			  headless_service(settings),
 			  client_service(settings),

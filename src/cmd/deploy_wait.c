@@ -1,0 +1,261 @@
+/* See include/cmd/deploy_wait.h. */
+#include "cmd/deploy_wait.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "cmd/health_screen.h"
+#include "consul/assess.h"
+#include "consul/deploy.h"
+#include "consul/observe.h"
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define INTERVAL_MS 1000
+/* One look at the cluster. */
+#define LOOK_TIMEOUT_MS 15000
+/* How long something may look hopeless (an image that cannot be pulled) before it counts as that. */
+#define STUCK_MS 60000
+/* After the last server became a voter: how long its traces (a member that just left) may take to go. */
+#define SETTLE_MS 10000
+
+struct waiting {
+	const struct cmd_context *context;
+	struct connection *connection;
+	const char *name;
+	int64_t started_ms;
+	int64_t deadline_ms;
+	int64_t stuck_since_ms; /* CLOCK_NEVER: not stuck */
+	int64_t done_since_ms;  /* CLOCK_NEVER: not done */
+	struct term_live live;
+	char *summary;          /* of the last look; NULL: none yet */
+};
+
+struct look {
+	struct snapshot snapshot;
+	struct assessment assessment;
+	struct deploy_progress progress;
+};
+
+#define LOOK_INIT                                                                                                      \
+	{                                                                                                              \
+		.snapshot = SNAPSHOT_INIT, .assessment = ASSESSMENT_INIT, .progress = DEPLOY_PROGRESS_INIT             \
+	}
+
+static void look_release(struct look *look)
+{
+	deploy_progress_release(&look->progress);
+	assessment_release(&look->assessment);
+	snapshot_release(&look->snapshot);
+}
+
+static int look_at(struct waiting *waiting, struct look *ret_look, struct err *err)
+{
+	int64_t look_deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS;
+	struct observe_options options = {
+		.namespace_name = waiting->connection->config.namespace_name,
+		.name = waiting->name,
+		.via = waiting->context->global->via,
+		.deadline_ms = look_deadline_ms < waiting->deadline_ms ? look_deadline_ms : waiting->deadline_ms,
+	};
+
+	if (observe(waiting->connection->client, &options, &ret_look->snapshot, err) < 0)
+		return -1;
+	assess(&ret_look->snapshot, &ret_look->assessment);
+	deploy_progress(&ret_look->snapshot, &ret_look->assessment, &ret_look->progress);
+	return deploy_explain(waiting->connection->client, &ret_look->snapshot, &ret_look->progress, options.deadline_ms, err);
+}
+
+/* ------------------------------------------------------------------------------------------ showing */
+
+static char *time_of_day(void)
+{
+	time_t now = (time_t)clock_wall_s();
+	struct tm local;
+	char text[16];
+
+	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
+		return xstrdup("--:--:--");
+	return xstrdup(text);
+}
+
+static void show(struct waiting *waiting, const char *block, const char *summary)
+{
+	_cleanup_free_ char *now = time_of_day();
+
+	term_live_show(&waiting->live, now, block, summary);
+	replace_string(&waiting->summary, xstrdup(summary));
+}
+
+static void show_progress(struct waiting *waiting, const struct deploy_progress *progress)
+{
+	_cleanup_free_ char *passed = clock_format_age((clock_monotonic_ms() - waiting->started_ms) / 1000);
+	_cleanup_free_ char *allowed = clock_format_age((waiting->deadline_ms - waiting->started_ms) / 1000);
+	_cleanup_buf_ struct buf block = BUF_TEXT;
+
+	buf_addf(&block, "Waiting for statefulset.apps/%s: %lld/%lld servers are voters (%s of %s)\n", waiting->name,
+		 (long long)progress->voters, (long long)progress->wanted, passed, allowed);
+	for (size_t i = 0; i < progress->waiting_count; i++)
+		buf_addf(&block, "  %s: %s\n", progress->waiting[i].server, progress->waiting[i].reason);
+	show(waiting, buf_text(&block), progress->summary);
+}
+
+static void show_failure(struct waiting *waiting, const struct err *failure)
+{
+	_cleanup_free_ char *text = err_text(failure);
+	_cleanup_free_ char *line = str_visible(text, 0);
+	_cleanup_free_ char *block = xasprintf("%s\n", line);
+
+	show(waiting, block, line);
+}
+
+static int exit_code_of(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_HEALTHY:
+		return CMD_EXIT_FINE;
+	case VERDICT_DEGRADED:
+		return CMD_EXIT_DEGRADED;
+	case VERDICT_CRITICAL:
+	case VERDICT_UNKNOWN:
+		break;
+	}
+	return CMD_EXIT_CRITICAL;
+}
+
+static void print_health(struct waiting *waiting, const struct look *look)
+{
+	const struct cmd_context *context = waiting->context;
+	struct health_screen_options options = { .program = context->program->name };
+	_cleanup_buf_ struct buf out = BUF_TEXT;
+
+	term_live_clear(&waiting->live);
+	health_screen(&look->snapshot, &look->assessment, &options, &context->output_term, &out);
+	fputs(buf_text(&out), context->output);
+}
+
+/* ------------------------------------------------------------------------------------------ judging */
+
+/* "-n NS" and "--name NAME" where they are needed: the tail of commands to paste. */
+static char *where(const struct waiting *waiting)
+{
+	bool is_default = str_equal(waiting->name, OBSERVE_DEFAULT_NAME);
+
+	return xasprintf(" -n %s%s%s", waiting->connection->config.namespace_name, is_default ? "" : " --name ",
+			 is_default ? "" : waiting->name);
+}
+
+static int give_up(struct waiting *waiting, const struct deploy_progress *progress, struct err *err)
+{
+	const char *server = waiting->name;
+
+	for (size_t i = 0; i < progress->waiting_count; i++)
+		if (progress->waiting[i].stuck)
+			server = progress->waiting[i].server;
+	err_set(err, ERR_FAILED, "statefulset.apps/%s does not come up: %s", waiting->name, progress->summary);
+	return err_hint(err, "kubectl describe %s %s -n %s tells more; deploy again when it is mended",
+			server == waiting->name ? "statefulset" : "pod", server, waiting->connection->config.namespace_name);
+}
+
+static int64_t since(int64_t since_ms, bool holds)
+{
+	if (!holds)
+		return CLOCK_NEVER;
+	return since_ms == CLOCK_NEVER ? clock_monotonic_ms() : since_ms;
+}
+
+static bool lasted(int64_t since_ms, int64_t milliseconds)
+{
+	return since_ms != CLOCK_NEVER && clock_monotonic_ms() - since_ms >= milliseconds;
+}
+
+/* What one look means for the waiting: *ret_over when it is over. */
+static int judge(struct waiting *waiting, const struct look *look, bool *ret_over, int *ret_exit_code, struct err *err)
+{
+	const struct deploy_progress *progress = &look->progress;
+
+	waiting->stuck_since_ms = since(waiting->stuck_since_ms, progress->stuck);
+	waiting->done_since_ms = since(waiting->done_since_ms, progress->done);
+	if (progress->done &&
+	    (look->assessment.verdict == VERDICT_HEALTHY || lasted(waiting->done_since_ms, SETTLE_MS))) {
+		print_health(waiting, look);
+		*ret_exit_code = exit_code_of(look->assessment.verdict);
+		*ret_over = true;
+		return 0;
+	}
+	show_progress(waiting, progress);
+	return lasted(waiting->stuck_since_ms, STUCK_MS) ? give_up(waiting, progress, err) : 0;
+}
+
+/* A look that failed for now is shown, and tried again. */
+static int look_once(struct waiting *waiting, bool *ret_over, int *ret_exit_code, struct err *err)
+{
+	struct look look = LOOK_INIT;
+	struct err failure = ERR_INIT;
+
+	if (look_at(waiting, &look, &failure) == 0 &&
+	    judge(waiting, &look, ret_over, ret_exit_code, &failure) < 0) {
+		look_release(&look);
+		return err_move(err, &failure);
+	}
+	look_release(&look);
+	if (failure.kind == ERR_UNAVAILABLE || failure.kind == ERR_UNREACHABLE || failure.kind == ERR_TIMEOUT) {
+		show_failure(waiting, &failure);
+		err_release(&failure);
+	}
+	return err_move(err, &failure);
+}
+
+static int time_is_up(struct waiting *waiting, struct err *err)
+{
+	_cleanup_free_ char *tail = where(waiting);
+
+	err_set(err, ERR_TIMEOUT, "timed out waiting for statefulset.apps/%s%s%s", waiting->name, waiting->summary ? ": " : "",
+		waiting->summary ? waiting->summary : "");
+	return err_hint(err, "what was applied stays, and Kubernetes goes on; %s health%s tells what is wrong",
+			waiting->context->program->name, tail);
+}
+
+static int wait_for_set(struct waiting *waiting, int *ret_exit_code, struct err *err)
+{
+	bool over = false;
+
+	for (;;) {
+		if (look_once(waiting, &over, ret_exit_code, err) < 0)
+			return -1;
+		if (over)
+			return 0;
+		if (clock_monotonic_ms() + INTERVAL_MS >= waiting->deadline_ms)
+			return time_is_up(waiting, err);
+		if (connect_sleep(waiting->connection, INTERVAL_MS, err) < 0)
+			return -1;
+	}
+}
+
+int deploy_wait(const struct cmd_context *context, struct connection *connection, const char *name, int64_t deadline_ms,
+		int *ret_exit_code, struct err *err)
+{
+	struct waiting waiting = {
+		.context = context,
+		.connection = connection,
+		.name = name,
+		.started_ms = clock_monotonic_ms(),
+		.deadline_ms = deadline_ms,
+		.stuck_since_ms = CLOCK_NEVER,
+		.done_since_ms = CLOCK_NEVER,
+	};
+	int status;
+
+	term_live_init(&waiting.live, fileno(context->messages), &context->messages_term);
+	status = wait_for_set(&waiting, ret_exit_code, err);
+	if (status < 0 && err->kind == ERR_INTERRUPTED) {
+		_cleanup_free_ char *tail = where(&waiting);
+
+		err_hint(err, "what was applied stays, and Kubernetes goes on; %s health --wait%s waits again",
+			 context->program->name, tail);
+	}
+	term_live_release(&waiting.live);
+	free(waiting.summary);
+	return status;
+}

@@ -1,0 +1,279 @@
+/* How far the servers of a deploy are, and why not further: see include/consul/deploy.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "consul/deploy.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+/* What is shown of a reason that Kubernetes gives. */
+#define REASON_SHOWN ((size_t)300)
+/* Most events that are read at once. */
+#define EVENTS_READ "500"
+/* Older events are about something else. */
+#define EVENT_AGE_MAX_S 600
+
+static const char *const stuck_reasons[] = {
+	"ImagePullBackOff",  "ErrImagePull",               "InvalidImageName",     "ErrImageNeverPull",
+	"CrashLoopBackOff",  "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+};
+
+static bool is_stuck(const char *reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stuck_reasons); i++)
+		if (str_equal(reason, stuck_reasons[i]))
+			return true;
+	return false;
+}
+
+/* On one line, fit for a terminal. */
+static char *one_line(const char *text)
+{
+	_cleanup_free_ char *copy = xstrdup(text);
+
+	for (char *at = copy; *at; at++)
+		if (*at == '\n' || *at == '\r' || *at == '\t')
+			*at = ' ';
+	return str_visible(copy, REASON_SHOWN);
+}
+
+static char *with_message(const char *reason, const char *message)
+{
+	_cleanup_free_ char *text = str_is_empty(message) ? xstrdup(reason) : xasprintf("%s: %s", reason, message);
+
+	return one_line(text);
+}
+
+static bool is_wanted(const struct kube_statefulset *set, const struct server *server)
+{
+	return server->ordinal >= set->ordinal_start && server->ordinal < set->ordinal_start + set->replicas;
+}
+
+/* Whether Kubernetes by itself brings every pod to the newest template. */
+static bool updates_all(const struct kube_statefulset *set)
+{
+	return !str_equal(set->update_strategy, "OnDelete") && set->partition == 0;
+}
+
+static bool is_newest(const struct kube_statefulset *set, const struct kube_pod *pod)
+{
+	return !updates_all(set) || !pod->revision || !set->update_revision || str_equal(pod->revision, set->update_revision);
+}
+
+/* Where nobody may ask the servers, a pod of ours that is ready says it: that is what its probe looks at. */
+static bool votes(const struct snapshot *snapshot, const struct assessment *assessment, const struct server_status *status)
+{
+	if (assessment->quorum.known)
+		return status->voter;
+	return str_equal(snapshot->set.managed_by, MANIFEST_MANAGED_BY) && status->server->pod.ready;
+}
+
+/* ------------------------------------------------------------------------------------ why it waits */
+
+/* A pod whose container does not run. */
+static void explain_container(const struct kube_container *container, struct deploy_waiting *waiting)
+{
+	const char *reason = container->waiting_reason;
+
+	if (!reason) {
+		waiting->reason = with_message(container->terminated_reason ? "its container ended" : "starting",
+					       container->terminated_reason);
+		waiting->unexplained = !container->terminated_reason;
+	} else if (str_equal(reason, "ContainerCreating") || str_equal(reason, "PodInitializing")) {
+		waiting->reason = xstrdup("starting");
+		waiting->unexplained = true;
+	} else {
+		waiting->reason = with_message(reason, container->waiting_message);
+		waiting->stuck = is_stuck(reason);
+	}
+}
+
+static void explain_pod(const struct kube_pod *pod, const struct kube_container *container, struct deploy_waiting *waiting)
+{
+	if (pod->deleting) {
+		waiting->reason = xstrdup("stopping");
+	} else if (pod->unscheduled_message) {
+		waiting->reason = with_message("not scheduled", pod->unscheduled_message);
+	} else if (pod->status_reason) {
+		waiting->reason = with_message("its pod has ended", pod->status_reason);
+	} else if (!container || !str_equal(pod->phase, "Running")) {
+		waiting->reason = xstrdup("starting");
+		waiting->unexplained = true;
+		if (container && container->waiting_reason) {
+			free(TAKE(waiting->reason));
+			explain_container(container, waiting);
+		}
+	} else {
+		explain_container(container, waiting);
+	}
+}
+
+static const char *consul_reason(const struct server_status *status, bool voter)
+{
+	const struct view *view = &status->server->view;
+
+	if (voter)
+		return "a voter, about to be ready";
+	if (status->peer)
+		return "joined, not a voter yet";
+	if (!view->members_known && !view->peers_known && !view->self_known)
+		return "running, does not answer yet";
+	return "running, not in raft yet";
+}
+
+static void add_waiting(const struct snapshot *snapshot, const struct server_status *status, bool voter,
+			struct deploy_progress *progress)
+{
+	const struct server *server = status->server;
+	struct deploy_waiting *waiting;
+
+	progress->waiting =
+		xreallocarray(progress->waiting, progress->waiting_count + 1, sizeof(*progress->waiting));
+	waiting = &progress->waiting[progress->waiting_count++];
+	*waiting = (struct deploy_waiting){ .server = xstrdup(server->name) };
+	if (!server->has_pod) {
+		waiting->reason = xstrdup("its pod does not exist yet");
+		waiting->unexplained = true;
+	} else if (server->container && server->container->running && !server->pod.deleting) {
+		waiting->reason = xstrdup(is_newest(&snapshot->set, &server->pod) ? consul_reason(status, voter) :
+										     "waits for its turn to be updated");
+	} else {
+		explain_pod(&server->pod, server->container, waiting);
+	}
+	progress->stuck |= waiting->stuck;
+}
+
+/* ------------------------------------------------------------------------------------------ judging */
+
+static bool is_rolled_out(const struct kube_statefulset *set)
+{
+	if (set->observed_generation < set->generation || set->status_replicas != set->replicas ||
+	    set->ready_replicas != set->replicas)
+		return false;
+	return !updates_all(set) || set->updated_replicas == set->replicas;
+}
+
+static char *make_summary(const struct deploy_progress *progress, bool has_leader)
+{
+	struct buf out = BUF_TEXT;
+
+	buf_addf(&out, "%" PRId64 "/%" PRId64 " servers are voters", progress->voters, progress->wanted);
+	if (!has_leader)
+		buf_adds(&out, ", no leader yet");
+	for (size_t i = 0; i < progress->waiting_count; i++)
+		buf_addf(&out, "; %s: %s", progress->waiting[i].server, progress->waiting[i].reason);
+	return buf_detach(&out);
+}
+
+void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
+		     struct deploy_progress *ret_progress)
+{
+	bool has_leader = assessment->leader_name || !assessment->quorum.known;
+
+	ret_progress->wanted = snapshot->set.replicas;
+	for (size_t i = 0; i < assessment->server_count; i++) {
+		const struct server_status *status = &assessment->servers[i];
+		const struct kube_pod *pod = &status->server->pod;
+		bool voter = status->server->has_pod && !pod->deleting && votes(snapshot, assessment, status);
+
+		if (!is_wanted(&snapshot->set, status->server))
+			continue;
+		if (voter && pod->ready && is_newest(&snapshot->set, pod))
+			ret_progress->voters++;
+		else
+			add_waiting(snapshot, status, voter, ret_progress);
+	}
+	ret_progress->done = ret_progress->voters == ret_progress->wanted && has_leader && is_rolled_out(&snapshot->set);
+	ret_progress->summary = make_summary(ret_progress, assessment->leader_name || ret_progress->done);
+}
+
+void deploy_progress_release(struct deploy_progress *progress)
+{
+	for (size_t i = 0; i < progress->waiting_count; i++) {
+		free(progress->waiting[i].server);
+		free(progress->waiting[i].reason);
+	}
+	free(progress->waiting);
+	free(progress->summary);
+	*progress = (struct deploy_progress)DEPLOY_PROGRESS_INIT;
+}
+
+/* ------------------------------------------------------------------------------------------- events */
+
+/* RFC 3339 times sort as text. */
+static const char *event_time(const cJSON *event)
+{
+	const char *last = json_string_at(event, "lastTimestamp");
+
+	if (!last)
+		last = json_string_at(event, "eventTime");
+	return last ? last : "";
+}
+
+static bool is_recent(const cJSON *event, int64_t now_s)
+{
+	int64_t when_s;
+
+	return clock_parse_rfc3339(event_time(event), &when_s) == 0 && now_s - when_s <= EVENT_AGE_MAX_S;
+}
+
+/* The newest event about the object of this uid; not the probe's, which only says what is known. */
+static const cJSON *newest_event(const cJSON *items, const char *uid, int64_t now_s)
+{
+	const cJSON *event, *newest = NULL;
+
+	cJSON_ArrayForEach(event, items) {
+		if (!uid || !str_equal(json_string_at(event, "involvedObject.uid"), uid) ||
+		    str_equal(json_string_at(event, "reason"), "Unhealthy") || !is_recent(event, now_s))
+			continue;
+		if (!newest || strcmp(event_time(event), event_time(newest)) > 0)
+			newest = event;
+	}
+	return newest;
+}
+
+static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_progress *progress,
+			     struct deploy_waiting *waiting)
+{
+	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
+	bool has_pod = server && server->has_pod;
+	const cJSON *event = newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, snapshot->taken_at);
+	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
+	_cleanup_free_ char *shown = NULL;
+
+	if (!reason || !message)
+		return;
+	shown = with_message(reason, message);
+	replace_string(&waiting->reason, xasprintf("%s; %s", waiting->reason, shown));
+	waiting->stuck = !has_pod && str_equal(reason, "FailedCreate");
+	progress->stuck |= waiting->stuck;
+}
+
+int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, struct deploy_progress *progress,
+		   int64_t deadline_ms, struct err *err)
+{
+	struct buf path = BUF_TEXT;
+	struct kube_call call = { .method = KUBE_GET };
+	bool wanted = false;
+	int status;
+
+	for (size_t i = 0; i < progress->waiting_count; i++)
+		wanted |= progress->waiting[i].unexplained;
+	if (!wanted)
+		return 0;
+	buf_adds(&path, "/api/v1/namespaces/");
+	buf_add_url(&path, snapshot->namespace_name);
+	buf_adds(&path, "/events?fieldSelector=type%3DWarning&limit=" EVENTS_READ);
+	call.path = buf_text(&path);
+	status = kube_client_perform(client, &call, 1, deadline_ms, err);
+	for (size_t i = 0; status == 0 && i < progress->waiting_count; i++)
+		if (progress->waiting[i].unexplained)
+			explain_by_event(snapshot, json_get(call.json, "items"), progress, &progress->waiting[i]);
+	kube_call_release(&call);
+	buf_release(&path);
+	if (status == 0)
+		replace_string(&progress->summary, make_summary(progress, true));
+	return status;
+}
