@@ -13,7 +13,7 @@
 /* --------------------------------------------------------------------------------------- new, free */
 
 int kube_client_new(struct loop *loop, const struct kube_config *config, const struct kube_client_options *options,
-		    struct kube_client **ret_client, struct err *err)
+                    struct kube_client **ret_client, struct err *err)
 {
 	struct kube_transport *transport = NULL;
 	struct kube_client *client;
@@ -137,7 +137,7 @@ static struct kube_request *find_request(struct kube_client *client, const struc
 }
 
 void kube_client_start(struct kube_client *client, struct kube_call *call, int64_t deadline_ms, kube_call_done *done,
-		       void *context)
+                       void *context)
 {
 	struct kube_request *request = take_request(client);
 	const int64_t timeout_ms = client->options->request_timeout_ms;
@@ -182,7 +182,7 @@ static bool is_zero(void *context)
 }
 
 int kube_client_perform(struct kube_client *client, struct kube_call *calls, size_t count, int64_t deadline_ms,
-			struct err *err)
+                        struct err *err)
 {
 	size_t left = count;
 

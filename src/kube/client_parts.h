@@ -45,14 +45,14 @@ struct kube_request {
 	void *context;
 	enum request_state state;
 	int64_t deadline_ms;
-	int64_t begun_ms;          /* the call */
-	int64_t sent_ms;           /* this attempt */
+	int64_t begun_ms; /* the call */
+	int64_t sent_ms;  /* this attempt */
 	struct loop_timer *timer;
 	CURL *easy;
 	struct curl_slist *headers;
-	struct buf body;           /* of the answer */
+	struct buf body; /* of the answer */
 	size_t header_bytes;
-	int64_t retry_after_s;     /* -1: no such header */
+	int64_t retry_after_s; /* -1: no such header */
 	bool is_too_large;
 	char detail[CURL_ERROR_SIZE];
 };
@@ -67,7 +67,8 @@ void request_send(struct kube_request *request);
 /* Takes it off the wire and forgets the attempt. */
 void request_abandon(struct kube_request *request);
 
-/* client.c: the outcome is in the call: the request becomes a spare one and done is called. The client may be gone then. */
+/* client.c: the outcome is in the call: the request becomes a spare one and done is called. The client may be gone
+ * then. */
 void request_end(struct kube_request *request);
 
 #endif

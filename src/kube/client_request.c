@@ -11,12 +11,12 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define READ_BUFFER_BYTES 65536L
-#define RETRIES_MAX 10
-#define BREAK_DELAY_MS 100
+#define READ_BUFFER_BYTES  65536L
+#define RETRIES_MAX        10
+#define BREAK_DELAY_MS     100
 #define BREAK_DELAY_MAX_MS 2000
-#define EXCERPT_MAX 120
-#define LOG_VERBOSITY 6
+#define EXCERPT_MAX        120
+#define LOG_VERBOSITY      6
 /* CURLE_TOO_LARGE, which libcurl has from 8.6. */
 #define LIBCURL_TOO_LARGE 100
 
@@ -41,14 +41,15 @@ static bool is_blank(const struct buf *body)
 /* The beginning of a text on one line. */
 static char *excerpt_of(const char *text)
 {
-	char line[EXCERPT_MAX + 8];
+	char line[EXCERPT_MAX + 8], last = ' ';
 	size_t length = 0;
 
-	for (text += strspn(text, " \t\r\n"); *text && length < EXCERPT_MAX + 1; text++) {
-		const bool is_space = strchr(" \t\r\n", *text) != NULL;
+	for (; *text && length < EXCERPT_MAX + 1; text++) {
+		const char next = strchr("\t\r\n", *text) ? ' ' : *text;
 
-		if (!is_space || line[length - 1] != ' ')
-			line[length++] = is_space ? ' ' : *text;
+		if (next != ' ' || last != ' ')
+			line[length++] = next;
+		last = next;
 	}
 	line[length] = '\0';
 	return str_visible(line, EXCERPT_MAX);
@@ -65,9 +66,10 @@ static int decode(struct kube_request *request, struct err *err)
 	if (json_parse(buf_text(&request->body), request->body.len, &call->json, &problem) == 0)
 		return 0;
 	excerpt = excerpt_of(buf_text(&request->body));
-	err_set(err, ERR_PROTOCOL, "%s %s: the answer is not JSON: %s", method_names[call->method], call->path, excerpt);
+	err_set(err, ERR_PROTOCOL, "%s %s: the answer is not JSON: %s", method_names[call->method], call->path,
+	        excerpt);
 	return err_hint(err, "is %s a Kubernetes API server? A proxy or a login page may stand in between",
-			kube_transport_authority(request->client->transport));
+	                kube_transport_authority(request->client->transport));
 }
 
 static int refusal(struct kube_request *request, struct err *err)
@@ -79,15 +81,15 @@ static int refusal(struct kube_request *request, struct err *err)
 		kube_transport_hint(transport, err);
 	if (strstr(buf_text(&request->body), "HTTP request to an HTTPS server"))
 		err_hint(err, "%s speaks https: write https:// in the server's address",
-			 kube_transport_authority(transport));
+		         kube_transport_authority(transport));
 	return -1;
 }
 
 static int too_large(struct kube_request *request, struct err *err)
 {
 	return err_set(err, ERR_TOO_LARGE, "%s %s: the answer is larger than %zu MiB, or its headers than %zu KiB",
-		       method_names[request->call->method], request->call->path, KUBE_BODY_MAX / 1024 / 1024,
-		       KUBE_HEADER_MAX / 1024);
+	               method_names[request->call->method], request->call->path, KUBE_BODY_MAX / 1024 / 1024,
+	               KUBE_HEADER_MAX / 1024);
 }
 
 static int outcome(struct kube_request *request, CURLcode code, struct err *err)
@@ -108,9 +110,9 @@ static int outcome(struct kube_request *request, CURLcode code, struct err *err)
 static bool is_broken(CURLcode code, const char *detail)
 {
 	const bool is_transfer = code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING ||
-				 code == CURLE_PARTIAL_FILE || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
-	const bool is_handshake = code == CURLE_SSL_CONNECT_ERROR &&
-				  (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "reset by peer"));
+	                         code == CURLE_PARTIAL_FILE || code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
+	const bool is_handshake =
+	    code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "reset by peer"));
 
 	return (is_transfer || is_handshake) && !strstr(detail, "alert") && !strstr(detail, "certificate required");
 }
@@ -182,10 +184,11 @@ static void log_attempt(const struct kube_request *request)
 	path = str_visible(call->path, 0);
 	if (call->http_status == 0)
 		fprintf(stderr, "%s %s%s  in %lld milliseconds\n", method_names[call->method],
-			request->client->config->server, path, took_ms);
+		        request->client->config->server, path, took_ms);
 	else
 		fprintf(stderr, "%s %s%s %ld%s in %lld milliseconds\n", method_names[call->method],
-			request->client->config->server, path, call->http_status, status_text(call->http_status), took_ms);
+		        request->client->config->server, path, call->http_status, status_text(call->http_status),
+		        took_ms);
 }
 
 /* ------------------------------------------------------------------------------ the answer arrives */
@@ -274,7 +277,7 @@ static int make_headers(struct kube_request *request, struct err *err)
 	append(&request->headers, "Accept: application/json");
 	if (call->body) {
 		_cleanup_free_ char *type =
-			xasprintf("Content-Type: %s", call->content_type ? call->content_type : "application/json");
+		    xasprintf("Content-Type: %s", call->content_type ? call->content_type : "application/json");
 
 		append(&request->headers, type);
 		append(&request->headers, "Expect:");
@@ -338,10 +341,12 @@ static int timed_out(struct kube_request *request, struct err *err)
 
 	curl->easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
 	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", method_names[call->method], call->path,
-		tenths / 10, tenths % 10);
+	        tenths / 10, tenths % 10);
 	if (ready_us == 0)
-		err_hint(err, "there was no connection to %s yet: is the address right, or is a VPN or a firewall in the way?",
-			 kube_transport_authority(request->client->transport));
+		err_hint(
+		    err,
+		    "there was no connection to %s yet: is the address right, or is a VPN or a firewall in the way?",
+		    kube_transport_authority(request->client->transport));
 	return -1;
 }
 

@@ -1,6 +1,7 @@
 /* See include/kube/libcurl.h. */
 #include "kube/libcurl.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #endif
 
 /* CURLOPT_PROTOCOLS_STR is from 7.85, the newest thing we need. */
-#define OLDEST_VERSION 0x075500
+#define OLDEST_VERSION      0x075500
 #define OLDEST_VERSION_TEXT "7.85.0"
 
 static struct libcurl functions;
@@ -36,7 +37,8 @@ static int missing(struct err *err)
 	const char *reason = dlerror();
 
 	err_set(err, ERR_FAILED, "cannot load libcurl: %s", reason ? reason : LIBRARY);
-	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)", OLDEST_VERSION_TEXT);
+	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)",
+	                OLDEST_VERSION_TEXT);
 }
 
 static int find_functions(struct libcurl *ret_functions, struct err *err)
@@ -54,12 +56,14 @@ static int find_functions(struct libcurl *ret_functions, struct err *err)
 
 static int check_version(const struct libcurl *found, struct err *err)
 {
-	const curl_version_info_data *version = found->version_info(CURLVERSION_NOW);
+	const curl_version_info_data *version;
 
+	assert(found->version_info);
+	version = found->version_info(CURLVERSION_NOW);
 	if (version->version_num >= OLDEST_VERSION && version->features & CURL_VERSION_SSL)
 		return 0;
 	err_set(err, ERR_FAILED, "libcurl %s cannot be used: %s", version->version,
-		version->version_num < OLDEST_VERSION ? "too old" : "built without TLS");
+	        version->version_num < OLDEST_VERSION ? "too old" : "built without TLS");
 	return err_hint(err, "install libcurl %s or newer", OLDEST_VERSION_TEXT);
 }
 

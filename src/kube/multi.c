@@ -69,8 +69,7 @@ static void on_timer(void *context)
 
 static void on_ready(void *context, int fd, int events)
 {
-	act(context, fd,
-	    (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
+	act(context, fd, (events & LOOP_READ ? CURL_CSELECT_IN : 0) | (events & LOOP_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static int on_socket_wish(CURL *easy, curl_socket_t socket, int wish, void *context, void *socket_context)
@@ -83,8 +82,8 @@ static int on_socket_wish(CURL *easy, curl_socket_t socket, int wish, void *cont
 		loop_unwatch(multi->loop, socket);
 	else
 		loop_watch(multi->loop, socket,
-			   (wish & CURL_POLL_IN ? LOOP_READ : 0) | (wish & CURL_POLL_OUT ? LOOP_WRITE : 0), on_ready,
-			   multi);
+		           (wish & CURL_POLL_IN ? LOOP_READ : 0) | (wish & CURL_POLL_OUT ? LOOP_WRITE : 0), on_ready,
+		           multi);
 	return 0;
 }
 

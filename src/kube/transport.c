@@ -15,9 +15,9 @@
 
 /* As kubectl's dialer. */
 #define CONNECT_TIMEOUT_MS 30000L
-#define KEEPALIVE_S 30L
-#define TOKEN_MAX ((size_t)64 * 1024)
-#define TOKEN_FILE_AGE_MS 60000
+#define KEEPALIVE_S        30L
+#define TOKEN_MAX          ((size_t)64 * 1024)
+#define TOKEN_FILE_AGE_MS  60000
 
 #if defined(__APPLE__)
 #define OS_NAME "darwin"
@@ -56,7 +56,8 @@ static int check_credentials(const struct kube_transport *transport, struct err 
 	if (transport->address.https || (!config->token && !config->token_file))
 		return 0;
 	err_set(err, ERR_CONFIG, "refusing to send credentials over plain http to %s", transport->address.authority);
-	return err_hint(err, "use an https:// server, or a user without a token (kubectl proxy adds its own credentials)");
+	return err_hint(err,
+	                "use an https:// server, or a user without a token (kubectl proxy adds its own credentials)");
 }
 
 static void append(struct curl_slist **list, const char *line)
@@ -81,19 +82,21 @@ static void set_url(struct kube_transport *transport)
 	_cleanup_free_ char *connect_to = NULL;
 
 	if (!address->https || str_is_empty(name) || str_equal_nocase(name, address->host)) {
-		transport->url = xasprintf("%s://%s%s", address->https ? "https" : "http", address->authority, address->path);
+		transport->url =
+		    xasprintf("%s://%s%s", address->https ? "https" : "http", address->authority, address->path);
 		return;
 	}
 	transport->url = xasprintf("https://%s%s%s:%u%s", is_v6 ? "[" : "", name, is_v6 ? "]" : "",
-				   (unsigned)address->port, address->path);
+	                           (unsigned)address->port, address->path);
 	connect_to = xasprintf("::%s%s%s:%u", is_host_v6 ? "[" : "", address->host, is_host_v6 ? "]" : "",
-			       (unsigned)address->port);
+	                       (unsigned)address->port);
 	append(&transport->connect_to, connect_to);
 }
 
 static bool is_server_name(const char *name)
 {
-	return !name || name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:")] == '\0';
+	return !name ||
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:")] == '\0';
 }
 
 /* A random UUID, version 4 (RFC 9562). */
@@ -106,7 +109,7 @@ static int make_session(char *ret_text, size_t size, struct err *err)
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
 	snprintf(ret_text, size, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-		 b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	         b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 	return 0;
 }
 
@@ -115,7 +118,8 @@ static int prepare(struct kube_transport *transport, struct err *err)
 	const struct kube_config *config = transport->config;
 
 	if (server_address_parse(config->server, &transport->address, err) < 0 ||
-	    check_credentials(transport, err) < 0 || make_session(transport->session, sizeof(transport->session), err) < 0)
+	    check_credentials(transport, err) < 0 ||
+	    make_session(transport->session, sizeof(transport->session), err) < 0)
 		return -1;
 	if (!is_server_name(config->tls_server_name))
 		return err_set(err, ERR_CONFIG, "tls-server-name is not a host name");
@@ -126,7 +130,7 @@ static int prepare(struct kube_transport *transport, struct err *err)
 }
 
 int kube_transport_new(const struct kube_config *config, const char *command, struct kube_transport **ret_transport,
-		       struct err *err)
+                       struct err *err)
 {
 	struct kube_transport *transport;
 
@@ -134,7 +138,8 @@ int kube_transport_new(const struct kube_config *config, const char *command, st
 		return -1;
 	transport = xcalloc(1, sizeof(*transport));
 	transport->config = config;
-	transport->user_agent = xstrdup("User-Agent: kubectl-consul/" KUBECTL_CONSUL_VERSION " (" OS_NAME "/" ARCH_NAME ")");
+	transport->user_agent =
+	    xstrdup("User-Agent: kubectl-consul/" KUBECTL_CONSUL_VERSION " (" OS_NAME "/" ARCH_NAME ")");
 	transport->command = command ? xasprintf("Kubectl-Command: %s", command) : NULL;
 	if (prepare(transport, err) < 0) {
 		kube_transport_free(transport);
@@ -227,8 +232,12 @@ static int refresh_token(struct kube_transport *transport, struct err *err)
 	if (transport->file_token && now_ms - transport->file_token_at_ms < TOKEN_FILE_AGE_MS)
 		return 0;
 	transport->file_token_at_ms = now_ms;
-	if (read_token_file(transport->config->token_file, &token, &problem) < 0)
-		return transport->file_token ? 0 : err_move(err, &problem);
+	if (read_token_file(transport->config->token_file, &token, &problem) < 0) {
+		if (transport->file_token)
+			return 0;
+		err_move(err, &problem);
+		return -1;
+	}
 	free_secret(transport->file_token);
 	transport->file_token = token;
 	return 0;
@@ -247,7 +256,8 @@ static int append_token(struct curl_slist **list, const char *token, struct err 
 	_cleanup_buf_ struct buf line = { .max = TOKEN_MAX + 64, .secret = true };
 
 	if (strlen(token) > TOKEN_MAX || !is_header_value(token))
-		return err_set(err, ERR_CONFIG, "the token cannot be sent: it is too long or has control characters in it");
+		return err_set(err, ERR_CONFIG,
+		               "the token cannot be sent: it is too long or has control characters in it");
 	buf_adds(&line, "Authorization: Bearer ");
 	buf_adds(&line, token);
 	append(list, buf_text(&line));

@@ -36,8 +36,8 @@ static const struct wording *find_wording(const struct wording *wordings, const 
 static int refused_error(const struct kube_transport *transport, struct err *err)
 {
 	err_set(err, ERR_UNREACHABLE,
-		"The connection to the server %s was refused - did you specify the right host or port?",
-		transport->address.authority);
+	        "The connection to the server %s was refused - did you specify the right host or port?",
+	        transport->address.authority);
 	return err_label(err, "%s", "");
 }
 
@@ -47,7 +47,7 @@ static int timeout_error(const struct kube_transport *transport, struct err *err
 
 	unable(err, words);
 	return err_hint(err, "nothing answers at %s: is the address right, or is a VPN or a firewall in the way?",
-			transport->address.authority);
+	                transport->address.authority);
 }
 
 /* libcurl's detail names the host that it tried: the server's, or a proxy's. */
@@ -95,24 +95,27 @@ static int lookup_error(const struct kube_transport *transport, struct err *err)
 
 /* --------------------------------------------------------------------------------------------- TLS */
 
-#define X509_PREFIX "tls: failed to verify certificate: x509: "
+#define X509_PREFIX       "tls: failed to verify certificate: x509: "
 #define UNKNOWN_AUTHORITY "certificate signed by unknown authority"
 
 static int authority_error(const struct kube_transport *transport, struct err *err)
 {
 	unable(err, X509_PREFIX UNKNOWN_AUTHORITY);
 	if (transport->config->ca_pem)
-		return err_hint(err, "the cluster's certificate-authority did not sign the certificate of %s: is this the "
-				"right cluster, or was it set up anew?", transport->address.authority);
-	return err_hint(err, "give the cluster's own authority: --certificate-authority, or certificate-authority-data in "
-			"the kubeconfig");
+		return err_hint(err,
+		                "the cluster's certificate-authority did not sign the certificate of %s: is this the "
+		                "right cluster, or was it set up anew?",
+		                transport->address.authority);
+	return err_hint(err,
+	                "give the cluster's own authority: --certificate-authority, or certificate-authority-data in "
+	                "the kubeconfig");
 }
 
 static int server_time_error(struct err *err)
 {
 	_cleanup_free_ char *now = clock_format_rfc3339(clock_wall_s());
 	_cleanup_free_ char *words =
-		xasprintf(X509_PREFIX "certificate has expired or is not yet valid: current time %s", now);
+	    xasprintf(X509_PREFIX "certificate has expired or is not yet valid: current time %s", now);
 
 	unable(err, words);
 	return err_hint(err, "the API server's certificate must be renewed, unless the clock of this machine is wrong");
@@ -171,7 +174,7 @@ int kube_transport_hint(const struct kube_transport *transport, struct err *err)
 		return -1;
 	since = clock_format_rfc3339(not_after_s);
 	replace_string(&err->hint, xasprintf("the client certificate of user \"%s\" expired at %s: get a new one",
-					     config->user ? config->user : "", since));
+	                                     config->user ? config->user : "", since));
 	return -1;
 }
 
@@ -181,7 +184,7 @@ static int alert_error(const struct kube_transport *transport, const struct word
 	kube_transport_hint(transport, err);
 	if (strstr(alert->words, "certificate") && transport->config->client_cert_pem)
 		err_hint(err, "the server does not take the client certificate of user \"%s\"",
-			 transport->config->user ? transport->config->user : "");
+		         transport->config->user ? transport->config->user : "");
 	else if (strstr(alert->words, "certificate"))
 		err_hint(err, "the server wants a client certificate, and this user has none");
 	return -1;
@@ -223,7 +226,8 @@ static int other_error(const struct kube_transport *transport, const char *detai
 
 /* ----------------------------------------------------------------------------------------- exported */
 
-static int failure(const struct kube_transport *transport, CURLcode code, const char *detail, long os_errno, struct err *err)
+static int failure(const struct kube_transport *transport, CURLcode code, const char *detail, long os_errno,
+                   struct err *err)
 {
 	if (str_is_empty(detail))
 		detail = curl->easy_strerror(code);
@@ -250,7 +254,7 @@ int kube_transport_error(const struct kube_transport *transport, CURLcode code, 
 }
 
 int kube_transport_easy_error(const struct kube_transport *transport, CURL *easy, CURLcode code, const char *detail,
-			      struct err *err)
+                              struct err *err)
 {
 	long os_errno = 0;
 

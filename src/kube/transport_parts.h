@@ -28,9 +28,9 @@ struct server_address {
  */
 struct transport_tls {
 	bool is_shared;
-	X509_STORE *authorities;    /* NULL: the system's, or none when insecure */
-	X509 *certificate;          /* of the client; NULL: none */
-	STACK_OF(X509) *chain;      /* what comes after it in its PEM */
+	X509_STORE *authorities;     /* NULL: the system's, or none when insecure */
+	X509 *certificate;           /* of the client; NULL: none */
+	struct stack_st_X509 *chain; /* what comes after it in its PEM */
 	EVP_PKEY *key;
 };
 
@@ -40,21 +40,21 @@ struct kube_transport {
 	char *url;                     /* what libcurl gets: names the host whose certificate is expected */
 	struct curl_slist *connect_to; /* when that is not the host to connect to */
 	char *user_agent;
-	char *command;                 /* NULL: none */
+	char *command; /* NULL: none */
 	char session[37];
-	char *file_token;              /* secret; the token file's content, or NULL */
-	int64_t file_token_at_ms;      /* when it was read */
+	char *file_token;         /* secret; the token file's content, or NULL */
+	int64_t file_token_at_ms; /* when it was read */
 	struct transport_tls tls;
 };
 
 /* transport_url.c. Refuses what is no http or https URL of a server. Pure. */
 int server_address_parse(const char *server, struct server_address *ret_address, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 void server_address_release(struct server_address *address);
 
 /* transport_tls.c. Parses and checks the config's certificates and key; libcurl is loaded. */
 int transport_tls_init(struct transport_tls *tls, const struct kube_config *config, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 void transport_tls_release(struct transport_tls *tls);
 
 /* Gives an easy handle the material: as objects, or as PEM. */

@@ -114,8 +114,8 @@ static int read_client(struct transport_tls *tls, const struct kube_config *conf
 		return err_set(err, ERR_CONFIG, "user \"%s\": client certificate and client key belong together", user);
 	read_chain(tls, config->client_cert_pem);
 	if (!tls->certificate)
-		return err_set(err, ERR_CONFIG,
-			       "user \"%s\": tls: failed to find any PEM data in certificate input", user);
+		return err_set(err, ERR_CONFIG, "user \"%s\": tls: failed to find any PEM data in certificate input",
+		               user);
 	tls->key = read_key(config->client_key_pem, &encrypted);
 	if (!tls->key && encrypted) {
 		err_set(err, ERR_CONFIG, "user \"%s\": the client key is encrypted", user);
@@ -215,14 +215,14 @@ static int find_way(struct transport_tls *tls, const struct kube_config *config,
 	if (!easy)
 		abort();
 	tls->is_shared = find_libssl() && !has_tls_proxy() &&
-			 curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
+	                 curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
 	takes_pem = set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem) == CURLE_OK &&
-		    set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem) == CURLE_OK;
+	            set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem) == CURLE_OK;
 	curl->easy_cleanup(easy);
 	if (tls->is_shared || takes_pem)
 		return 0;
 	err_set(err, ERR_FAILED, "libcurl's TLS library (%s) takes no certificates from memory",
-		curl->version_info(CURLVERSION_NOW)->ssl_version);
+	        curl->version_info(CURLVERSION_NOW)->ssl_version);
 	return err_hint(err, "install a libcurl that is built with OpenSSL");
 }
 
@@ -231,7 +231,8 @@ void transport_tls_apply(struct transport_tls *tls, const struct kube_config *co
 	curl->easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, config->insecure ? 0L : 1L);
 	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->insecure ? 0L : 2L);
-	/* The cluster's authority only: libcurl would trust the system's beside it, and read them even to no purpose. */
+	/* The cluster's authority only: libcurl would trust the system's beside it, and read them even to no purpose.
+	 */
 	if (config->ca_pem || config->insecure) {
 		curl->easy_setopt(easy, CURLOPT_CAINFO, NULL);
 		curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);

@@ -18,11 +18,14 @@
 #define LONG_MS 10000
 
 /* Longer than the header lines before it, so that it can be cut inside. */
-#define LONG_BODY                                                                                  \
-	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"consul-0\",\"namespace\":\"ns\",\"uid\":"              \
+#define LONG_BODY                                                                                                      \
+	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"consul-0\",\"namespace\":\"ns\",\"uid\":"                          \
 	"\"00000000-0000-0000-0000-000000000000\",\"resourceVersion\":\"1\",\"generation\":1}}"
 
-#define FAILURE(status_, reason_, message_) { .status = status_, .body = STATUS_FAILURE(status_, reason_, message_) }
+#define FAILURE(status_, reason_, message_)                                                                            \
+	{                                                                                                              \
+		.status = status_, .body = STATUS_FAILURE(status_, reason_, message_)                                  \
+	}
 
 /* Answers with scratch: spaces, more of them than a body may have. */
 static void make_huge(void *context, const struct apiserver_request *request, struct http_answer *answer)
@@ -61,7 +64,8 @@ static const struct apiserver_route routes[] = {
 	{ .path = "/busy-once", .answer = { .body = "{}" } },
 	{ .path = "/busy", .answer = { .status = 503, .headers = "retry-after:0 \r\n", .body = "busy" } },
 	{ .path = "/busy-long", .answer = { .status = 503, .headers = "Retry-After: 3600\r\n" } },
-	{ .path = "/busy-date", .answer = { .status = 503, .headers = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n" } },
+	{ .path = "/busy-date",
+	  .answer = { .status = 503, .headers = "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n" } },
 	{ .path = "/busy-negative", .answer = { .status = 500, .headers = "Retry-After: -1\r\n" } },
 	{ .path = "/failing", .answer = FAILURE(500, "InternalError", "etcd is away") },
 
@@ -91,8 +95,8 @@ static void start_server(const struct apiserver_options *how)
 {
 	server = apiserver_start(how);
 	config = (struct kube_config){ .server = xstrdup(apiserver_url(server)),
-				       .namespace_name = xstrdup("default"),
-				       .user = xstrdup("tester") };
+		                       .namespace_name = xstrdup("default"),
+		                       .user = xstrdup("tester") };
 	if (how->tls)
 		config.ca_pem = xstrdup(pki_ca(apiserver_pki(server)));
 }
@@ -123,7 +127,8 @@ TestSuite(client, .init = set_up, .fini = tear_down);
 
 static void perform(struct kube_call *calls, size_t count)
 {
-	cr_assert_eq(kube_client_perform(client, calls, count, clock_monotonic_ms() + LONG_MS, &err), 0, "%s", err.message);
+	cr_assert_eq(kube_client_perform(client, calls, count, clock_monotonic_ms() + LONG_MS, &err), 0, "%s",
+	             err.message);
 }
 
 static void expect_success(struct kube_call *call)
@@ -170,7 +175,10 @@ Test(client, bodies_methods_and_content_types)
 {
 	struct kube_call calls[] = {
 		{ .method = KUBE_POST, .path = "/things", .body = "{\"a\":1}" },
-		{ .method = KUBE_PATCH, .path = "/thing", .content_type = "application/merge-patch+json", .body = "{}" },
+		{ .method = KUBE_PATCH,
+		  .path = "/thing",
+		  .content_type = "application/merge-patch+json",
+		  .body = "{}" },
 		{ .method = KUBE_DELETE, .path = "/thing", .body = "{\"propagationPolicy\":\"Foreground\"}" },
 		{ .method = KUBE_DELETE, .path = "/thing" },
 		{ .method = KUBE_PUT, .path = "/thing", .body = "{}" },
@@ -208,7 +216,9 @@ Test(client, bodies_methods_and_content_types)
 
 Test(client, several_calls_at_once_have_their_own_outcomes)
 {
-	struct kube_call calls[] = { { .path = "/pods" }, { .path = "/absent" }, { .path = "/empty" }, { .path = "/chunks" } };
+	struct kube_call calls[] = {
+		{ .path = "/pods" }, { .path = "/absent" }, { .path = "/empty" }, { .path = "/chunks" }
+	};
 
 	perform(calls, ARRAY_SIZE(calls));
 	cr_expect_not_null(calls[0].json);
@@ -511,8 +521,8 @@ Test(client_tls, an_expired_client_certificate_explains_a_401)
 	const struct pki_pair *expired;
 	struct kube_call call = { .path = "/pods" };
 
-	start_server(&(struct apiserver_options){
-		.routes = routes, .tls = true, .client_certificate = CLIENT_CERT_KUBERNETES });
+	start_server(
+	    &(struct apiserver_options){ .routes = routes, .tls = true, .client_certificate = CLIENT_CERT_KUBERNETES });
 	expired = pki_client(apiserver_pki(server), PKI_CLIENT_EXPIRED);
 	config.client_cert_pem = xstrdup(expired->certificate);
 	config.client_key_pem = xstrdup(expired->key);

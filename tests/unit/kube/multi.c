@@ -199,7 +199,7 @@ static void on_readable(void *context, int fd, int events)
 
 	(void)events;
 	code = curl->easy_recv(connection->easy, connection->answer + connection->length,
-			       sizeof(connection->answer) - 1 - connection->length, &count);
+	                       sizeof(connection->answer) - 1 - connection->length, &count);
 	cr_assert(code == CURLE_OK || code == CURLE_AGAIN);
 	connection->length += count;
 	connection->answer[connection->length] = '\0';

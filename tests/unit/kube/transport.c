@@ -69,7 +69,8 @@ Test(transport, url_and_authority)
 		{ "https://10.0.0.1:6443", "https://10.0.0.1:6443", "10.0.0.1:6443" },
 		{ "https://k8s.example.com", "https://k8s.example.com", "k8s.example.com" },
 		{ "https://[::1]:6443", "https://[::1]:6443", "[::1]:6443" },
-		{ "https://rancher.example/k8s/clusters/c-1/", "https://rancher.example/k8s/clusters/c-1", "rancher.example" },
+		{ "https://rancher.example/k8s/clusters/c-1/", "https://rancher.example/k8s/clusters/c-1",
+		  "rancher.example" },
 		{ "http://localhost:8001", "http://localhost:8001", "localhost:8001" },
 	};
 
@@ -168,7 +169,7 @@ Test(transport, authorities_are_all_read_and_what_is_none_is_passed_over)
 	STACK_OF(X509_OBJECT) * objects;
 
 	config.ca_pem = xasprintf("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n%s# comment\n%s",
-				  pki_ca(pki), pki_other_ca(pki));
+	                          pki_ca(pki), pki_other_ca(pki));
 	transport = make("https://host");
 	objects = X509_STORE_get0_objects(transport->tls.authorities);
 	cr_expect_eq(sk_X509_OBJECT_num(objects), 2);
@@ -404,7 +405,7 @@ Test(transport, a_refused_connection_is_one_line_without_a_label)
 	cr_expect_eq(get(transport), CURLE_COULDNT_CONNECT);
 	text = err_text(&err);
 	expected = xasprintf("The connection to the server %s was refused - did you specify the right host or port?",
-			     url + strlen("https://"));
+	                     url + strlen("https://"));
 	cr_expect_str_eq(text, expected);
 	close(nobody);
 	kube_transport_free(transport);
@@ -414,11 +415,13 @@ Test(transport, an_unknown_authority_is_not_trusted)
 {
 	struct apiserver *server = start_tls(PKI_SERVER_OTHER_CA, CLIENT_CERT_IGNORED);
 
-	expect_outcome(server, UNABLE "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-		       "did not sign");
+	expect_outcome(server,
+	               UNABLE "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+	               "did not sign");
 	free(TAKE(config.ca_pem));
-	expect_outcome(server, UNABLE "tls: failed to verify certificate: x509: certificate signed by unknown authority",
-		       "--certificate-authority");
+	expect_outcome(server,
+	               UNABLE "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+	               "--certificate-authority");
 	config.insecure = true;
 	expect_outcome(server, "", NULL);
 	apiserver_stop(server);
@@ -428,8 +431,9 @@ Test(transport, an_expired_server_is_not_trusted)
 {
 	struct apiserver *server = start_tls(PKI_SERVER_EXPIRED, CLIENT_CERT_IGNORED);
 
-	expect_outcome(server, UNABLE "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
-		       "must be renewed");
+	expect_outcome(server,
+	               UNABLE "tls: failed to verify certificate: x509: certificate has expired or is not yet valid",
+	               "must be renewed");
 	apiserver_stop(server);
 }
 
@@ -438,10 +442,10 @@ Test(transport, the_name_is_checked_and_can_be_given)
 	struct apiserver *server = start_tls(PKI_SERVER_OTHER_NAME, CLIENT_CERT_IGNORED);
 
 	expect_outcome(server, UNABLE "tls: failed to verify certificate: x509: certificate is not valid for 127.0.0.1",
-		       "--tls-server-name");
+	               "--tls-server-name");
 	config.tls_server_name = xstrdup("wrong.example");
-	expect_outcome(server, UNABLE "tls: failed to verify certificate: x509: certificate is not valid for wrong.example",
-		       NULL);
+	expect_outcome(
+	    server, UNABLE "tls: failed to verify certificate: x509: certificate is not valid for wrong.example", NULL);
 	replace_string(&config.tls_server_name, xstrdup("other.example"));
 	expect_outcome(server, "", NULL);
 	apiserver_stop(server);
@@ -532,8 +536,9 @@ Test(transport, wording_by_code)
 		CURLcode code;
 		const char *detail, *text;
 	} rows[] = {
-		{ CURLE_COULDNT_CONNECT, "", "The connection to the server host:6443 was refused - did you specify the right "
-					     "host or port?" },
+		{ CURLE_COULDNT_CONNECT, "",
+		  "The connection to the server host:6443 was refused - did you specify the right "
+		  "host or port?" },
 		{ CURLE_COULDNT_RESOLVE_HOST, "", UNABLE "dial tcp: lookup host: no such host" },
 		{ CURLE_OPERATION_TIMEDOUT, "", UNABLE "dial tcp host:6443: i/o timeout" },
 		{ CURLE_GOT_NOTHING, "", UNABLE "EOF" },

@@ -28,20 +28,20 @@ static struct loop *new_poll_loop(void)
 	return loop;
 }
 
-#define CASE(name)                                                                                 \
-	static void name(struct loop *loop);                                                       \
-	Test(loop, name)                                                                           \
-	{                                                                                          \
-		struct loop *loop = loop_new();                                                    \
-		name(loop);                                                                        \
-		loop_free(loop);                                                                   \
-	}                                                                                          \
-	Test(loop, name##_with_poll)                                                               \
-	{                                                                                          \
-		struct loop *loop = new_poll_loop();                                               \
-		name(loop);                                                                        \
-		loop_free(loop);                                                                   \
-	}                                                                                          \
+#define CASE(name)                                                                                                     \
+	static void name(struct loop *loop);                                                                           \
+	Test(loop, name)                                                                                               \
+	{                                                                                                              \
+		struct loop *loop = loop_new();                                                                        \
+		name(loop);                                                                                            \
+		loop_free(loop);                                                                                       \
+	}                                                                                                              \
+	Test(loop, name##_with_poll)                                                                                   \
+	{                                                                                                              \
+		struct loop *loop = new_poll_loop();                                                                   \
+		name(loop);                                                                                            \
+		loop_free(loop);                                                                                       \
+	}                                                                                                              \
 	static void name(struct loop *loop)
 
 static bool always(void *context)
@@ -129,7 +129,7 @@ struct seen {
 	struct count calls;
 	int fd;
 	int events;
-	int other_fd;      /* what a callback takes away or puts in its place */
+	int other_fd; /* what a callback takes away or puts in its place */
 	struct seen *other;
 };
 
@@ -326,7 +326,7 @@ CASE(timers_fire_once_in_order_of_time_then_of_setting)
 	const int64_t now = clock_monotonic_ms();
 	struct count calls = { 0, 3 };
 	struct alarm late = { .calls = &calls }, early = { .calls = &calls }, early_too = { .calls = &calls },
-		     idle = { .calls = &calls };
+	             idle = { .calls = &calls };
 
 	late.timer = loop_timer_new(loop, ring, &late);
 	early.timer = loop_timer_new(loop, ring, &early);
