@@ -7,6 +7,7 @@ readonly DNS_HOSTS=/run/lab-dns/hosts
 daemon_dnsmasq() {
   mkdir -p "$(dirname "$DNS_HOSTS")"
   : >"$DNS_HOSTS"
+  trap '' HUP # which would end it, were it to come before dnsmasq handles it
   # Everything that is not in the file does not exist: no waiting for servers out of reach.
   exec dnsmasq --keep-in-foreground --conf-file=/dev/null --user=root --pid-file= \
     --listen-address="$NODE_IP" --bind-interfaces --port=53 --log-facility=- \
