@@ -255,6 +255,7 @@ static int append_token(struct curl_slist **list, const char *token, struct err 
 {
 	_cleanup_buf_ struct buf line = { .max = TOKEN_MAX + 64, .secret = true };
 
+	assert(token);
 	if (strlen(token) > TOKEN_MAX || !is_header_value(token))
 		return err_set(err, ERR_CONFIG,
 		               "the token cannot be sent: it is too long or has control characters in it");

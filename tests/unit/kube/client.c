@@ -516,6 +516,21 @@ Test(client_tls, the_token_is_sent_and_its_absence_told)
 	kube_call_release(&again);
 }
 
+Test(client_tls, without_http2_a_slow_answer_holds_nobody_up)
+{
+	struct kube_call slow = { .path = "/silent" }, call = { .path = "/pods" };
+	struct follow_up never = { 0 }, follow_up = { .wanted = 1 };
+
+	start_server(&(struct apiserver_options){ .routes = routes, .tls = true });
+	connect_client();
+	kube_client_start(client, &slow, clock_monotonic_ms() + LONG_MS, on_done, &never);
+	kube_client_start(client, &call, clock_monotonic_ms() + LONG_MS, on_done, &follow_up);
+	run(&follow_up);
+	cr_expect_not_null(call.json);
+	kube_client_cancel(client, &slow);
+	kube_call_release(&call);
+}
+
 Test(client_tls, an_expired_client_certificate_explains_a_401)
 {
 	const struct pki_pair *expired;
