@@ -5,8 +5,8 @@
 KUBERNETES_VERSION=1.20.2
 CONSUL_VERSION=1.8.7
 
-LAB_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/kubectl-consul
-LAB_STATE=${LAB_STATE:-${XDG_STATE_HOME:-$HOME/.local/state}/kubectl-consul/lab}
+LAB_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kubectl-consul
+LAB_STATE=${LAB_STATE:-${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/kubectl-consul/lab}
 
 KUBERNETES_BIN=$LAB_CACHE/kubernetes/$KUBERNETES_VERSION
 DEBIAN_ROOT=$LAB_CACHE/debian

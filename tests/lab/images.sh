@@ -8,7 +8,10 @@
 images_archive() { echo "$IMAGES_DIR/$(images_key).tar"; }
 
 images_key() {
-  cat "$LAB_DIR"/{config.sh,images.sh,pause.c,docker-entrypoint.sh} | sha256sum | cut -c1-16
+  {
+    echo "$PAUSE_IMAGE $CONSUL_IMAGE $CONSUL_LIBRARY_IMAGE $CONSUL_NOSHELL_IMAGE"
+    cat "$LAB_DIR"/{images.sh,pause.c,docker-entrypoint.sh}
+  } | sha256sum | cut -c1-16
 }
 
 images_build() {
@@ -25,6 +28,7 @@ images_build() {
   images_consul_files "$work/consul"
   images_shell_files "$work/shell"
   images_pack "$work"
+  rm -f "$IMAGES_DIR"/*.tar
   mv "$work/images.tar" "$archive"
   rm -rf "$work"
   trap - EXIT

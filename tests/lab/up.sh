@@ -8,13 +8,14 @@ lab_up() {
     up_answer
     return
   fi
-  lab_can_run
+  lab_can_run >&2
   up_prepare
   lab_down
   trap 'up_clean_after_failure' EXIT
   up_start
   up_wait
   trap - EXIT
+  rm -rf "$LAB_STATE.failed-logs"
   step "the lab is up"
   up_answer
 }
