@@ -12,6 +12,13 @@ cgroups_list() {
   done </proc/self/cgroup
 }
 
+cgroups_are_free() {
+  local directory
+  while read -r _ directory; do
+    [[ ! -d $directory ]] || return 1
+  done < <(cgroups_list)
+}
+
 # Moves the calling shell into new groups, and records them for cgroups_remove.
 cgroups_enter() {
   local controllers directory

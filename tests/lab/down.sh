@@ -4,11 +4,13 @@
 
 lab_down() {
   [[ -d $LAB_STATE ]] || return 0
-  [[ ! -s $LAB_STATE/init.pid ]] || step "stopping the lab"
-  down_end_process "$LAB_STATE/init.pid"
-  down_end_process "$LAB_STATE/launcher.pid"
+  if [[ -s $LAB_STATE/launcher.pid ]]; then
+    step "stopping the lab"
+    down_end_process "$LAB_STATE/init.pid"
+    down_end_process "$LAB_STATE/launcher.pid"
+    wait_until 10 network_is_gone || fail "the network device $UPLINK_HOST is left"
+  fi
   cgroups_remove
-  wait_until 10 network_is_gone || fail "the network device $UPLINK_HOST is left"
   rm -rf "$LAB_STATE"
 }
 

@@ -11,6 +11,7 @@ lab_up() {
   lab_can_run >&2
   up_prepare
   lab_down
+  up_refuse_second_lab
   trap 'up_clean_after_failure' EXIT
   up_start
   up_wait
@@ -18,6 +19,12 @@ lab_up() {
   rm -rf "$LAB_STATE.failed-logs"
   step "the lab is up"
   up_answer
+}
+
+# Labs with different states would share addresses and control groups.
+up_refuse_second_lab() {
+  network_is_gone >/dev/null || fail "another lab is up: there is a network device $UPLINK_HOST"
+  cgroups_are_free || fail "another lab is up: its control groups $CGROUP_NAME exist"
 }
 
 up_answer() {
@@ -51,7 +58,6 @@ up_start() {
   step "starting the lab"
   mkdir -p "$LAB_STATE/log"
   certs_make_all
-  network_is_gone || fail "another lab is up: there is a network device $UPLINK_HOST" || return 1
   up_launch >"$LAB_STATE/log/init.log" 2>&1 </dev/null &
   launcher=$!
   record_process "$launcher" "$LAB_STATE/launcher.pid"
@@ -117,7 +123,8 @@ up_clean_after_failure() {
   else
     log=$LAB_STATE/log/init.log
   fi
-  tail -n 20 "$log" >&2 || true
+  # What it says first is often the reason, and what it says last the rest of the time.
+  { head -n 3 "$log" && tail -n 15 "$log"; } >&2 || true
   rm -rf "$LAB_STATE.failed-logs"
   mv "$LAB_STATE/log" "$LAB_STATE.failed-logs"
   step "all logs are in $LAB_STATE.failed-logs"
