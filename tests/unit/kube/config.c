@@ -134,7 +134,7 @@ Test(config, the_first_file_wins_entry_by_entry)
 	write_file("sub/config", "current-context: b\nclusters: [{name: c, cluster: {server: 'https://two', certificate-authority: gone}},"
 				 " {name: d, cluster: {server: 'https://three', certificate-authority: ca}}]\n"
 				 "users: [{name: u, user: {username: x}}, {name: v, user: {tokenFile: token}}]\n"
-				 "contexts: [{name: b, context: {cluster: d, user: v, namespace: n}}]\n");
+				 "contexts: [{name: b, context: {cluster: d, user: v, namespace: ns}}]\n");
 	config = loaded(&inputs);
 	cr_expect_str_eq(config.server, "https://one");
 	cr_expect_str_eq(config.token, "one");
@@ -145,7 +145,7 @@ Test(config, the_first_file_wins_entry_by_entry)
 	cr_expect_str_eq(config.server, "https://three");
 	cr_expect_str_eq(config.ca_pem, "authority");
 	cr_expect_str_eq(config.token_file, "sub/token");
-	cr_expect_str_eq(config.namespace_name, "n");
+	cr_expect_str_eq(config.namespace_name, "ns");
 	kube_config_release(&config);
 }
 

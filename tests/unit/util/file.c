@@ -97,7 +97,7 @@ Test(file, lists_regular_files_in_order)
 	cr_assert_eq(file_list(directory, &names, &err), 0);
 	joined = strv_join(&names, " ", " ");
 	cr_expect_str_eq(joined, "a b link");
-	cr_expect(file_exists(a));
+	cr_expect(file_exists(a) && file_exists(b) && file_exists(hidden));
 	cr_expect_not(file_exists(sub));
 	cr_expect(file_is_directory(sub));
 	cr_expect_not(file_is_directory(a));
