@@ -6,6 +6,13 @@
  * reaches audit logs: a secret goes over stdin. Dropping the connection does not end the process in the
  * container.
  *
+ * stdin has no end: v4 cannot close it alone. A command that reads it must know from what it reads where it ends
+ * (`head -c N`, `read -r line`).
+ *
+ * Errors name the pod. ERR_TIMEOUT says what was waited for; ERR_TOO_LARGE which limit; ERR_FAILED is what the
+ * runtime said (no such program, …); ERR_PROTOCOL is also a stream that ended without telling the outcome: the
+ * command may have run. A refused upgrade has the error of kube_status_error (ERR_NOT_FOUND, ERR_FORBIDDEN, …).
+ *
  * Source: kubernetes staging/src/k8s.io/apiserver pkg/util/wsstream, client-go tools/remotecommand (v4).
  */
 #ifndef KUBE_EXEC_H

@@ -2,8 +2,20 @@
  * kube/tunnel.h - HTTP to a port inside a pod's network namespace, without a process there.
  *
  * pods/portforward over a WebSocket (kube/websocket.h), subprotocol v4.channel.k8s.io; libcurl speaks HTTP or
- * HTTPS through a socket pair whose other end is pumped into the WebSocket. Several requests go through one
- * tunnel, one after another, with keep-alive. RBAC: get (and create) on pods/portforward.
+ * HTTPS over a connection on 127.0.0.1 whose other end is pumped into the WebSocket (and lets nobody else in). RBAC:
+ * get (and create) on pods/portforward.
+ *
+ * Any number of requests can be queued. Up to three that are queued before the loop runs share one WebSocket and are
+ * under way at the same time, over as many connections to the port; further ones follow with keep-alive. A tunnel
+ * whose connections have all ended opens again for the next request.
+ *
+ * Errors begin with "pod NAME port N". ERR_UNREACHABLE: nothing listens there ("connection refused (…)"), TLS, or an
+ * end before the whole answer; ERR_TIMEOUT says what was waited for; a refused upgrade has the error of
+ * kube_status_error. A request of which nothing was sent is sent over another connection, any other is sent once.
+ *
+ * Kubelets before containerd 1.6 do not tell that the pod closed its side. An answer has to say its own length
+ * therefore: one of status 400 or above that does not (Go's answer to http on an https port) is taken as whole when
+ * nothing has come for 300 ms, others end at the deadline.
  *
  * Source: kubernetes pkg/kubelet/cri/streaming/portforward/websocket.go: for each port a data channel 2i and
  * an error channel 2i+1, each beginning with the port number, two bytes, little-endian.
@@ -24,7 +36,7 @@
 
 struct kube_tunnel;
 
-/* How to speak inside the tunnel. Borrowed for the tunnel's life. */
+/* How to speak inside the tunnel. What the members point to is borrowed for the tunnel's life. */
 struct kube_tunnel_options {
 	const char *namespace_name;
 	const char *pod;
