@@ -12,11 +12,11 @@
 #include "consul/snapshot.h"
 
 /*
- * The leader all agree on: every server that names one names the same address, that server says so itself (or, if it cannot be
- * asked, was heard of in the last ten seconds), and the voters that know no leader leave the others a quorum.
+ * The leader all agree on: every server that names one names the same address, that server says so itself (or, if it
+ * cannot be asked, was heard of in the last ten seconds), and the voters that know no leader leave the others a quorum.
  *
- * The verdict is the worst finding's: degraded or critical; below that HEALTHY. Which finding explains which others is in
- * consul/diagnosis.h.
+ * The verdict is the worst finding's: degraded or critical; below that HEALTHY. Which finding explains which others is
+ * in consul/diagnosis.h.
  *
  * HEALTHY: every replica is a live voter with a leader all agree on (warnings may be there).
  * DEGRADED: there is a leader and a quorum, but something is broken or missing.
@@ -33,7 +33,7 @@ const char *verdict_name(enum verdict verdict); /* "HEALTHY" … */
 struct quorum {
 	bool known;
 	int64_t voters;      /* in the peer set */
-	int64_t live_voters; /* that answered, and whose pod is running: unknown counts as dead, and so do servers elsewhere */
+	int64_t live_voters; /* that answered, and whose pod is running: unknown and servers elsewhere count as dead */
 	int64_t quorum;      /* voters / 2 + 1 */
 	int64_t tolerance;   /* failures that can still happen: live_voters - quorum, not below 0 */
 };
@@ -60,7 +60,7 @@ struct assessment {
 	struct quorum quorum;
 	const struct server *leader;   /* NULL: none, or not one of our pods */
 	char *leader_name;             /* pod, else node name, else address; NULL: no leader all agree on */
-	const struct server *members_of; /* whose member list counts: the leader's, else the one with the longest log; NULL: none */
+	const struct server *members_of; /* whose member list counts: the leader's, else the longest log's; NULL: none */
 	const struct server *peers_of;   /* whose peer set counts; NULL: none */
 	struct server_status *servers; /* same order as snapshot->servers */
 	size_t server_count;

@@ -7,7 +7,8 @@
  * command/operator/raft, command/info, agent/agent_endpoint.go, by version.
  *
  * Each function fills its plane of view and marks it known, or returns -1 with err (ERR_INVALID) and leaves the plane
- * unknown. A plane that was known is replaced. The input is bounded by whoever read it; control characters in it do
+ * unknown. A plane that was known is replaced, but for peers that came from `self`: they stay when the raft endpoint's
+ * answer cannot be read. The input is bounded by whoever read it; control characters in it do
  * no harm, since strings are kept as they are and made visible where they are printed. Lists longer than the limits
  * below are ERR_TOO_LARGE. An answer without a single member is an error too: an agent lists at least itself, so its
  * ACL token may read no node (ERR_FORBIDDEN).

@@ -3,15 +3,15 @@
  *
  * First the three planes are joined (join.c): every server gets its member and its raft peer, by IP address first, node
  * id second, name last, since foreign clusters name nodes as they like and pods come back with other addresses.
- * Then the checks run, one function per kind of finding, in the order of the tables in check_*.c. A new finding is a row
- * in finding_kinds.c, a function, and a row in its table.
+ * Then the checks run, one function per kind of finding, in the order of the tables in check_*.c. A new finding is a
+ * row in finding_kinds.c, a function, and a row in its table.
  *
  * One root cause is told once. The rule:
  *  1. Checks run from causes to effects: pods, asking, gossip, raft, set-up.
  *  2. A check that finds out why a server is not what it should be sets place->explained. Checks of effects leave
  *     such a server out: that it failed, left, does not answer, is not ready, does not vote, is in no raft.
- *  3. "No quorum", "no leader" and "leaders disagree" are always told. They explain that servers are not ready, know no leader,
- *     or took the raft plane from themselves, but not why servers do not run.
+ *  3. "No quorum", "no leader" and "leaders disagree" are always told. They explain that servers are not ready, know no
+ *     leader, are no voters, or took the raft plane from themselves, but not why servers do not run.
  *  4. What merely follows from the number of living voters (no redundancy, an even number) is told only when
  *     no finding of degraded or worse says why.
  *  5. Everything else is a problem of its own and always told, whatever else is broken.
@@ -29,7 +29,7 @@
 /* ------------------------------------------------------------------------- what is counted as what */
 
 #define RECENT_RESTART_S      ((int64_t)15 * 60)      /* "restarted lately" */
-#define STABILIZATION_S       ((int64_t)60)           /* a non-voter younger than this is only new: autopilot's 10 s, and slack */
+#define STABILIZATION_S       ((int64_t)60)           /* a younger non-voter is only new: autopilot's 10 s, and slack */
 #define LAG_MAX_ENTRIES       ((uint64_t)250)         /* autopilot's max_trailing_logs by default */
 #define LAST_CONTACT_MAX_MS   ((int64_t)10 * 1000)    /* the longest election time-out of a Consul with defaults */
 #define REJOIN_AGE_MAX_S      ((int64_t)168 * 3600)   /* server_rejoin_age_max by default */
@@ -85,8 +85,8 @@ void diagnosis_release(struct diagnosis *diagnosis);
  * Adds a finding of the kind of this name (which must exist: asserted) about a place, or about the cluster when it is
  * NULL. The result may be given a cause and a command, and is valid until the next one is added.
  */
-struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format,
+			      ...) __attribute__((format(printf, 4, 5)));
 void finding_set_cause(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void finding_set_command(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -109,7 +109,8 @@ char *list_names(const struct strv *names);
 char *shell_word(const char *text);
 
 /* The finding's command becomes the log of the server's container, or the description of its pod. */
-void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous, struct finding *finding);
+void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous,
+		      struct finding *finding);
 void set_describe_command(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding);
 
 /* The finding's command becomes `kubectl consul WORDS` for this cluster. */

@@ -17,23 +17,26 @@
  * servers[]         one for each pod, and for each ordinal below the replicas that has none
  *   .name .ordinal  (no ordinal: absent)
  *   .version        of Consul
- *   .worst          severity of the worst finding about it: "info" (also when there is none), "warning", "degraded", "critical"
+ *   .worst          severity of the worst finding about it: "info" (also when there is none), "warning", "degraded",
+ *                   "critical"
  *   .via            how it was asked: "tunnel", "exec" or "none"
- *   .kubernetes     .exists; if so .uid .phase .ready .deleting .node .ip .createdAt .restarts, .startedAt (of the container)
- *                   and .reason (why the container waits or the pod ended)
+ *   .kubernetes     .exists; if so .uid .phase .ready .deleting .node .ip .createdAt; of the container .restarts,
+ *                   .startedAt; .reason (why the container waits or the pod ended)
  *   .gossip         .known: its member list was got; .error; .status of this server in the list that counts ("alive",
- *                   "leaving", "left", "failed", "unknown"); .seenAliveBy and .asked: in how many of how many lists it is alive
- *   .raft           .known: its peer set was got; .source "raft" (the endpoint) or "self" (its own log); .error; .peer and
- *                   .voter: in the peer set that counts; .leader
- *   .self           .known; .error; .role ("leader", "follower", "candidate", "shutdown", "unknown") .leaderAddress (of the leader it follows) .term
- *                   .lastLogIndex .commitIndex .appliedIndex .lastContactMs .lag (entries behind the leader)
- *                   .gossipEncrypted .leaveOnTerminate
- * members[]         the member list that counts, clients included: .name .address .port .status .server (true, or false for a client) .id
- *                   .version .datacenter, .pod (the server it is)
+ *                   "leaving", "left", "failed", "unknown"); .seenAliveBy and .asked: in how many of how many lists
+ *                   it is alive
+ *   .raft           .known: its peer set was got; .source "raft" (the endpoint) or "self" (its own log); .error;
+ *                   .peer and .voter: in the peer set that counts; .leader
+ *   .self           .known; .error; .role ("leader", "follower", "candidate", "shutdown", "unknown"), .leaderAddress
+ *                   (of the leader it follows), .term .lastLogIndex .commitIndex .appliedIndex .lastContactMs,
+ *                   .lag (entries behind the leader), .gossipEncrypted .leaveOnTerminate
+ * members[]         the member list that counts, clients included: .name .address .port .status, .server (false for
+ *                   a client), .id .version .datacenter, .pod (the server it is)
  * membersFrom       name of the server whose list that is
- * peers[]           the peer set that counts: .name .id .address .voter .leader .protocol, .pod
+ * peers[]           the peer set that counts: .name .id .address .voter .leader .protocol .pod
  * peersFrom         name of the server whose set that is
- * findings[]        worst first: .code .name .severity .title .message; .server (absent: the whole cluster), .cause, .command
+ * findings[]        worst first: .code .name .severity .title .message; .server (absent: the whole cluster), .cause,
+ *                   .command
  */
 #ifndef CONSUL_REPORT_H
 #define CONSUL_REPORT_H
@@ -46,6 +49,7 @@
 #define REPORT_API_VERSION "kubectl-consul/v1"
 
 /* assessment is of this snapshot. The result is owned by the caller. */
-cJSON *report_json(const struct snapshot *snapshot, const struct assessment *assessment) __attribute__((warn_unused_result));
+cJSON *report_json(const struct snapshot *snapshot, const struct assessment *assessment)
+	__attribute__((warn_unused_result));
 
 #endif

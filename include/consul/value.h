@@ -28,7 +28,10 @@ char *value_split_address(const char *address, int64_t *ret_port);
 /* True when address ("HOST:PORT" or "HOST") has this host; false when either is NULL or empty. */
 bool value_address_is(const char *address, const char *host);
 
-/* "1.8.7" of "1.8.7", "v1.8.7", "1.8.7:48d287ef" (the build tag) and "1.18.0+ent:48d287ef"; NULL when empty. New string. */
+/*
+ * "1.8.7" of "1.8.7", "v1.8.7" and "1.8.7:48d287ef" (the build tag), "1.18.0+ent" of "1.18.0+ent:48d287ef"; NULL when
+ * empty. New string.
+ */
 char *value_version(const char *text);
 
 /* The M of a version 1.M…; INT64_MAX of a later major, 0 of an earlier one, -1 when it is no version. */

@@ -96,6 +96,9 @@ void view_release(struct view *view);
 void view_clear_members(struct view *view);
 void view_clear_peers(struct view *view);
 
+/* Moves from's peers to view, where they replace what was there and are known from source. */
+void view_move_peers(struct view *view, struct view *from, enum peers_source source);
+
 /* True when at least one plane is known: the server answered something. */
 bool view_answered(const struct view *view);
 

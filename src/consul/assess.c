@@ -43,16 +43,17 @@ static void count_alive(const struct diagnosis *diagnosis)
 	int64_t asked = 0;
 
 	FOR_EACH_PLACE(place, diagnosis)
-		if (place->member)
-			by_name[named++] = place;
+	if (place->member)
+		by_name[named++] = place;
 	qsort(by_name, named, sizeof(*by_name), compare_places);
-	FOR_EACH_PLACE(viewer, diagnosis) {
+	FOR_EACH_PLACE(viewer, diagnosis)
+	{
 		const struct view *view = &viewer->server->view;
 
 		asked += view->members_known;
 		for (size_t i = 0; i < view->member_count; i++) {
 			const struct place *const *found =
-				bsearch(view->members[i].name, by_name, named, sizeof(*by_name), compare_to_name);
+			    bsearch(view->members[i].name, by_name, named, sizeof(*by_name), compare_to_name);
 
 			if (found && view->members[i].is_server && view->members[i].status == MEMBER_ALIVE)
 				assessment->servers[*found - diagnosis->places].seen_alive_by++;
@@ -83,7 +84,7 @@ static void add_voters(const struct diagnosis *diagnosis, struct strv *parts)
 
 	if (quorum->known)
 		strv_addf(parts, "%" PRId64 "/%" PRId64 " voters", quorum->live_voters,
-			  quorum->voters > replicas ? quorum->voters : replicas);
+		          quorum->voters > replicas ? quorum->voters : replicas);
 	else
 		strv_addf(parts, "%zu/%" PRId64 " servers answer", diagnosis->answered, replicas);
 }

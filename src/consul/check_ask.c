@@ -16,12 +16,16 @@ static bool has_any(const char *text, const char *const *words)
 
 static enum failure failure_of(const struct err *err)
 {
-	static const char *const acl_words[] = { "Consul refuses",   "Permission denied", "ACL not found",
-						 "no member is listed", NULL };
-	static const char *const tls_words[] = { "HTTP request to an HTTPS server", "HTTP response to HTTPS client",
-						 "wrong version number",            "SSL",
-						 "x509",                            "certificate",
-						 "tls: ",                           NULL };
+	static const char *const acl_words[] = { "Consul refuses", "Permission denied", "ACL not found",
+		                                 "no member is listed", NULL };
+	static const char *const tls_words[] = { "HTTP request to an HTTPS server",
+		                                 "HTTP response to HTTPS client",
+		                                 "wrong version number",
+		                                 "SSL",
+		                                 "x509",
+		                                 "certificate",
+		                                 "tls: ",
+		                                 NULL };
 	const char *message = err->message ? err->message : "";
 
 	if (!err_is_set(err))
@@ -48,7 +52,8 @@ static enum failure total_failure(const struct place *place)
 }
 
 /* One finding for all servers that failed in this way, since they have the same cause. NULL when there is none. */
-static struct finding *add_together(struct diagnosis *diagnosis, enum failure failure, const char *kind, const char *what)
+static struct finding *add_together(struct diagnosis *diagnosis, enum failure failure, const char *kind,
+                                    const char *what)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
@@ -56,7 +61,8 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 	struct finding *finding;
 	struct place *one = NULL;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (total_failure(place) != failure)
 			continue;
 		one = one ? one : place;
@@ -67,7 +73,8 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 		return NULL;
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s: %s", what, list, err->message);
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (total_failure(place) != failure)
 			continue;
 		diagnosis_mark(place, finding);
@@ -78,8 +85,7 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 
 static void check_exec_denied(struct diagnosis *diagnosis)
 {
-	struct finding *finding =
-		add_together(diagnosis, FAILURE_EXEC_DENIED, "exec-denied", "you may not exec into");
+	struct finding *finding = add_together(diagnosis, FAILURE_EXEC_DENIED, "exec-denied", "you may not exec into");
 
 	if (!finding)
 		return;
@@ -90,23 +96,25 @@ static void check_exec_denied(struct diagnosis *diagnosis)
 static void check_portforward_denied(struct diagnosis *diagnosis)
 {
 	struct finding *finding =
-		add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied", "you may not forward ports to");
+	    add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied", "you may not forward ports to");
 
 	if (!finding)
 		return;
-	finding_set_cause(finding, "your Kubernetes user lacks pods/portforward in namespace %s", diagnosis->namespace_word);
+	finding_set_cause(finding, "your Kubernetes user lacks pods/portforward in namespace %s",
+	                  diagnosis->namespace_word);
 	finding_set_command(finding, "kubectl auth can-i get pods --subresource=portforward -n %s",
-			    diagnosis->namespace_word);
+	                    diagnosis->namespace_word);
 }
 
 static void check_acl_denied(struct diagnosis *diagnosis)
 {
-	struct finding *finding = add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on");
+	struct finding *finding =
+	    add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on");
 
 	if (!finding)
 		return;
 	finding_set_cause(finding, "ACLs are on, and the token is missing, unknown, or lacks agent:read, node:read and "
-				   "operator:read");
+	                           "operator:read");
 	set_consul_command(diagnosis, "health --token-file FILE", finding);
 }
 
@@ -117,7 +125,7 @@ static void check_tls_mismatch(struct diagnosis *diagnosis)
 	if (!finding)
 		return;
 	finding_set_cause(finding, "the agent's port speaks HTTPS where HTTP was tried, or the other way round, or its "
-				   "certificate is not trusted");
+	                           "certificate is not trusted");
 	set_consul_command(diagnosis, "health --via exec", finding);
 }
 
@@ -138,15 +146,16 @@ static const char *silent_cause(const struct err *err)
 
 static void check_agent_silent(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct view *view = &place->server->view;
 		const struct err *err = view_first_err(view);
 		struct finding *finding;
 
 		if (total_failure(place) != FAILURE_SILENT)
 			continue;
-		finding = diagnosis_add(diagnosis, "agent-silent", place, "%s runs but does not answer: %s", place_name(place),
-					err ? err->message : "no answer");
+		finding = diagnosis_add(diagnosis, "agent-silent", place, "%s runs but does not answer: %s",
+		                        place_name(place), err ? err->message : "no answer");
 		finding_set_cause(finding, "%s", silent_cause(err));
 		if (err && err->kind == ERR_TIMEOUT && view->way == ASK_TUNNEL)
 			set_consul_command(diagnosis, "health --via exec", finding);
@@ -197,7 +206,8 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	const struct view *first = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (!place->answered || !is_limited(&place->server->view))
 			continue;
 		first = first ? first : &place->server->view;
@@ -206,19 +216,22 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	if (!first)
 		return;
 	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s", list,
-				view_first_err(first)->message);
+	finding =
+	    diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s",
+	                  list, view_first_err(first)->message);
 	FOR_EACH_PLACE(place, diagnosis)
-		if (place->answered && is_limited(&place->server->view))
-			diagnosis_mark(place, finding);
+	if (place->answered && is_limited(&place->server->view))
+		diagnosis_mark(place, finding);
 	finding_set_cause(finding, "the token lacks one of agent:read, node:read and operator:read");
 	set_consul_command(diagnosis, "health --token-file FILE", finding);
 }
 
-/* Missing raft peers are told here only when others have them; nobody having them is raft-unknown, and without a leader they cannot be had. */
+/* Missing raft peers are told here only when others have them; nobody having them is raft-unknown, and without a leader
+ * they cannot be had. */
 static void check_incomplete(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct view *view = &place->server->view;
 
 		if (!place->answered || place->explained)
@@ -232,9 +245,9 @@ static void check_incomplete(struct diagnosis *diagnosis)
 			    (plane == RAFT_PLANE && (!diagnosis->peers_of || !diagnosis->leader_address)))
 				continue;
 			finding = diagnosis_add(diagnosis, "answer-incomplete", place, "%s did not tell %s: %s",
-						place_name(place), name, err->message);
-			set_consul_command(diagnosis, view->way == ASK_EXEC ? "health --via tunnel" : "health --via exec",
-					   finding);
+			                        place_name(place), name, err->message);
+			set_consul_command(
+			    diagnosis, view->way == ASK_EXEC ? "health --via tunnel" : "health --via exec", finding);
 		}
 	}
 }
@@ -246,10 +259,12 @@ static void check_raft_from_self(struct diagnosis *diagnosis)
 	const struct err *err = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct view *view = &place->server->view;
 
-		if (!view->peers_known || view->peers_source != PEERS_SELF || failure_of(&view->peers_err) == FAILURE_ACL)
+		if (!view->peers_known || view->peers_source != PEERS_SELF ||
+		    failure_of(&view->peers_err) == FAILURE_ACL)
 			continue;
 		if (!err && err_is_set(&view->peers_err))
 			err = &view->peers_err;
@@ -258,9 +273,11 @@ static void check_raft_from_self(struct diagnosis *diagnosis)
 	if (names.count == 0 || !diagnosis->leader_address)
 		return;
 	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, "raft-from-self", NULL, "the raft peers of %s come from the servers' own logs%s%s",
-				list, err ? ": " : "", err ? err->message : "");
-	finding_set_cause(finding, "they have not heard a leader since they started, or this Consul has no such command");
+	finding =
+	    diagnosis_add(diagnosis, "raft-from-self", NULL, "the raft peers of %s come from the servers' own logs%s%s",
+	                  list, err ? ": " : "", err ? err->message : "");
+	finding_set_cause(finding,
+	                  "they have not heard a leader since they started, or this Consul has no such command");
 }
 
 /* Before the pods' budgets and claims are judged: what Kubernetes did not let us see. */
@@ -269,22 +286,24 @@ static void check_not_checked(struct diagnosis *diagnosis)
 	const struct snapshot *snapshot = diagnosis->snapshot;
 
 	if (!snapshot->budget.known && err_is_set(&snapshot->budget.err)) {
-		struct finding *finding = diagnosis_add(diagnosis, "not-checked", NULL, "PodDisruptionBudgets were not checked: %s",
-							snapshot->budget.err.message);
+		struct finding *finding =
+		    diagnosis_add(diagnosis, "not-checked", NULL, "PodDisruptionBudgets were not checked: %s",
+		                  snapshot->budget.err.message);
 
-		finding_set_command(finding, "kubectl auth can-i list poddisruptionbudgets -n %s", diagnosis->namespace_word);
+		finding_set_command(finding, "kubectl auth can-i list poddisruptionbudgets -n %s",
+		                    diagnosis->namespace_word);
 	}
 	if (!snapshot->claims_known && err_is_set(&snapshot->claims_err)) {
-		struct finding *finding = diagnosis_add(diagnosis, "not-checked", NULL,
-							"PersistentVolumeClaims were not checked: %s",
-							snapshot->claims_err.message);
+		struct finding *finding =
+		    diagnosis_add(diagnosis, "not-checked", NULL, "PersistentVolumeClaims were not checked: %s",
+		                  snapshot->claims_err.message);
 
 		finding_set_command(finding, "kubectl auth can-i list persistentvolumeclaims -n %s",
-				    diagnosis->namespace_word);
+		                    diagnosis->namespace_word);
 	}
 }
 
 diagnosis_check *const ask_checks[] = {
-	check_exec_denied,  check_portforward_denied, check_acl_denied,     check_tls_mismatch, check_agent_silent,
-	check_acl_limited,  check_incomplete,         check_raft_from_self, check_not_checked,	NULL,
+	check_exec_denied, check_portforward_denied, check_acl_denied,     check_tls_mismatch, check_agent_silent,
+	check_acl_limited, check_incomplete,         check_raft_from_self, check_not_checked,  NULL,
 };

@@ -12,14 +12,19 @@ static bool should_be_fine(const struct place *place)
 
 static void check_failed(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		struct finding *finding;
 
-		if (!should_be_fine(place) || !place->member || place->member->status != MEMBER_FAILED)
+		if (!should_be_fine(place) || !place->member ||
+		    (place->member->status != MEMBER_FAILED && place->member->status != MEMBER_UNKNOWN))
 			continue;
-		finding = diagnosis_add(diagnosis, "member-failed", place, "%s answers, but %s has it as failed", place_name(place),
-					diagnosis->members_of->name);
-		finding_set_cause(finding, "just restarted; or gossip (port 8301, TCP and UDP) between its node and the others is cut");
+		finding = diagnosis_add(diagnosis, "member-failed", place, "%s answers, but %s has it as %s",
+		                        place_name(place), diagnosis->members_of->name,
+		                        member_status_name(place->member->status));
+		finding_set_cause(
+		    finding,
+		    "just restarted; or gossip (port 8301, TCP and UDP) between its node and the others is cut");
 		set_consul_command(diagnosis, "health --members", finding);
 		place->explained = true;
 	}
@@ -27,15 +32,18 @@ static void check_failed(struct diagnosis *diagnosis)
 
 static void check_left(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		struct finding *finding;
 
 		if (!should_be_fine(place) || !place->member ||
 		    (place->member->status != MEMBER_LEFT && place->member->status != MEMBER_LEAVING))
 			continue;
-		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)", place_name(place),
-					member_status_name(place->member->status));
-		finding_set_cause(finding, "it said goodbye (`consul leave`, or a stop with leave_on_terminate) and has not joined again");
+		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)",
+		                        place_name(place), member_status_name(place->member->status));
+		finding_set_cause(
+		    finding,
+		    "it said goodbye (`consul leave`, or a stop with leave_on_terminate) and has not joined again");
 		set_logs_command(diagnosis, place, false, finding);
 		place->explained = true;
 	}
@@ -43,18 +51,23 @@ static void check_left(struct diagnosis *diagnosis)
 
 static void check_missing(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct view *view = &place->server->view;
 		struct finding *finding;
 
 		if (!should_be_fine(place) || place->member || !diagnosis->members_of)
 			continue;
-		finding = diagnosis_add(diagnosis, "member-missing", place, "%s runs, but is no member of the cluster of %s",
-					place_name(place), diagnosis->members_of->name);
+		finding =
+		    diagnosis_add(diagnosis, "member-missing", place, "%s runs, but is no member of the cluster of %s",
+		                  place_name(place), diagnosis->members_of->name);
 		if (view->self_known && view->self.role == RAFT_LEADER)
-			finding_set_cause(finding, "it leads a cluster of its own: started without data, with `bootstrap` or bootstrap_expect 1");
+			finding_set_cause(finding, "it leads a cluster of its own: started without data, with "
+			                           "`bootstrap` or bootstrap_expect 1");
 		else
-			finding_set_cause(finding, "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
+			finding_set_cause(
+			    finding,
+			    "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
 		set_logs_command(diagnosis, place, false, finding);
 		place->explained = true;
 	}
@@ -105,10 +118,11 @@ static void check_leftover_failed(struct diagnosis *diagnosis)
 		return;
 	list = list_names(&names);
 	voting = count_voting_leftovers(diagnosis);
-	finding = diagnosis_add(diagnosis, "leftover-failed", NULL, "failed and without a pod: %s; %zu of them still %s in raft", list,
-				voting, voting == 1 ? "votes" : "vote");
+	finding = diagnosis_add(diagnosis, "leftover-failed", NULL,
+	                        "failed and without a pod: %s; %zu of them still %s in raft", list, voting,
+	                        voting == 1 ? "votes" : "vote");
 	finding_set_cause(finding, "scaled away, or renamed, without leaving; autopilot has not removed %s",
-			  names.count == 1 ? "it" : "them");
+	                  names.count == 1 ? "it" : "them");
 	if (diagnosis->leader_address)
 		set_consul_command(diagnosis, "reap", finding);
 }
@@ -137,8 +151,10 @@ static void check_elsewhere(struct diagnosis *diagnosis)
 	if (names.count == 0)
 		return;
 	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, "member-elsewhere", NULL, "%s: alive in this cluster, but none of its pods", list);
-	finding_set_cause(finding, "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
+	finding =
+	    diagnosis_add(diagnosis, "member-elsewhere", NULL, "%s: alive in this cluster, but none of its pods", list);
+	finding_set_cause(finding,
+	                  "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
 	finding_set_command(finding, "kubectl get pods -A -o wide");
 }
 
@@ -174,8 +190,8 @@ static bool is_worth_telling(const struct diagnosis *diagnosis, const struct mem
 	const struct member *member = here ? here : there;
 
 	FOR_EACH_PLACE(place, diagnosis)
-		if (place->member && str_equal(place->member->name, member->name))
-			return !place->explained;
+	if (place->member && str_equal(place->member->name, member->name))
+		return !place->explained;
 	return (here && here->status == MEMBER_ALIVE) || (there && there->status == MEMBER_ALIVE);
 }
 
@@ -195,12 +211,12 @@ static void compare_one(struct comparison *comparison, const struct member *here
 	if (comparison->viewer->explained || !is_worth_telling(diagnosis, here, there))
 		return;
 	if (here && there && here->status == there->status)
-		strv_addf(&comparison->differences, "%s sees %s at %s, %s at %s", place_name(comparison->viewer), here->name,
-			  here->address, diagnosis->members_of->name, there->address);
+		strv_addf(&comparison->differences, "%s sees %s at %s, %s at %s", place_name(comparison->viewer),
+		          here->name, here->address, diagnosis->members_of->name, there->address);
 	else
 		strv_addf(&comparison->differences, "%s sees %s %s%s, %s %s%s", place_name(comparison->viewer),
-			  here ? here->name : there->name, here ? "as " : "", seen_as(here), diagnosis->members_of->name,
-			  there ? "as " : "", seen_as(there));
+		          here ? here->name : there->name, here ? "as " : "", seen_as(here),
+		          diagnosis->members_of->name, there ? "as " : "", seen_as(there));
 }
 
 static void compare_view(struct comparison *comparison, const struct member **reference, size_t reference_count)
@@ -229,7 +245,8 @@ static void check_views_disagree(struct diagnosis *diagnosis)
 	if (!diagnosis->members_of)
 		return;
 	reference = sorted_servers(&diagnosis->members_of->view, &reference_count);
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (!place->server->view.members_known || place->server == diagnosis->members_of)
 			continue;
 		comparison.viewer = place;
@@ -241,13 +258,15 @@ static void check_views_disagree(struct diagnosis *diagnosis)
 
 		list = list_names(&comparison.differences);
 		finding = diagnosis_add(diagnosis, "views-disagree", NULL, "%s", list);
-		finding_set_cause(finding, "a change a few seconds ago, or a network (port 8301, TCP and UDP) that is cut between some pods");
+		finding_set_cause(
+		    finding,
+		    "a change a few seconds ago, or a network (port 8301, TCP and UDP) that is cut between some pods");
 		set_consul_command(diagnosis, "health --members", finding);
 	}
 	strv_release(&comparison.differences);
 }
 
 diagnosis_check *const member_checks[] = {
-	check_failed,	       check_left,	check_missing,	      check_leftover_failed,
+	check_failed,        check_left,      check_missing,        check_leftover_failed,
 	check_leftover_left, check_elsewhere, check_views_disagree, NULL,
 };

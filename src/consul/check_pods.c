@@ -26,10 +26,12 @@ static struct place *waits_for(struct diagnosis *diagnosis, const struct place *
 {
 	if (str_equal(diagnosis->snapshot->set.pod_management, "Parallel"))
 		return NULL;
-	FOR_EACH_PLACE(before, diagnosis) {
+	FOR_EACH_PLACE(before, diagnosis)
+	{
 		if (before == place)
 			break;
-		if (before->wanted && before->server->ordinal >= 0 && (!before->server->has_pod || !before->server->pod.ready))
+		if (before->wanted && before->server->ordinal >= 0 &&
+		    (!before->server->has_pod || !before->server->pod.ready))
 			return before;
 	}
 	return NULL;
@@ -48,7 +50,8 @@ static void check_missing(struct diagnosis *diagnosis)
 	struct finding *finding;
 	struct place *one = NULL;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (!is_missing(place) || waits_for(diagnosis, place))
 			continue;
 		strv_add(&names, place_name(place));
@@ -59,16 +62,19 @@ static void check_missing(struct diagnosis *diagnosis)
 		return;
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "pod-missing", names.count == 1 ? one : NULL, "pod%s %s do%s not exist",
-				names.count == 1 ? "" : "s", list, names.count == 1 ? "es" : "");
+	                        names.count == 1 ? "" : "s", list, names.count == 1 ? "es" : "");
 	FOR_EACH_PLACE(place, diagnosis)
-		if (is_missing(place) && place->explained)
-			diagnosis_mark(place, finding);
+	if (is_missing(place) && place->explained)
+		diagnosis_mark(place, finding);
 	if (set->observed_generation < set->generation)
-		finding_set_cause(finding, "the StatefulSet was changed a moment ago and its controller has not seen it yet");
+		finding_set_cause(finding,
+		                  "the StatefulSet was changed a moment ago and its controller has not seen it yet");
 	else
-		finding_set_cause(finding, "deleted a moment ago, or Kubernetes refuses to make it (quota, admission, Pod Security): "
-					   "the StatefulSet's events say which");
-	finding_set_command(finding, "kubectl describe statefulset %s -n %s", diagnosis->set_word, diagnosis->namespace_word);
+		finding_set_cause(
+		    finding, "deleted a moment ago, or Kubernetes refuses to make it (quota, admission, Pod Security): "
+		             "the StatefulSet's events say which");
+	finding_set_command(finding, "kubectl describe statefulset %s -n %s", diagnosis->set_word,
+	                    diagnosis->namespace_word);
 }
 
 static void check_waiting(struct diagnosis *diagnosis)
@@ -78,7 +84,8 @@ static void check_waiting(struct diagnosis *diagnosis)
 	struct place *first = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (!is_missing(place) || place->explained)
 			continue;
 		first = first ? first : waits_for(diagnosis, place);
@@ -89,43 +96,51 @@ static void check_waiting(struct diagnosis *diagnosis)
 		return;
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "pods-waiting", NULL, "%s %s no pod: %s until %s is ready", list,
-				names.count == 1 ? "has" : "have", names.count == 1 ? "it waits" : "they wait", place_name(first));
+	                        names.count == 1 ? "has" : "have", names.count == 1 ? "it waits" : "they wait",
+	                        place_name(first));
 	FOR_EACH_PLACE(place, diagnosis)
-		if (is_missing(place) && place->worst < SEVERITY_DEGRADED)
-			diagnosis_mark(place, finding);
+	if (is_missing(place) && place->worst < SEVERITY_DEGRADED)
+		diagnosis_mark(place, finding);
 	if (first->running && !diagnosis->leader_address)
-		finding_set_cause(finding, "OrderedReady; if %s becomes ready only with a leader, which needs the others, this is a deadlock",
-				  place_name(first));
+		finding_set_cause(
+		    finding,
+		    "OrderedReady; if %s becomes ready only with a leader, which needs the others, this is a deadlock",
+		    place_name(first));
 	else
 		finding_set_cause(finding, "podManagementPolicy OrderedReady makes one pod after the other");
 	if (first->server->has_pod)
 		set_describe_command(diagnosis, first, finding);
 	else
 		finding_set_command(finding, "kubectl describe statefulset %s -n %s", diagnosis->set_word,
-				    diagnosis->namespace_word);
+		                    diagnosis->namespace_word);
 }
 
 /* --------------------------------------------------------------------------- pods that do not run */
 
 static void check_terminating(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		struct finding *finding;
 
 		if (!place->wanted || !place->server->has_pod || !place->server->pod.deleting)
 			continue;
-		finding = diagnosis_add(diagnosis, "pod-terminating", place, "pod %s is being deleted", place_name(place));
-		finding_set_cause(finding, "a rollout, a drain of node %s, or kubectl delete; up to %" PRId64 " s of grace are its",
-				  place->server->pod.node ? place->server->pod.node : "(none)",
-				  diagnosis->snapshot->set.grace_seconds);
-		finding_set_command(finding, "kubectl get pod %s -n %s -o wide --watch", place->word, diagnosis->namespace_word);
+		finding =
+		    diagnosis_add(diagnosis, "pod-terminating", place, "pod %s is being deleted", place_name(place));
+		finding_set_cause(
+		    finding, "a rollout, a drain of node %s, or kubectl delete; up to %" PRId64 " s of grace are its",
+		    place->server->pod.node ? place->server->pod.node : "(none)",
+		    diagnosis->snapshot->set.grace_seconds);
+		finding_set_command(finding, "kubectl get pod %s -n %s -o wide --watch", place->word,
+		                    diagnosis->namespace_word);
 		place->explained = true;
 	}
 }
 
 static void check_ended(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct kube_pod *pod = &place->server->pod;
 		_cleanup_free_ char *reason = after_colon(pod->status_reason);
 		struct finding *finding;
@@ -133,11 +148,11 @@ static void check_ended(struct diagnosis *diagnosis)
 		if (!place->wanted || place->explained || !place->server->has_pod ||
 		    (!str_equal(pod->phase, "Failed") && !str_equal(pod->phase, "Succeeded")))
 			continue;
-		finding = diagnosis_add(diagnosis, "pod-ended", place, "pod %s has ended (%s)%s", place_name(place), pod->phase,
-					reason);
-		finding_set_cause(finding, str_equal(pod->status_reason, "Evicted") ?
-						   "its node ran out of memory or disk, and evicted it" :
-						   "its node rejected it or shut down; the controller should replace it");
+		finding = diagnosis_add(diagnosis, "pod-ended", place, "pod %s has ended (%s)%s", place_name(place),
+		                        pod->phase, reason);
+		finding_set_cause(finding, str_equal(pod->status_reason, "Evicted")
+		                               ? "its node ran out of memory or disk, and evicted it"
+		                               : "its node rejected it or shut down; the controller should replace it");
 		set_describe_command(diagnosis, place, finding);
 		place->explained = true;
 	}
@@ -160,14 +175,15 @@ static const char *unscheduled_cause(const char *message)
 
 static void check_unschedulable(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const char *message = place->server->pod.unscheduled_message;
 		struct finding *finding;
 
 		if (!place->wanted || place->explained || !message || place->server->pod.node)
 			continue;
-		finding = diagnosis_add(diagnosis, "pod-unschedulable", place, "pod %s cannot be scheduled: %s", place_name(place),
-					message);
+		finding = diagnosis_add(diagnosis, "pod-unschedulable", place, "pod %s cannot be scheduled: %s",
+		                        place_name(place), message);
 		finding_set_cause(finding, "%s", unscheduled_cause(message));
 		set_describe_command(diagnosis, place, finding);
 		place->explained = true;
@@ -176,8 +192,8 @@ static void check_unschedulable(struct diagnosis *diagnosis)
 
 static bool is_image_reason(const char *reason)
 {
-	static const char *const reasons[] = { "ErrImagePull",        "ImagePullBackOff", "InvalidImageName",
-					       "ErrImageNeverPull",   "ImageInspectError", "RegistryUnavailable" };
+	static const char *const reasons[] = { "ErrImagePull",      "ImagePullBackOff",  "InvalidImageName",
+		                               "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
 		if (str_equal(reason, reasons[i]))
@@ -189,14 +205,16 @@ static const char *image_cause(const char *message)
 {
 	if (message && (strstr(message, "not found") || strstr(message, "manifest unknown")))
 		return "there is no such image or tag in the registry";
-	if (message && (strstr(message, "unauthorized") || strstr(message, "denied") || strstr(message, "authentication")))
+	if (message &&
+	    (strstr(message, "unauthorized") || strstr(message, "denied") || strstr(message, "authentication")))
 		return "the registry wants credentials that the pod has not (imagePullSecrets)";
 	return "a wrong name or tag, missing credentials, or a registry out of reach";
 }
 
 static void check_image(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *message = NULL;
 		struct finding *finding;
@@ -204,8 +222,8 @@ static void check_image(struct diagnosis *diagnosis)
 		if (!place->wanted || place->explained || !is_image_reason(waiting_reason(place)))
 			continue;
 		message = after_colon(container->waiting_message);
-		finding = diagnosis_add(diagnosis, "pod-image", place, "pod %s cannot get image %s: %s%s", place_name(place),
-					container->image, container->waiting_reason, message);
+		finding = diagnosis_add(diagnosis, "pod-image", place, "pod %s cannot get image %s: %s%s",
+		                        place_name(place), container->image, container->waiting_reason, message);
 		finding_set_cause(finding, "%s", image_cause(container->waiting_message));
 		set_describe_command(diagnosis, place, finding);
 		place->explained = true;
@@ -223,7 +241,7 @@ static char *last_end(const struct diagnosis *diagnosis, const struct kube_conta
 			strv_add(&parts, container->last_reason);
 		if (container->last_finished_at > 0) {
 			_cleanup_free_ char *age =
-				clock_format_age(diagnosis->snapshot->taken_at - container->last_finished_at);
+			    clock_format_age(diagnosis->snapshot->taken_at - container->last_finished_at);
 
 			strv_addf(&parts, "%s ago", age);
 		}
@@ -245,13 +263,15 @@ static const char *end_cause(const struct kube_container *container)
 		return "the command is not in the image or not executable";
 	if (container->was_terminated && container->last_exit_code == 0)
 		return "it ended by itself and in good order: `consul leave`, or a signal";
-	return "Consul ended with an error: the last lines of its log say which (configuration, data directory, gossip key, "
+	return "Consul ended with an error: the last lines of its log say which (configuration, data directory, gossip "
+	       "key, "
 	       "server_rejoin_age_max)";
 }
 
 static void check_crashing(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *end = NULL;
 		struct finding *finding;
@@ -261,8 +281,9 @@ static void check_crashing(struct diagnosis *diagnosis)
 			continue;
 		end = last_end(diagnosis, container);
 		finding = diagnosis_add(diagnosis, "pod-crashing", place,
-					"container %s of pod %s is not running after %" PRId64 " restart%s: %s", container->name,
-					place_name(place), container->restarts, container->restarts == 1 ? "" : "s", end);
+		                        "container %s of pod %s is not running after %" PRId64 " restart%s: %s",
+		                        container->name, place_name(place), container->restarts,
+		                        container->restarts == 1 ? "" : "s", end);
 		finding_set_cause(finding, "%s", end_cause(container));
 		set_logs_command(diagnosis, place, container->was_terminated, finding);
 		place->explained = true;
@@ -272,7 +293,8 @@ static void check_crashing(struct diagnosis *diagnosis)
 /* Everything else that keeps a pod from running: ContainerCreating, CreateContainerConfigError, no node named yet. */
 static void check_not_starting(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *message = NULL;
 		struct finding *finding;
@@ -282,12 +304,13 @@ static void check_not_starting(struct diagnosis *diagnosis)
 			continue;
 		reason = waiting_reason(place) ? waiting_reason(place) : "it is not started yet";
 		message = after_colon(container ? container->waiting_message : NULL);
-		finding = diagnosis_add(diagnosis, "pod-not-starting", place, "pod %s does not run: %s%s", place_name(place), reason,
-					message);
+		finding = diagnosis_add(diagnosis, "pod-not-starting", place, "pod %s does not run: %s%s",
+		                        place_name(place), reason, message);
 		if (strstr(reason, "Config"))
 			finding_set_cause(finding, "a Secret, ConfigMap or key that it needs does not exist");
 		else
-			finding_set_cause(finding, "just made; or its volume cannot be attached, or it gets no address");
+			finding_set_cause(finding,
+			                  "just made; or its volume cannot be attached, or it gets no address");
 		set_describe_command(diagnosis, place, finding);
 		place->explained = true;
 	}
@@ -297,7 +320,8 @@ static void check_not_starting(struct diagnosis *diagnosis)
 
 static void check_restarted(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *end = NULL;
 		struct finding *finding;
@@ -309,10 +333,10 @@ static void check_restarted(struct diagnosis *diagnosis)
 		if (container->started_at == 0 || since > RECENT_RESTART_S)
 			continue;
 		end = last_end(diagnosis, container);
-		finding = diagnosis_add(diagnosis, "pod-restarted", place,
-					"container %s of pod %s was restarted lately (%" PRId64 " restart%s in all): %s",
-					container->name, place_name(place), container->restarts,
-					container->restarts == 1 ? "" : "s", end);
+		finding = diagnosis_add(
+		    diagnosis, "pod-restarted", place,
+		    "container %s of pod %s was restarted lately (%" PRId64 " restart%s in all): %s", container->name,
+		    place_name(place), container->restarts, container->restarts == 1 ? "" : "s", end);
 		finding_set_cause(finding, "%s", end_cause(container));
 		set_logs_command(diagnosis, place, true, finding);
 	}
@@ -320,18 +344,19 @@ static void check_restarted(struct diagnosis *diagnosis)
 
 static void check_going(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		if (place->wanted || !place->server->has_pod)
 			continue;
 		diagnosis_add(diagnosis, "pod-going", place, "pod %s is %s: the StatefulSet wants %" PRId64 " server%s",
-			      place_name(place), place->server->pod.deleting ? "on its way out" : "still there, and about to go",
-			      diagnosis->snapshot->set.replicas, diagnosis->snapshot->set.replicas == 1 ? "" : "s");
+		              place_name(place),
+		              place->server->pod.deleting ? "on its way out" : "still there, and about to go",
+		              diagnosis->snapshot->set.replicas, diagnosis->snapshot->set.replicas == 1 ? "" : "s");
 		place->explained = true;
 	}
 }
 
 diagnosis_check *const pod_checks[] = {
-	check_going,	     check_missing, check_waiting,  check_terminating,	check_ended,
-	check_unschedulable, check_image,   check_crashing, check_not_starting, check_restarted,
-	NULL,
+	check_going, check_missing,  check_waiting,      check_terminating, check_ended, check_unschedulable,
+	check_image, check_crashing, check_not_starting, check_restarted,   NULL,
 };

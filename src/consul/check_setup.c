@@ -30,7 +30,8 @@ static char *unready_containers(const struct kube_pod *pod, const struct kube_co
 
 static void check_not_ready(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct server *server = place->server;
 		_cleanup_free_ char *others = NULL;
 		struct finding *finding;
@@ -39,12 +40,14 @@ static void check_not_ready(struct diagnosis *diagnosis)
 		    diagnosis_has(diagnosis, SEVERITY_CRITICAL))
 			continue;
 		others = unready_containers(&server->pod, server->container);
-		finding = diagnosis_add(diagnosis, "pod-not-ready", place, "pod %s is not ready, though Consul in it answers",
-					place_name(place));
+		finding = diagnosis_add(diagnosis, "pod-not-ready", place,
+		                        "pod %s is not ready, though Consul in it answers", place_name(place));
 		if (server->container && server->container->ready && others)
 			finding_set_cause(finding, "another of its containers is not ready: %s", others);
 		else
-			finding_set_cause(finding, "its readiness probe fails, or has not passed yet; the pod's events have its words");
+			finding_set_cause(
+			    finding,
+			    "its readiness probe fails, or has not passed yet; the pod's events have its words");
 		set_describe_command(diagnosis, place, finding);
 		place->explained = true;
 	}
@@ -60,11 +63,13 @@ static void check_few_replicas(struct diagnosis *diagnosis)
 	if (replicas >= 3)
 		return;
 	if (replicas < 1)
-		finding = diagnosis_add(diagnosis, "few-replicas", NULL, "the StatefulSet is scaled to %" PRId64 " servers", replicas);
+		finding = diagnosis_add(diagnosis, "few-replicas", NULL,
+		                        "the StatefulSet is scaled to %" PRId64 " servers", replicas);
 	else if (replicas == 1)
 		finding = diagnosis_add(diagnosis, "few-replicas", NULL, "a single server: any restart is an outage");
 	else
-		finding = diagnosis_add(diagnosis, "few-replicas", NULL, "two servers need each other: any failure is an outage");
+		finding = diagnosis_add(diagnosis, "few-replicas", NULL,
+		                        "two servers need each other: any failure is an outage");
 	set_consul_command(diagnosis, "scale 3", finding);
 }
 
@@ -92,11 +97,11 @@ static void check_version_skew(struct diagnosis *diagnosis)
 	}
 	list = strv_join(&groups, "; ", "; ");
 	finding = diagnosis_add(diagnosis, "version-skew", NULL, "%s", list);
-	finding_set_cause(finding, str_equal(diagnosis->snapshot->set.update_strategy, "OnDelete") ?
-					   "updateStrategy OnDelete: pods keep their version until they are deleted" :
-					   "an upgrade that is under way, or stopped half-way");
+	finding_set_cause(finding, str_equal(diagnosis->snapshot->set.update_strategy, "OnDelete")
+	                               ? "updateStrategy OnDelete: pods keep their version until they are deleted"
+	                               : "an upgrade that is under way, or stopped half-way");
 	finding_set_command(finding, "kubectl rollout status statefulset %s -n %s", diagnosis->set_word,
-			    diagnosis->namespace_word);
+	                    diagnosis->namespace_word);
 }
 
 /* The node with most servers, and how many. */
@@ -105,7 +110,8 @@ static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, s
 	const char *fullest = NULL;
 
 	*ret_most = *ret_placed = 0;
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const char *node = place->server->pod.node;
 		size_t count = 0;
 
@@ -113,7 +119,7 @@ static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, s
 			continue;
 		++*ret_placed;
 		FOR_EACH_PLACE(other, diagnosis)
-			count += other->wanted && str_equal(other->server->pod.node, node);
+		count += other->wanted && str_equal(other->server->pod.node, node);
 		if (count > *ret_most) {
 			*ret_most = count;
 			fullest = node;
@@ -124,18 +130,19 @@ static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, s
 
 static void check_node_spread(struct diagnosis *diagnosis)
 {
-	size_t most, placed, quorum;
+	int64_t replicas = diagnosis->snapshot->set.replicas;
+	size_t most, placed;
 	const char *node = fullest_node(diagnosis, &most, &placed);
 	struct finding *finding;
 
-	quorum = placed / 2 + 1;
-	if (placed < 2 || diagnosis->snapshot->set.replicas < 3 || placed - most >= quorum)
+	if (replicas < 3 || replicas - (int64_t)most >= replicas / 2 + 1)
 		return;
 	if (most == placed)
 		finding = diagnosis_add(diagnosis, "node-spread", NULL, "all %zu servers run on node %s", placed, node);
 	else
 		finding = diagnosis_add(diagnosis, "node-spread", NULL,
-					"%zu of %zu servers run on node %s: without it there is no quorum", most, placed, node);
+		                        "%zu of %zu servers run on node %s: without it there is no quorum", most,
+		                        placed, node);
 	finding_set_cause(finding, "no anti-affinity or topology spread that is required, or too few nodes");
 	finding_set_command(finding, "kubectl get pods -n %s -o wide", diagnosis->namespace_word);
 }
@@ -184,7 +191,7 @@ static void check_budget_missing(struct diagnosis *diagnosis)
 		return;
 	selector = shell_word(snapshot->set.selector);
 	finding_set_command(finding, "kubectl create poddisruptionbudget %s -n %s --selector=%s --max-unavailable=1",
-			    diagnosis->set_word, diagnosis->namespace_word, selector);
+	                    diagnosis->set_word, diagnosis->namespace_word, selector);
 }
 
 static void set_budget_command(const struct diagnosis *diagnosis, struct finding *finding)
@@ -192,9 +199,9 @@ static void set_budget_command(const struct diagnosis *diagnosis, struct finding
 	_cleanup_free_ char *name = shell_word(diagnosis->snapshot->budget.budget.name);
 
 	finding_set_command(finding,
-			    "kubectl patch poddisruptionbudget %s -n %s --type=merge -p "
-			    "'{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'",
-			    name, diagnosis->namespace_word);
+	                    "kubectl patch poddisruptionbudget %s -n %s --type=merge -p "
+	                    "'{\"spec\":{\"minAvailable\":null,\"maxUnavailable\":1}}'",
+	                    name, diagnosis->namespace_word);
 }
 
 static void check_budget_size(struct diagnosis *diagnosis)
@@ -212,13 +219,14 @@ static void check_budget_size(struct diagnosis *diagnosis)
 	value = budget->max_unavailable ? budget->max_unavailable : budget->min_available;
 	if (allows == 0) {
 		finding = diagnosis_add(diagnosis, "budget-blocking", NULL,
-					"PodDisruptionBudget %s (%s %s) never lets a server be evicted", budget->name, field, value);
+		                        "PodDisruptionBudget %s (%s %s) never lets a server be evicted", budget->name,
+		                        field, value);
 		finding_set_cause(finding, "its %s leaves none of %" PRId64 " servers to spare", field, replicas);
 	} else if (allows > (replicas - 1) / 2) {
 		finding = diagnosis_add(diagnosis, "budget-permissive", NULL,
-					"PodDisruptionBudget %s (%s %s) lets %" PRId64 " of %" PRId64
-					" servers be evicted at once",
-					budget->name, field, value, allows, replicas);
+		                        "PodDisruptionBudget %s (%s %s) lets %" PRId64 " of %" PRId64
+		                        " servers be evicted at once",
+		                        budget->name, field, value, allows, replicas);
 		finding_set_cause(finding, "the cluster can lose %" PRId64, (replicas - 1) / 2);
 	} else {
 		return;
@@ -234,7 +242,8 @@ static void check_gossip(struct diagnosis *diagnosis)
 	_cleanup_free_ char *list = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis) {
+	FOR_EACH_PLACE(place, diagnosis)
+	{
 		const struct view *view = &place->server->view;
 
 		if (view->self_known && view->self.gossip_known && !view->self.gossip_encrypted)
@@ -255,8 +264,8 @@ static void check_leave_on_terminate(struct diagnosis *diagnosis)
 	struct finding *finding;
 
 	FOR_EACH_PLACE(place, diagnosis)
-		if (place->server->view.self_known && place->server->view.self.leave_on_terminate == 0)
-			strv_add(&names, place_name(place));
+	if (place->server->view.self_known && place->server->view.self.leave_on_terminate == 0)
+		strv_add(&names, place_name(place));
 	if (names.count == 0)
 		return;
 	list = list_names(&names);
@@ -312,13 +321,15 @@ static void add_claims(struct diagnosis *diagnosis, const char *kind, const stru
 		return;
 	list = list_names(names);
 	words = strv_join(names, " ", " ");
-	finding = diagnosis_add(diagnosis, kind, NULL, "claim%s of servers that are gone: %s (the oldest was made %s ago)",
-				names->count == 1 ? "" : "s", list, age);
+	finding =
+	    diagnosis_add(diagnosis, kind, NULL, "claim%s of servers that are gone: %s (the oldest was made %s ago)",
+	                  names->count == 1 ? "" : "s", list, age);
 	finding_set_cause(finding, "a scale-down keeps them; a scale-up would use them again, with what is on them");
 	if (names->count == 1 && strchr(words, '\'') == NULL) {
 		_cleanup_free_ char *word = shell_word(words);
 
-		finding_set_command(finding, "kubectl get persistentvolumeclaim %s -n %s", word, diagnosis->namespace_word);
+		finding_set_command(finding, "kubectl get persistentvolumeclaim %s -n %s", word,
+		                    diagnosis->namespace_word);
 	} else {
 		finding_set_command(finding, "kubectl get persistentvolumeclaims -n %s", diagnosis->namespace_word);
 	}
@@ -352,6 +363,6 @@ static void check_claims(struct diagnosis *diagnosis)
 
 /* The expiry of certificates comes here when servers have some (CON511). */
 diagnosis_check *const setup_checks[] = {
-	check_not_ready,      check_few_replicas, check_version_skew, check_node_spread,	 check_budget_missing,
-	check_budget_size, check_gossip,	check_leave_on_terminate, check_claims, NULL,
+	check_not_ready,   check_few_replicas, check_version_skew,       check_node_spread, check_budget_missing,
+	check_budget_size, check_gossip,       check_leave_on_terminate, check_claims,      NULL,
 };

@@ -55,7 +55,7 @@ static bool has_all(const struct strv *cells, const char *const *names)
 }
 
 int columns_begin(struct columns *columns, const char *text, size_t length, const char *const *names, const char *what,
-		  struct err *err)
+                  struct err *err)
 {
 	_cleanup_free_ char *shown = NULL;
 	char *line;

@@ -107,8 +107,7 @@ int decode_members_json(const char *text, size_t length, struct view *view, stru
 	if (count == 0)
 		return err_set(err, ERR_FORBIDDEN, NO_MEMBERS);
 	view->members = xcalloc(count, sizeof(*view->members));
-	cJSON_ArrayForEach(item, json)
-	{
+	cJSON_ArrayForEach (item, json) {
 		size_t index = view->member_count++;
 
 		if (decode_member(item, &view->members[index], err) < 0) {
@@ -161,32 +160,35 @@ static int decode_peer(const cJSON *item, struct peer *ret, struct err *err)
 	return 0;
 }
 
-int decode_raft_json(const char *text, size_t length, struct view *view, struct err *err)
+static int read_peers(const cJSON *json, struct view *view, struct err *err)
 {
-	_cleanup_json_ cJSON *json = NULL;
-	const cJSON *list, *item;
+	const cJSON *list = json_get(json, "Servers"), *item;
 	size_t count;
 
-	view_clear_peers(view);
-	if (json_parse(text, length, &json, err) < 0)
-		return -1;
-	list = json_get(json, "Servers");
 	if (count_items(list, DECODE_PEERS_MAX, "raft peers", &count, err) < 0)
 		return -1;
 	if (count == 0)
 		return err_set(err, ERR_INVALID, "the raft configuration lists no server");
 	view->peers = xcalloc(count, sizeof(*view->peers));
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach (item, list) {
 		size_t index = view->peer_count++;
 
-		if (decode_peer(item, &view->peers[index], err) < 0) {
-			view_clear_peers(view);
+		if (decode_peer(item, &view->peers[index], err) < 0)
 			return err_wrap(err, "raft peer %zu", index + 1);
-		}
 	}
-	view->peers_known = true;
-	view->peers_source = PEERS_RAFT;
+	return 0;
+}
+
+int decode_raft_json(const char *text, size_t length, struct view *view, struct err *err)
+{
+	_cleanup_(view_release) struct view read = VIEW_INIT;
+	_cleanup_json_ cJSON *json = NULL;
+
+	if (view->peers_source != PEERS_SELF)
+		view_clear_peers(view);
+	if (json_parse(text, length, &json, err) < 0 || read_peers(json, &read, err) < 0)
+		return -1;
+	view_move_peers(view, &read, PEERS_RAFT);
 	return 0;
 }
 

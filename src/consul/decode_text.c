@@ -168,18 +168,15 @@ int decode_raft_text(const char *text, size_t length, struct view *view, struct 
 {
 	static const char *const names[] = { "Address", "State", "Voter", NULL };
 	_cleanup_(columns_release) struct columns table = COLUMNS_INIT;
+	_cleanup_(view_release) struct view read = VIEW_INIT;
 
-	view_clear_peers(view);
-	if (columns_begin(&table, text, length, names, "raft peers", err) < 0)
-		return -1;
-	if (read_peers(&table, view, err) < 0) {
+	if (view->peers_source != PEERS_SELF)
 		view_clear_peers(view);
+	if (columns_begin(&table, text, length, names, "raft peers", err) < 0 || read_peers(&table, &read, err) < 0)
 		return -1;
-	}
-	if (view->peer_count == 0)
+	if (read.peer_count == 0)
 		return err_set(err, ERR_INVALID, "the table of raft peers has no row");
-	view->peers_known = true;
-	view->peers_source = PEERS_RAFT;
+	view_move_peers(view, &read, PEERS_RAFT);
 	return 0;
 }
 
@@ -227,7 +224,7 @@ static int read_configuration(const char *at, struct view *view, struct err *err
 
 		if (read_configured_peer(&at, &view->self, &peer) < 0)
 			return err_set(err, ERR_INVALID, "latest_configuration: server %zu is unreadable",
-				       view->peer_count + 1);
+			               view->peer_count + 1);
 		if (add_peer(view, &peer, err) < 0)
 			return -1;
 		at += strspn(at, " ");
@@ -357,7 +354,8 @@ int decode_info_text(const char *text, size_t length, struct view *view, struct 
 	apply_lines(&info, text, length);
 	if (!info.has_consul) {
 		self_release(&view->self);
-		return err_set(err, ERR_INVALID, "not the output of `consul info`: no \"server\" in a section \"consul\"");
+		return err_set(err, ERR_INVALID,
+		               "not the output of `consul info`: no \"server\" in a section \"consul\"");
 	}
 	view->self_known = true;
 	if (info.configuration && decode_latest_configuration(info.configuration, view, &unreadable) < 0)

@@ -20,7 +20,8 @@ __attribute__((format(printf, 1, 0))) static char *format_text(const char *forma
 	return text;
 }
 
-struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format, ...)
+struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format,
+                              ...)
 {
 	struct findings *findings = &diagnosis->assessment->findings;
 	struct finding *finding;
@@ -105,7 +106,8 @@ char *list_names(const struct strv *names)
 
 static bool is_plain(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._/:=,@", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("-._/:=,@", c));
 }
 
 char *shell_word(const char *text)
@@ -128,13 +130,14 @@ char *shell_word(const char *text)
 	return buf_detach(&word);
 }
 
-void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous, struct finding *finding)
+void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous,
+                      struct finding *finding)
 {
 	const struct kube_container *container = place->server->container;
 	_cleanup_free_ char *name = container ? shell_word(container->name) : NULL;
 
 	finding_set_command(finding, "kubectl logs %s -n %s%s%s%s", place->word, diagnosis->namespace_word,
-			    name ? " -c " : "", name ? name : "", previous ? " --previous" : "");
+	                    name ? " -c " : "", name ? name : "", previous ? " --previous" : "");
 }
 
 void set_describe_command(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding)
@@ -144,5 +147,6 @@ void set_describe_command(const struct diagnosis *diagnosis, const struct place 
 
 void set_consul_command(const struct diagnosis *diagnosis, const char *words, struct finding *finding)
 {
-	finding_set_command(finding, "kubectl consul %s -n %s%s", words, diagnosis->namespace_word, diagnosis->name_option);
+	finding_set_command(finding, "kubectl consul %s -n %s%s", words, diagnosis->namespace_word,
+	                    diagnosis->name_option);
 }

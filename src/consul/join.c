@@ -11,12 +11,13 @@
 static bool is_wanted(const struct snapshot *snapshot, const struct server *server)
 {
 	return server->ordinal < 0 || (server->ordinal >= snapshot->set.ordinal_start &&
-				       server->ordinal - snapshot->set.ordinal_start < snapshot->set.replicas);
+	                               server->ordinal - snapshot->set.ordinal_start < snapshot->set.replicas);
 }
 
 static bool is_running(const struct server *server)
 {
-	return server->has_pod && !str_equal(server->pod.phase, "Failed") && !str_equal(server->pod.phase, "Succeeded") &&
+	return server->has_pod && !str_equal(server->pod.phase, "Failed") &&
+	       !str_equal(server->pod.phase, "Succeeded") &&
 	       (server->container ? server->container->running : str_equal(server->pod.phase, "Running"));
 }
 
@@ -79,7 +80,8 @@ static void add_opinion(struct diagnosis *diagnosis, const struct view *view, st
 		opinions->contact_ms = view->self.last_contact_ms;
 }
 
-/* The pod with the leader's address; or, where servers advertise another one than the pod's, who says that it leads under it. */
+/* The pod with the leader's address; or, where servers advertise another one than the pod's, who says that it leads
+ * under it. */
 static struct place *place_of_leader(const struct diagnosis *diagnosis, const char *address)
 {
 	size_t count = diagnosis->snapshot->server_count;
@@ -123,8 +125,8 @@ static struct opinions collect_opinions(struct diagnosis *diagnosis)
 /* ---------------------------------------------------------------------------------- whose view counts */
 
 /*
- * The longer log knows more. The term only breaks ties, since a server that is cut off raises its term with each election
- * that it asks for in vain.
+ * The longer log knows more. The term only breaks ties, since a server that is cut off raises its term with each
+ * election that it asks for in vain.
  */
 static bool has_longer_log(const struct view *a, const struct view *b)
 {
@@ -165,9 +167,10 @@ static bool has_peers(const struct view *view)
 
 /* --------------------------------------------------------------------------------------- who is who */
 
-/* Whether a member is this server, by the rule of this pass. A member that is gone may have had an address that is another's now. */
+/* Whether a member is this server, by the rule of this pass. A member that is gone may have had an address that is
+ * another's now. */
 static bool member_matches(const struct diagnosis *diagnosis, const struct member *member, const struct server *server,
-			   int pass)
+                           int pass)
 {
 	bool is_there = member->status == MEMBER_ALIVE || member->status == MEMBER_LEAVING;
 
@@ -212,10 +215,11 @@ static bool peer_matches(const struct peer *peer, const struct place *place, int
 	case 0:
 		return value_address_is(peer->address, place->server->pod.ip);
 	case 1:
-		return peer->id && (str_equal(peer->id, self->id) || (place->member && str_equal(peer->id, place->member->id)));
+		return peer->id &&
+		       (str_equal(peer->id, self->id) || (place->member && str_equal(peer->id, place->member->id)));
 	default:
 		return peer->name && (str_equal(peer->name, self->name) || str_equal(peer->name, place->server->name) ||
-				      (place->member && str_equal(peer->name, place->member->name)));
+		                      (place->member && str_equal(peer->name, place->member->name)));
 	}
 }
 
@@ -238,6 +242,41 @@ static void join_peers(struct diagnosis *diagnosis)
 	}
 }
 
+/* A peer of which only an address is known, and no member tells whose it is. */
+static bool is_anonymous(const struct diagnosis *diagnosis, const struct peer *peer)
+{
+	const struct view *members = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
+
+	if (peer->name)
+		return false;
+	for (size_t i = 0; members && i < members->member_count; i++)
+		if (value_address_is(peer->address, members->members[i].address) ||
+		    (peer->id && str_equal(peer->id, members->members[i].id)))
+			return false;
+	return true;
+}
+
+/*
+ * By elimination: a server whose pod is gone, of whom nobody says who it was, and a peer of whom nobody says whose it
+ * is. So it is when one server alone came back and has only its own log to tell from.
+ */
+static void join_anonymous_peers(struct diagnosis *diagnosis)
+{
+	const struct view *view = &diagnosis->peers_of->view;
+
+	FOR_EACH_PLACE(place, diagnosis)
+	{
+		if (!place->wanted || place->answered || place->running || place->member)
+			continue;
+		for (size_t k = 0; !place->peer && k < view->peer_count; k++) {
+			if (diagnosis->peer_taken[k] || !is_anonymous(diagnosis, &view->peers[k]))
+				continue;
+			place->peer = &view->peers[k];
+			diagnosis->peer_taken[k] = true;
+		}
+	}
+}
+
 /* A peer under an old address is alive only if the server hears its leader all the same. */
 static bool is_live(const struct place *place)
 {
@@ -249,7 +288,7 @@ static bool is_live(const struct place *place)
 		return true;
 	return self->role == RAFT_LEADER ||
 	       (place->server->view.self_known && self->leader_address && self->last_contact_ms >= 0 &&
-		self->last_contact_ms <= LAST_CONTACT_MAX_MS);
+	        self->last_contact_ms <= LAST_CONTACT_MAX_MS);
 }
 
 static void count_quorum(struct diagnosis *diagnosis)
@@ -289,6 +328,15 @@ static bool is_outvoted(const struct diagnosis *diagnosis)
 			without++;
 	}
 	return quorum->known && quorum->voters - without < quorum->quorum;
+}
+
+/* The leader's entry is that of a server whose pod is gone or stopped: its followers only have not noticed yet. */
+static bool is_gone(const struct diagnosis *diagnosis)
+{
+	const struct place *place =
+	    diagnosis->leader_address ? place_of_leader(diagnosis, diagnosis->leader_address) : NULL;
+
+	return place && !place->running;
 }
 
 static void name_leader(struct diagnosis *diagnosis)
@@ -343,7 +391,9 @@ static void fill_statuses(struct diagnosis *diagnosis)
 			.peer = place->peer != NULL,
 			.voter = place->peer && place->peer->voter,
 			.leader = place->server == assessment->leader,
-			.version = version ? version : place->member ? place->member->version : NULL,
+			.version = version         ? version
+			           : place->member ? place->member->version
+			                           : NULL,
 			.member_entry = place->member,
 			.peer_entry = place->peer,
 		};
@@ -358,9 +408,9 @@ void diagnosis_begin(struct diagnosis *diagnosis, const struct snapshot *snapsho
 	*diagnosis = (struct diagnosis){ .snapshot = snapshot, .assessment = assessment };
 	diagnosis->namespace_word = shell_word(snapshot->namespace_name ? snapshot->namespace_name : "default");
 	diagnosis->set_word = shell_word(snapshot->set.name ? snapshot->set.name : DEFAULT_SET_NAME);
-	diagnosis->name_option = str_equal(diagnosis->set_word, DEFAULT_SET_NAME) ?
-					 xstrdup("") :
-					 xasprintf(" --name %s", diagnosis->set_word);
+	diagnosis->name_option = str_equal(diagnosis->set_word, DEFAULT_SET_NAME)
+	                             ? xstrdup("")
+	                             : xasprintf(" --name %s", diagnosis->set_word);
 	begin_places(diagnosis);
 	opinions = collect_opinions(diagnosis);
 	if (opinions.address && !diagnosis->leaders_disagree && leader_is_confirmed(diagnosis, &opinions))
@@ -369,12 +419,14 @@ void diagnosis_begin(struct diagnosis *diagnosis, const struct snapshot *snapsho
 	diagnosis->peers_of = choose_view(diagnosis, has_peers);
 	if (diagnosis->members_of)
 		join_members(diagnosis);
-	if (diagnosis->peers_of)
+	if (diagnosis->peers_of) {
 		join_peers(diagnosis);
+		join_anonymous_peers(diagnosis);
+	}
 	for (size_t i = 0; i < snapshot->server_count; i++)
 		diagnosis->places[i].live = is_live(&diagnosis->places[i]);
 	count_quorum(diagnosis);
-	if (is_outvoted(diagnosis))
+	if (is_outvoted(diagnosis) || is_gone(diagnosis))
 		diagnosis->leader_address = NULL;
 	name_leader(diagnosis);
 	fill_statuses(diagnosis);

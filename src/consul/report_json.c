@@ -30,6 +30,8 @@ static cJSON *unless_negative(int64_t value)
 	return value >= 0 ? json_int(value) : NULL;
 }
 
+/* Builders are laid out like the JSON they become. */
+/* clang-format off */
 static cJSON *quorum_json(const struct quorum *quorum)
 {
 	if (!quorum->known)

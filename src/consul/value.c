@@ -13,8 +13,8 @@ static const struct {
 	const char *name;
 	double ns;
 } units[] = {
-	{ "ns", 1 },  { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 }, { "ms", 1e6 },
-	{ "s", 1e9 }, { "m", 6e10 }, { "h", 3.6e12 },
+	{ "ns", 1 },   { "us", 1e3 }, { "\xc2\xb5s", 1e3 }, { "\xce\xbcs", 1e3 },
+	{ "ms", 1e6 }, { "s", 1e9 },  { "m", 6e10 },        { "h", 3.6e12 },
 };
 
 /* "34.5" and moves on; false when there is no digit. Not strtod: it knows hex, inf and the locale. */

@@ -56,6 +56,16 @@ void view_clear_peers(struct view *view)
 	view->peers_source = PEERS_NONE;
 }
 
+void view_move_peers(struct view *view, struct view *from, enum peers_source source)
+{
+	view_clear_peers(view);
+	view->peers = TAKE(from->peers);
+	view->peer_count = from->peer_count;
+	view->peers_known = true;
+	view->peers_source = source;
+	from->peer_count = 0;
+}
+
 void view_release(struct view *view)
 {
 	view_clear_members(view);

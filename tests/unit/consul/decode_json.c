@@ -170,6 +170,19 @@ Test(decode_json, the_endpoint_wins_over_self_in_either_order)
 	view_release(&view);
 }
 
+Test(decode_json, an_unreadable_endpoint_leaves_the_peers_of_self)
+{
+	struct view view = VIEW_INIT;
+	_cleanup_err_ struct err err = ERR_INIT;
+
+	decode_file(decode_self_json, "1.8.7/restarted-0-self.json", &view);
+	cr_assert_eq(decode_raft_json("No cluster leader", 17, &view, &err), -1);
+	cr_expect(view.peers_known);
+	cr_expect_eq(view.peers_source, PEERS_SELF);
+	cr_expect_eq(view.peer_count, 3);
+	view_release(&view);
+}
+
 Test(decode_json, what_is_none_of_it_is_an_error)
 {
 	expect_error(decode_members_json, "", ERR_INVALID, "empty");
@@ -177,14 +190,17 @@ Test(decode_json, what_is_none_of_it_is_an_error)
 	expect_error(decode_members_json, "{}", ERR_INVALID, "no list of members");
 	expect_error(decode_members_json, "null", ERR_INVALID, "no list of members");
 	expect_error(decode_members_json, "[1]", ERR_INVALID, "member 1: Name is missing");
-	expect_error(decode_members_json, "[{\"Name\":\"\",\"Addr\":\"a\",\"Status\":1}]", ERR_INVALID, "Name is empty");
+	expect_error(decode_members_json, "[{\"Name\":\"\",\"Addr\":\"a\",\"Status\":1}]", ERR_INVALID,
+	             "Name is empty");
 	expect_error(decode_members_json, "[{\"Name\":\"a\",\"Addr\":7,\"Status\":1}]", ERR_INVALID, "Addr is not");
-	expect_error(decode_members_json, "[{\"Name\":\"a\",\"Addr\":\"b\",\"Status\":1e400}]", ERR_INVALID, "Status is not");
+	expect_error(decode_members_json, "[{\"Name\":\"a\",\"Addr\":\"b\",\"Status\":1e400}]", ERR_INVALID,
+	             "Status is not");
 	expect_error(decode_members_json, "<html><body>Bad gateway", ERR_INVALID, "not JSON");
 	expect_error(decode_members_json, "No cluster leader", ERR_INVALID, "not JSON");
 	expect_error(decode_raft_json, "{\"Servers\":[]}", ERR_INVALID, "lists no server");
 	expect_error(decode_raft_json, "{\"Servers\":{}}", ERR_INVALID, "no list of raft peers");
-	expect_error(decode_raft_json, "{\"Servers\":[{\"Address\":\"\",\"Voter\":true}]}", ERR_INVALID, "Address is empty");
+	expect_error(decode_raft_json, "{\"Servers\":[{\"Address\":\"\",\"Voter\":true}]}", ERR_INVALID,
+	             "Address is empty");
 	expect_error(decode_raft_json, "{\"Servers\":[{\"Address\":\"a\"}]}", ERR_INVALID, "Voter is missing");
 	expect_error(decode_self_json, "{}", ERR_INVALID, "no Consul agent");
 	expect_error(decode_self_json, "[]", ERR_INVALID, "no Consul agent");

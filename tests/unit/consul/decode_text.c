@@ -105,8 +105,9 @@ Test(decode_text, raft_peers_of_three_versions)
 
 Test(decode_text, info_and_self_tell_the_same)
 {
-	static const char *const states[] = { "healthy-0",  "healthy-2",	"nonvoter-3",  "failed-2",	"noleader-0",
-					      "restarted-0", "bootstrapping-0", "encrypted-0", "client-agent" };
+	static const char *const states[] = { "healthy-0",       "healthy-2",   "nonvoter-3",
+		                              "failed-2",        "noleader-0",  "restarted-0",
+		                              "bootstrapping-0", "encrypted-0", "client-agent" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		_cleanup_free_ char *info = xasprintf("1.8.7/%s-info.txt", states[i]);
@@ -155,12 +156,12 @@ Test(decode_text, noise_line_ends_and_empty_cells_do_no_harm)
 	struct view view = VIEW_INIT;
 
 	decode_text(decode_members_text,
-		    "WARNING: Node   is  odd\r\n\r\n"
-		    "Node         Address           Status  Type    Build  Protocol  DC   Segment\r\n"
-		    "my server 1  10.0.0.1:8301     alive   server  1.8.7  2         dc1  <all>\r\n"
-		    "\r\n"
-		    "b            [fd00::2]:8301    left    server         2         dc1\r\n",
-		    &view);
+	            "WARNING: Node   is  odd\r\n\r\n"
+	            "Node         Address           Status  Type    Build  Protocol  DC   Segment\r\n"
+	            "my server 1  10.0.0.1:8301     alive   server  1.8.7  2         dc1  <all>\r\n"
+	            "\r\n"
+	            "b            [fd00::2]:8301    left    server         2         dc1\r\n",
+	            &view);
 	cr_assert_eq(view.member_count, 2);
 	cr_expect_str_eq(view.members[0].name, "my server 1");
 	cr_expect_str_eq(view.members[0].version, "1.8.7");
@@ -169,8 +170,9 @@ Test(decode_text, noise_line_ends_and_empty_cells_do_no_harm)
 	cr_expect_eq(view.members[1].protocol, 2);
 	view_release(&view);
 	decode_text(decode_info_text,
-		    "Cannot create /tmp/x: no\r\nconsul:\r\n\tserver = true\r\n\tleader_addr = \r\nraft:\r\n\tstate = Follower\r\n",
-		    &view);
+	            "Cannot create /tmp/x: no\r\nconsul:\r\n\tserver = true\r\n\tleader_addr = \r\nraft:\r\n\tstate = "
+	            "Follower\r\n",
+	            &view);
 	cr_expect(view.self.is_server);
 	cr_expect_null(view.self.leader_address);
 	cr_expect_eq(view.self.role, RAFT_FOLLOWER);
@@ -182,14 +184,17 @@ Test(decode_text, what_is_none_of_it_is_an_error)
 	expect_error(decode_members_text, "", ERR_FORBIDDEN, "node:read");
 	expect_error(decode_members_text, " \n\r\n", ERR_FORBIDDEN, "node:read");
 	expect_error(decode_members_text, "Node  Address  Status  Type\n", ERR_FORBIDDEN, "node:read");
-	expect_error(decode_members_text, "sh: consul: not found\n", ERR_INVALID, "begins with \"sh: consul: not found\"");
+	expect_error(decode_members_text, "sh: consul: not found\n", ERR_INVALID,
+	             "begins with \"sh: consul: not found\"");
 	expect_error(decode_members_text, "\033[31mred\n", ERR_INVALID, "^[[31mred");
-	expect_error(decode_members_text, "Node  Address   Status\nxxxxxxxxxxxxxxxxxxxxxxx  y\n", ERR_INVALID, "not a row");
-	expect_error(decode_members_text, "Node  Address   Status\n      a:1       alive\n", ERR_INVALID, "without a name");
+	expect_error(decode_members_text, "Node  Address   Status\nxxxxxxxxxxxxxxxxxxxxxxx  y\n", ERR_INVALID,
+	             "not a row");
+	expect_error(decode_members_text, "Node  Address   Status\n      a:1       alive\n", ERR_INVALID,
+	             "without a name");
 	expect_error(decode_raft_text, "", ERR_INVALID, "no table of raft peers: the output is empty");
 	expect_error(decode_raft_text, "Node  ID  Address  State  Voter\n", ERR_INVALID, "no row");
-	expect_error(decode_raft_text, "Node  ID  Address  State   Voter\na     b   c:1      leader  maybe\n", ERR_INVALID,
-		     "Voter is \"maybe\"");
+	expect_error(decode_raft_text, "Node  ID  Address  State   Voter\na     b   c:1      leader  maybe\n",
+	             ERR_INVALID, "Voter is \"maybe\"");
 	expect_error(decode_info_text, "", ERR_INVALID, "printed nothing");
 	expect_error(decode_info_text, "Error querying agent: connection refused\n", ERR_INVALID, "not the output");
 }
@@ -211,9 +216,10 @@ Test(decode_text, latest_configuration_is_read_whole_or_not_at_all)
 	_cleanup_err_ struct err err = ERR_INIT;
 
 	view.self.leader_address = xstrdup("[fd00::1]:8300");
-	cr_assert_eq(decode_latest_configuration("[{Suffrage:Voter ID:a Address:[fd00::1]:8300} {Suffrage:Staging ID:b Address:c:1}]",
-						 &view, &err),
-		     0);
+	cr_assert_eq(
+	    decode_latest_configuration(
+	        "[{Suffrage:Voter ID:a Address:[fd00::1]:8300} {Suffrage:Staging ID:b Address:c:1}]", &view, &err),
+	    0);
 	cr_assert_eq(view.peer_count, 2);
 	cr_expect(view.peers[0].leader);
 	cr_expect(view.peers[0].voter);
