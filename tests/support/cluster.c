@@ -47,8 +47,17 @@ static void make_rows(struct cluster *cluster)
 	    (struct apiserver_route){ .method = "GET", .path = "/api*/namespaces/*/*/*", .make = cluster_get_nothing };
 	*route++ =
 	    (struct apiserver_route){ .pod = "*", .path = "/v1/*", .make = cluster_ask_agent, .context = cluster };
-	cluster->execs[0] = (struct apiserver_exec){ .pod = "*", .make = cluster_run_command, .context = cluster };
-	cluster->ports[0] = (struct apiserver_port){ .pod = "*", .choose = cluster_choose_port, .context = cluster };
+	cluster->execs[0] = (struct apiserver_exec){ .pod = "*",
+		                                     .make = cluster_run_command,
+		                                     .context = cluster,
+		                                     .frame_bytes = cluster->options.frame_bytes,
+		                                     .write_bytes = cluster->options.write_bytes,
+		                                     .ping = cluster->options.frame_bytes > 0 };
+	cluster->ports[0] = (struct apiserver_port){ .pod = "*",
+		                                     .choose = cluster_choose_port,
+		                                     .context = cluster,
+		                                     .frame_bytes = cluster->options.frame_bytes,
+		                                     .write_bytes = cluster->options.write_bytes };
 }
 
 /* -------------------------------------------------------------------------------------- start and stop */

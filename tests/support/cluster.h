@@ -93,11 +93,13 @@ struct cluster_options {
 	bool unlabelled;       /* no labels that tell of Consul */
 	bool not_consul;       /* and neither image nor command */
 	bool no_budget;
-	bool old_policy;              /* policy/v1beta1 only, as in 1.20 */
-	int leftover_claims;          /* claims of ordinals behind the last */
-	int64_t leftover_age_s;       /* 0: a day */
-	int other_pods;               /* others in the namespace */
-	int other_sets;               /* further StatefulSets, copies of the first, named SET-b, SET-c … */
+	bool old_policy;        /* policy/v1beta1 only, as in 1.20 */
+	int leftover_claims;    /* claims of ordinals behind the last */
+	int64_t leftover_age_s; /* 0: a day */
+	int other_pods;         /* others in the namespace */
+	int other_sets;         /* further StatefulSets, copies of the first, named SET-b, SET-c … */
+	size_t frame_bytes;     /* of execs and tunnels, as in their rows; 0: as they are */
+	size_t write_bytes;
 	struct apiserver_options api; /* its rows are looked at before the cluster's */
 };
 

@@ -47,11 +47,13 @@ static cJSON *set_uid(const char *set)
 
 static cJSON *container(const struct cluster_state *state, const struct cluster_server *server)
 {
-	cJSON *ports = json_array(json_object("name", json_string("http"), "containerPort", json_int(8500), NULL),
-	                          json_object("name", json_string("server"), "containerPort", json_int(8300), NULL));
+	cJSON *ports;
 
 	if (state->options->not_consul)
 		return json_object("name", json_string(state->container), "image", json_string("postgres:15"), NULL);
+	ports = json_array(json_object("name", json_string("http"), "containerPort", json_int(8500), NULL),
+	                   json_object("name", json_string("server"), "containerPort", json_int(8300), NULL));
+
 	return json_object("name", json_string(state->container), "image", json_stringf(IMAGE, cluster_version(server)),
 	                   "args", json_array(json_string("agent"), json_string("-server")), "ports", ports, NULL);
 }

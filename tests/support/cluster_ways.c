@@ -33,7 +33,7 @@ static struct shared *find_shared(struct cluster *cluster, const char *path, siz
 
 static void answer_long_line(struct http_answer *answer)
 {
-	answer->scratch.max = BUF_TEXT_MAX;
+	buf_clear(&answer->scratch);
 	for (size_t i = 0; i < LONG_LINE / 64; i++)
 		buf_adds(&answer->scratch, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
 	answer->body = answer->scratch.data;

@@ -43,7 +43,7 @@ struct run_result {
 	int exit_code; /* 128 + signal when a signal ended it */
 	bool timed_out;
 	int64_t wall_ms;
-	int64_t cpu_ms; /* user and system */
+	int64_t cpu_ms;      /* user and system */
 	int64_t max_rss_kib; /* Linux counts the caller's own memory at the fork as well: an upper bound */
 };
 
