@@ -8,7 +8,7 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define DAY_S  ((int64_t)24 * 3600)
+#define DAY_S  ((int64_t)24 * 3600 + 60) /* and a minute, so that it is not 23 hours for who looked a second ago */
 #define HOUR_S ((int64_t)3600)
 #define IMAGE  "docker.io/hashicorp/consul:%s"
 
