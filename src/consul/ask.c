@@ -135,7 +135,7 @@ static bool exec_may_do_better(const struct view *view)
 	if (!answered_nothing(view))
 		return false;
 	return view->self_err.kind != ERR_TIMEOUT && view->self_err.kind != ERR_NOT_FOUND &&
-	       view->self_err.kind != ERR_UNREACHABLE && view->self_err.kind != ERR_INTERRUPTED;
+	       view->self_err.kind != ERR_INTERRUPTED;
 }
 
 /* Both ways failed: one err that tells both, of the kind they share, else of the tunnel's. */

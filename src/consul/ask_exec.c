@@ -13,19 +13,20 @@
 #define SHOWN_BYTES 200 /* how much of the CLI's error an err quotes */
 
 /*
- * The agent's HTTP API by wget where the image has it, since each start of the CLI costs the server's own
- * container some 40 ms of CPU; the CLI where that does not answer (TLS, no wget, an error to be told).
- * Address and token are those of the container's environment, as the CLI would use them. Each answer ends
- * in a line "BOUNDARY NAME json|text STATUS".
+ * The agent's HTTP API by curl or wget where the image has one, since each start of the CLI costs the server's own
+ * container some 40 ms of CPU; the CLI where that does not answer (TLS, neither of them, an error to be told). Address
+ * and token are those of the container's environment, as the CLI would use them. wget gets no time limit of its own:
+ * some builds of busybox crash on it. Each answer ends in a line "BOUNDARY NAME json|text STATUS".
  */
 static const char script_head[] =
 	"b=$0; a=${CONSUL_HTTP_ADDR:-127.0.0.1:8500}\n"
 	"case $a in *://*) ;; *) a=http://$a ;; esac\n"
 	"[ \"$CONSUL_HTTP_SSL\" = true ] && a=https\n"
+	"if command -v curl >/dev/null; then g='curl -fs -m 5'; h=-H; else g='wget -q -O -'; h=--header; fi\n"
 	"ask() {\n"
 	"n=$1 p=$2; shift 2\n"
 	"case $a in http://*)\n"
-	"o=$(wget -q -T 5 -O - ${CONSUL_HTTP_TOKEN:+--header \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
+	"o=$($g ${CONSUL_HTTP_TOKEN:+$h \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
 	"{ printf '%s\\n%s %s json 0\\n' \"$o\" \"$b\" \"$n\"; return; } ;;\n"
 	"esac\n"
 	"\"$@\" 2>&1; s=$?; printf '\\n%s %s text %s\\n' \"$b\" \"$n\" \"$s\"\n"
