@@ -74,6 +74,7 @@ typedef void diagnosis_check(struct diagnosis *diagnosis);
 extern diagnosis_check *const pod_checks[];
 extern diagnosis_check *const ask_checks[];
 extern diagnosis_check *const member_checks[];
+extern diagnosis_check *const leader_checks[];
 extern diagnosis_check *const raft_checks[];
 extern diagnosis_check *const setup_checks[];
 
@@ -101,6 +102,15 @@ const char *place_name(const struct place *place);
 
 /* The raft peer, in the set that counts, of a member: by id, else by address; NULL when it has none. */
 const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, const struct member *member);
+
+/* False when fewer voters live than are needed; true when nobody knows the voters. */
+bool diagnosis_has_quorum(const struct diagnosis *diagnosis);
+
+/* Quorum and one leader: without them, what single servers lack is only a consequence. */
+bool diagnosis_works(const struct diagnosis *diagnosis);
+
+/* A server whose peers have nothing in common with those that count: another cluster. NULL: there is none. */
+const struct place *diagnosis_find_stranger(const struct diagnosis *diagnosis);
 
 /* "a, b and c"; long lists end in "and N more". New string. */
 char *list_names(const struct strv *names);

@@ -42,12 +42,11 @@ static void count_alive(const struct diagnosis *diagnosis)
 	size_t named = 0;
 	int64_t asked = 0;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->member)
-		by_name[named++] = place;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->member)
+			by_name[named++] = place;
 	qsort(by_name, named, sizeof(*by_name), compare_places);
-	FOR_EACH_PLACE(viewer, diagnosis)
-	{
+	FOR_EACH_PLACE (viewer, diagnosis) {
 		const struct view *view = &viewer->server->view;
 
 		asked += view->members_known;
@@ -149,7 +148,8 @@ static enum verdict judge(const struct diagnosis *diagnosis)
 
 static void run_checks(struct diagnosis *diagnosis)
 {
-	diagnosis_check *const *const tables[] = { pod_checks, ask_checks, member_checks, raft_checks, setup_checks };
+	diagnosis_check *const *const tables[] = { pod_checks,    ask_checks,  member_checks,
+		                                   leader_checks, raft_checks, setup_checks };
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		for (diagnosis_check *const *check = tables[i]; *check; check++)

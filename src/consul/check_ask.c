@@ -61,8 +61,7 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 	struct finding *finding;
 	struct place *one = NULL;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (total_failure(place) != failure)
 			continue;
 		one = one ? one : place;
@@ -73,8 +72,7 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 		return NULL;
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s: %s", what, list, err->message);
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (total_failure(place) != failure)
 			continue;
 		diagnosis_mark(place, finding);
@@ -146,8 +144,7 @@ static const char *silent_cause(const struct err *err)
 
 static void check_agent_silent(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 		const struct err *err = view_first_err(view);
 		struct finding *finding;
@@ -206,8 +203,7 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	const struct view *first = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (!place->answered || !is_limited(&place->server->view))
 			continue;
 		first = first ? first : &place->server->view;
@@ -219,9 +215,9 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	finding =
 	    diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s",
 	                  list, view_first_err(first)->message);
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->answered && is_limited(&place->server->view))
-		diagnosis_mark(place, finding);
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->answered && is_limited(&place->server->view))
+			diagnosis_mark(place, finding);
 	finding_set_cause(finding, "the token lacks one of agent:read, node:read and operator:read");
 	set_consul_command(diagnosis, "health --token-file FILE", finding);
 }
@@ -230,8 +226,7 @@ static void check_acl_limited(struct diagnosis *diagnosis)
  * they cannot be had. */
 static void check_incomplete(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 
 		if (!place->answered || place->explained)
@@ -259,8 +254,7 @@ static void check_raft_from_self(struct diagnosis *diagnosis)
 	const struct err *err = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 
 		if (!view->peers_known || view->peers_source != PEERS_SELF ||

@@ -12,8 +12,7 @@ static bool should_be_fine(const struct place *place)
 
 static void check_failed(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (!should_be_fine(place) || !place->member ||
@@ -32,8 +31,7 @@ static void check_failed(struct diagnosis *diagnosis)
 
 static void check_left(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (!should_be_fine(place) || !place->member ||
@@ -51,8 +49,7 @@ static void check_left(struct diagnosis *diagnosis)
 
 static void check_missing(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 		struct finding *finding;
 
@@ -189,9 +186,9 @@ static bool is_worth_telling(const struct diagnosis *diagnosis, const struct mem
 {
 	const struct member *member = here ? here : there;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->member && str_equal(place->member->name, member->name))
-		return !place->explained;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->member && str_equal(place->member->name, member->name))
+			return !place->explained;
 	return (here && here->status == MEMBER_ALIVE) || (there && there->status == MEMBER_ALIVE);
 }
 
@@ -204,19 +201,21 @@ struct comparison {
 static void compare_one(struct comparison *comparison, const struct member *here, const struct member *there)
 {
 	const struct diagnosis *diagnosis = comparison->diagnosis;
+	const char *name;
 
 	if (here && there && here->status == there->status && str_equal(here->address, there->address))
 		return;
 	diagnosis->assessment->views_agree = false;
 	if (comparison->viewer->explained || !is_worth_telling(diagnosis, here, there))
 		return;
+	name = here ? here->name : there ? there->name : "";
 	if (here && there && here->status == there->status)
-		strv_addf(&comparison->differences, "%s sees %s at %s, %s at %s", place_name(comparison->viewer),
-		          here->name, here->address, diagnosis->members_of->name, there->address);
+		strv_addf(&comparison->differences, "%s sees %s at %s, %s at %s", place_name(comparison->viewer), name,
+		          here->address, diagnosis->members_of->name, there->address);
 	else
-		strv_addf(&comparison->differences, "%s sees %s %s%s, %s %s%s", place_name(comparison->viewer),
-		          here ? here->name : there->name, here ? "as " : "", seen_as(here),
-		          diagnosis->members_of->name, there ? "as " : "", seen_as(there));
+		strv_addf(&comparison->differences, "%s sees %s %s%s, %s %s%s", place_name(comparison->viewer), name,
+		          here ? "as " : "", seen_as(here), diagnosis->members_of->name, there ? "as " : "",
+		          seen_as(there));
 }
 
 static void compare_view(struct comparison *comparison, const struct member **reference, size_t reference_count)
@@ -245,8 +244,7 @@ static void check_views_disagree(struct diagnosis *diagnosis)
 	if (!diagnosis->members_of)
 		return;
 	reference = sorted_servers(&diagnosis->members_of->view, &reference_count);
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (!place->server->view.members_known || place->server == diagnosis->members_of)
 			continue;
 		comparison.viewer = place;

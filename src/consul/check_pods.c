@@ -26,8 +26,7 @@ static struct place *waits_for(struct diagnosis *diagnosis, const struct place *
 {
 	if (str_equal(diagnosis->snapshot->set.pod_management, "Parallel"))
 		return NULL;
-	FOR_EACH_PLACE(before, diagnosis)
-	{
+	FOR_EACH_PLACE (before, diagnosis) {
 		if (before == place)
 			break;
 		if (before->wanted && before->server->ordinal >= 0 &&
@@ -50,8 +49,7 @@ static void check_missing(struct diagnosis *diagnosis)
 	struct finding *finding;
 	struct place *one = NULL;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (!is_missing(place) || waits_for(diagnosis, place))
 			continue;
 		strv_add(&names, place_name(place));
@@ -63,9 +61,9 @@ static void check_missing(struct diagnosis *diagnosis)
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "pod-missing", names.count == 1 ? one : NULL, "pod%s %s do%s not exist",
 	                        names.count == 1 ? "" : "s", list, names.count == 1 ? "es" : "");
-	FOR_EACH_PLACE(place, diagnosis)
-	if (is_missing(place) && place->explained)
-		diagnosis_mark(place, finding);
+	FOR_EACH_PLACE (place, diagnosis)
+		if (is_missing(place) && place->explained)
+			diagnosis_mark(place, finding);
 	if (set->observed_generation < set->generation)
 		finding_set_cause(finding,
 		                  "the StatefulSet was changed a moment ago and its controller has not seen it yet");
@@ -84,8 +82,7 @@ static void check_waiting(struct diagnosis *diagnosis)
 	struct place *first = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (!is_missing(place) || place->explained)
 			continue;
 		first = first ? first : waits_for(diagnosis, place);
@@ -98,9 +95,9 @@ static void check_waiting(struct diagnosis *diagnosis)
 	finding = diagnosis_add(diagnosis, "pods-waiting", NULL, "%s %s no pod: %s until %s is ready", list,
 	                        names.count == 1 ? "has" : "have", names.count == 1 ? "it waits" : "they wait",
 	                        place_name(first));
-	FOR_EACH_PLACE(place, diagnosis)
-	if (is_missing(place) && place->worst < SEVERITY_DEGRADED)
-		diagnosis_mark(place, finding);
+	FOR_EACH_PLACE (place, diagnosis)
+		if (is_missing(place) && place->worst < SEVERITY_DEGRADED)
+			diagnosis_mark(place, finding);
 	if (first->running && !diagnosis->leader_address)
 		finding_set_cause(
 		    finding,
@@ -119,8 +116,7 @@ static void check_waiting(struct diagnosis *diagnosis)
 
 static void check_terminating(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (!place->wanted || !place->server->has_pod || !place->server->pod.deleting)
@@ -139,8 +135,7 @@ static void check_terminating(struct diagnosis *diagnosis)
 
 static void check_ended(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_pod *pod = &place->server->pod;
 		_cleanup_free_ char *reason = after_colon(pod->status_reason);
 		struct finding *finding;
@@ -175,8 +170,7 @@ static const char *unscheduled_cause(const char *message)
 
 static void check_unschedulable(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const char *message = place->server->pod.unscheduled_message;
 		struct finding *finding;
 
@@ -213,8 +207,7 @@ static const char *image_cause(const char *message)
 
 static void check_image(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *message = NULL;
 		struct finding *finding;
@@ -270,8 +263,7 @@ static const char *end_cause(const struct kube_container *container)
 
 static void check_crashing(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *end = NULL;
 		struct finding *finding;
@@ -293,8 +285,7 @@ static void check_crashing(struct diagnosis *diagnosis)
 /* Everything else that keeps a pod from running: ContainerCreating, CreateContainerConfigError, no node named yet. */
 static void check_not_starting(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *message = NULL;
 		struct finding *finding;
@@ -320,8 +311,7 @@ static void check_not_starting(struct diagnosis *diagnosis)
 
 static void check_restarted(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_container *container = place->server->container;
 		_cleanup_free_ char *end = NULL;
 		struct finding *finding;
@@ -344,8 +334,7 @@ static void check_restarted(struct diagnosis *diagnosis)
 
 static void check_going(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (place->wanted || !place->server->has_pod)
 			continue;
 		diagnosis_add(diagnosis, "pod-going", place, "pod %s is %s: the StatefulSet wants %" PRId64 " server%s",

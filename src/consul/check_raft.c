@@ -1,4 +1,4 @@
-/* Findings 4xx: raft, who leads, who votes, who counts. See include/consul/diagnosis.h. */
+/* Findings 404 and on: raft, who votes, who counts. See include/consul/diagnosis.h. */
 #include "consul/diagnosis.h"
 
 #include <inttypes.h>
@@ -7,231 +7,84 @@
 #include "util/clock.h"
 #include "util/mem.h"
 
-static bool has_quorum(const struct diagnosis *diagnosis)
-{
-	const struct quorum *quorum = &diagnosis->assessment->quorum;
-
-	return !quorum->known || quorum->live_voters >= quorum->quorum;
-}
-
-/* Leader, quorum and agreement: without them, what single servers lack is only a consequence. */
-static bool works(const struct diagnosis *diagnosis)
-{
-	return diagnosis->leader_address && has_quorum(diagnosis);
-}
-
-/* ------------------------------------------------------------------------------------ quorum and leader */
-
-/* Names of the voters that count as dead. */
-static void list_dead_voters(const struct diagnosis *diagnosis, struct strv *ret_names, bool *ret_all_are_pods)
-{
-	const struct view *view = &diagnosis->peers_of->view;
-
-	*ret_all_are_pods = true;
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->peer && place->peer->voter && !place->live)
-		strv_add(ret_names, place_name(place));
-	for (size_t i = 0; i < view->peer_count; i++) {
-		const struct peer *peer = &view->peers[i];
-
-		if (!peer->voter || diagnosis->peer_taken[i])
-			continue;
-		*ret_all_are_pods = false;
-		strv_add(ret_names, peer->name ? peer->name : peer->address);
-	}
-}
-
-static void check_quorum_lost(struct diagnosis *diagnosis)
-{
-	const struct quorum *quorum = &diagnosis->assessment->quorum;
-	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *list = NULL;
-	struct finding *finding;
-	bool all_are_pods;
-
-	if (diagnosis->answered == 0 || has_quorum(diagnosis))
-		return;
-	list_dead_voters(diagnosis, &names, &all_are_pods);
-	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, "quorum-lost", NULL,
-	                        "%" PRId64 " of %" PRId64 " voters %s, %" PRId64 " are needed; dead or silent: %s",
-	                        quorum->live_voters, quorum->voters, quorum->live_voters == 1 ? "lives" : "live",
-	                        quorum->quorum, list);
-	if (diagnosis->leader_address)
-		finding_set_cause(finding, "%s still leads, so some of them may live and only cannot be asked",
-		                  diagnosis->assessment->leader_name);
-	else if (all_are_pods)
-		finding_set_cause(
-		    finding,
-		    "their pods do not run or do not answer; back with their claims, the cluster heals by itself");
-	else
-		finding_set_cause(finding, "voters that have no pod any more: they cannot come back by themselves");
-	if (all_are_pods)
-		finding_set_command(finding, "kubectl get pods -n %s -o wide", diagnosis->namespace_word);
-	else
-		set_consul_command(diagnosis, "recover", finding);
-}
-
-/* Why a cluster that never had a leader has none. NULL: it had one, or nobody tells. */
-static char *bootstrap_cause(const struct diagnosis *diagnosis)
-{
-	int64_t expect = 0, other = 0;
-
-	FOR_EACH_PLACE(place, diagnosis)
-	{
-		if (place->answered && (!place->server->view.peers_known || place->server->view.peer_count > 0))
-			return NULL;
-		if (!place->member || place->member->expect == 0)
-			continue;
-		if (expect == 0)
-			expect = place->member->expect;
-		else if (place->member->expect != expect)
-			other = place->member->expect;
-	}
-	if (other > 0)
-		return xasprintf("never bootstrapped: bootstrap_expect differs among the servers (%" PRId64
-		                 " and %" PRId64 ")",
-		                 expect, other);
-	if (expect > (int64_t)diagnosis->answered)
-		return xasprintf("never bootstrapped: bootstrap_expect is %" PRId64 ", and %zu server%s answer%s",
-		                 expect, diagnosis->answered, diagnosis->answered == 1 ? "" : "s",
-		                 diagnosis->answered == 1 ? "s" : "");
-	return xstrdup(
-	    "never bootstrapped: the servers do not find each other (retry_join), or have no bootstrap_expect");
-}
-
-static void check_no_leader(struct diagnosis *diagnosis)
-{
-	_cleanup_free_ char *cause = NULL;
-	struct finding *finding;
-
-	if (diagnosis->answered == 0 || diagnosis->leader_address || diagnosis->leaders_disagree ||
-	    !has_quorum(diagnosis))
-		return;
-	if (diagnosis->assessment->quorum.known)
-		finding = diagnosis_add(
-		    diagnosis, "no-leader", NULL, "no leader, though %" PRId64 " of %" PRId64 " voters live",
-		    diagnosis->assessment->quorum.live_voters, diagnosis->assessment->quorum.voters);
-	else
-		finding = diagnosis_add(diagnosis, "no-leader", NULL, "no leader that the servers agree on");
-	cause = bootstrap_cause(diagnosis);
-	finding_set_cause(
-	    finding, "%s",
-	    cause ? cause : "an election that takes some seconds, or servers that do not reach each other's port 8300");
-	set_consul_command(diagnosis, "health --watch", finding);
-}
-
-/* The address a server takes for its leader's; NULL when it tells none. */
-static const char *followed_address(const struct view *view)
-{
-	if (view->self_known)
-		return view->self.leader_address;
-	for (size_t i = 0; view->peers_source == PEERS_RAFT && i < view->peer_count; i++)
-		if (view->peers[i].leader)
-			return view->peers[i].address;
-	return NULL;
-}
-
-static bool share_a_peer(const struct view *a, const struct view *b)
-{
-	for (size_t i = 0; i < a->peer_count; i++)
-		for (size_t k = 0; k < b->peer_count; k++)
-			if (str_equal(a->peers[i].address, b->peers[k].address) ||
-			    (a->peers[i].id && str_equal(a->peers[i].id, b->peers[k].id)))
-				return true;
-	return false;
-}
-
-/* A server whose peers have nothing in common with those that count: another cluster. NULL: there is none. */
-static const struct place *find_stranger(const struct diagnosis *diagnosis)
-{
-	if (!diagnosis->peers_of)
-		return NULL;
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->server->view.peer_count > 0 && !share_a_peer(&place->server->view, &diagnosis->peers_of->view))
-		return place;
-	return NULL;
-}
-
-static void check_leaders_disagree(struct diagnosis *diagnosis)
-{
-	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *list = NULL;
-	const struct place *stranger;
-	struct finding *finding;
-
-	if (!diagnosis->leaders_disagree)
-		return;
-	FOR_EACH_PLACE(place, diagnosis)
-	{
-		const char *address = followed_address(&place->server->view);
-
-		if (address)
-			strv_addf(&names, "%s follows %s", place_name(place), address);
-	}
-	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, "leaders-disagree", NULL, "%s", list);
-	stranger = find_stranger(diagnosis);
-	if (stranger)
-		finding_set_cause(finding, "two clusters: the raft peers of %s and %s have nothing in common",
-		                  place_name(stranger), diagnosis->peers_of->name);
-	else
-		finding_set_cause(finding, "leadership is moving at this moment, or the network is cut in two");
-	if (stranger)
-		finding_set_command(finding, "kubectl consul explain leaders-disagree");
-	else
-		set_consul_command(diagnosis, "health --watch", finding);
-}
-
 /* --------------------------------------------------------------------------------------- peer sets */
 
-static const struct peer *same_peer(const struct view *view, const struct peer *peer)
+static int compare_peers(const void *a, const void *b)
 {
-	for (size_t i = 0; i < view->peer_count; i++)
-		if (str_equal(view->peers[i].address, peer->address))
-			return &view->peers[i];
-	return NULL;
+	return strcmp((*(const struct peer *const *)a)->address, (*(const struct peer *const *)b)->address);
 }
 
-/* What the one set has and the other has not, or not so. */
-static void list_differences(const struct view *here, const struct view *there, const char *who, struct strv *ret)
+/* The peers of a view by address; the array is owned by the caller. */
+static const struct peer **sorted_peers(const struct view *view)
 {
-	for (size_t i = 0; i < here->peer_count; i++) {
-		const struct peer *peer = &here->peers[i], *other = same_peer(there, peer);
+	const struct peer **list = xcalloc(view->peer_count + 1, sizeof(*list));
 
-		if (!other)
-			strv_addf(ret, "only %s has %s", who, peer->address);
-		else if (other->voter != peer->voter && peer->voter)
-			strv_addf(ret, "only for %s %s votes", who, peer->address);
+	for (size_t i = 0; i < view->peer_count; i++)
+		list[i] = &view->peers[i];
+	qsort(list, view->peer_count, sizeof(*list), compare_peers);
+	return list;
+}
+
+static void compare_pair(const struct peer *here, const struct peer *there, const char *who, const char *other,
+                         struct strv *ret_differences)
+{
+	if (!here || !there)
+		strv_addf(ret_differences, "only %s has %s", here ? who : other, (here ? here : there)->address);
+	else if (here->voter != there->voter)
+		strv_addf(ret_differences, "only for %s %s votes", here->voter ? who : other, here->address);
+}
+
+/* What the set of place and the one that counts (sorted) do not have in common. */
+static void list_differences(const struct diagnosis *diagnosis, const struct place *place,
+                             const struct peer *const *counting, struct strv *ret_differences)
+{
+	size_t count = place->server->view.peer_count, counting_count = diagnosis->peers_of->view.peer_count;
+	const struct peer **list = sorted_peers(&place->server->view);
+	size_t i = 0, k = 0;
+
+	while (i < count || k < counting_count) {
+		int order = i == count ? 1 : k == counting_count ? -1 : strcmp(list[i]->address, counting[k]->address);
+
+		compare_pair(order <= 0 ? list[i] : NULL, order >= 0 ? counting[k] : NULL, place_name(place),
+		             diagnosis->peers_of->name, ret_differences);
+		i += order <= 0;
+		k += order >= 0;
 	}
+	free(list);
+}
+
+static void add_peers_disagree(struct diagnosis *diagnosis, struct place *place, const struct strv *differences)
+{
+	_cleanup_free_ char *list = list_names(differences);
+	struct finding *finding =
+	    diagnosis_add(diagnosis, "peers-disagree", place, "the raft peers of %s and %s differ: %s",
+	                  place_name(place), diagnosis->peers_of->name, list);
+
+	finding_set_cause(finding, "%s",
+	                  place->server->view.peer_count == 0 ? "it lost its data directory"
+	                                                      : "it lags, or the leader does not reach its port 8300");
+	set_logs_command(diagnosis, place, false, finding);
+	place->explained = true;
 }
 
 static void check_peers_disagree(struct diagnosis *diagnosis)
 {
-	if (!diagnosis->peers_of || (diagnosis->leaders_disagree && find_stranger(diagnosis)))
+	const struct peer **counting;
+
+	if (!diagnosis->peers_of || (diagnosis->leaders_disagree && diagnosis_find_stranger(diagnosis)))
 		return;
-	FOR_EACH_PLACE(place, diagnosis)
-	{
-		const struct view *view = &place->server->view, *counts = &diagnosis->peers_of->view;
+	counting = sorted_peers(&diagnosis->peers_of->view);
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct view *view = &place->server->view;
 		_cleanup_strv_ struct strv differences = STRV_INIT;
-		_cleanup_free_ char *list = NULL;
-		struct finding *finding;
 
 		if (!view->peers_known || place->explained || (view->peer_count == 0 && !place->peer))
 			continue;
-		list_differences(view, counts, place_name(place), &differences);
-		list_differences(counts, view, diagnosis->peers_of->name, &differences);
-		if (differences.count == 0)
-			continue;
-		list = list_names(&differences);
-		finding = diagnosis_add(diagnosis, "peers-disagree", place, "the raft peers of %s and %s differ: %s",
-		                        place_name(place), diagnosis->peers_of->name, list);
-		finding_set_cause(finding, "%s",
-		                  view->peer_count == 0 ? "it lost its data directory"
-		                                        : "it lags, or the leader does not reach its port 8300");
-		set_logs_command(diagnosis, place, false, finding);
-		place->explained = true;
+		list_differences(diagnosis, place, counting, &differences);
+		if (differences.count > 0)
+			add_peers_disagree(diagnosis, place, &differences);
 	}
+	free(counting);
 }
 
 static void check_raft_unknown(struct diagnosis *diagnosis)
@@ -241,9 +94,9 @@ static void check_raft_unknown(struct diagnosis *diagnosis)
 
 	if (diagnosis->answered == 0 || diagnosis->peers_of || !diagnosis->leader_address)
 		return;
-	FOR_EACH_PLACE(place, diagnosis)
-	if (!err && place->answered && err_is_set(&place->server->view.peers_err))
-		err = &place->server->view.peers_err;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (!err && place->answered && err_is_set(&place->server->view.peers_err))
+			err = &place->server->view.peers_err;
 	finding = diagnosis_add(diagnosis, "raft-unknown", NULL, "no server tells who votes%s%s", err ? ": " : "",
 	                        err ? err->message : "");
 	finding_set_cause(finding, "the token lacks operator:read, or this Consul is too old to tell");
@@ -266,10 +119,10 @@ static bool is_told_by_member(const struct diagnosis *diagnosis, const struct pe
 /* The place that this stale entry was once of. */
 static const struct place *former_place(const struct diagnosis *diagnosis, const struct peer *peer)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->peer && ((peer->id && str_equal(peer->id, place->peer->id)) ||
-	                    (peer->name && str_equal(peer->name, place->server->name))))
-		return place;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->peer && ((peer->id && str_equal(peer->id, place->peer->id)) ||
+		                    (peer->name && str_equal(peer->name, place->server->name))))
+			return place;
 	return NULL;
 }
 
@@ -312,12 +165,11 @@ static int64_t running_for(const struct diagnosis *diagnosis, const struct place
 
 static void check_not_in_raft(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (!place->wanted || !place->answered || place->explained || place->peer || !diagnosis->peers_of ||
-		    !works(diagnosis))
+		    !diagnosis_works(diagnosis))
 			continue;
 		finding =
 		    diagnosis_add(diagnosis, "not-in-raft", place, "%s is alive but no raft peer", place_name(place));
@@ -336,12 +188,11 @@ static void check_not_in_raft(struct diagnosis *diagnosis)
 
 static void check_not_voter(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (!place->wanted || !place->answered || place->explained || !place->peer || place->peer->voter ||
-		    !works(diagnosis))
+		    !diagnosis_works(diagnosis))
 			continue;
 		finding = diagnosis_add(diagnosis, "not-voter", place, "%s is a raft peer but does not vote",
 		                        place_name(place));
@@ -363,12 +214,11 @@ static void check_not_voter(struct diagnosis *diagnosis)
 
 static void check_no_leader_known(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 		struct finding *finding;
 
-		if (place->explained || !view->self_known || view->self.leader_address || !works(diagnosis))
+		if (place->explained || !view->self_known || view->self.leader_address || !diagnosis_works(diagnosis))
 			continue;
 		finding = diagnosis_add(diagnosis, "no-leader-known", place, "%s knows no leader (%s)",
 		                        place_name(place), raft_role_name(view->self.role));
@@ -381,12 +231,11 @@ static void check_no_leader_known(struct diagnosis *diagnosis)
 
 static void check_old_address(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		struct finding *finding;
 
 		if (place->explained || !place->wanted || !place->answered || !place->peer || place->live ||
-		    !works(diagnosis))
+		    !diagnosis_works(diagnosis))
 			continue;
 		finding = diagnosis_add(diagnosis, "dead-peer", place, "raft knows %s under %s, but its pod has %s",
 		                        place_name(place), place->peer->address,
@@ -400,8 +249,7 @@ static void check_old_address(struct diagnosis *diagnosis)
 
 static void check_lag(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct server_status *status = &diagnosis->assessment->servers[place - diagnosis->places];
 		const struct self *self = &place->server->view.self;
 		bool is_behind = status->lag_known && status->lag > LAG_MAX_ENTRIES;
@@ -409,7 +257,7 @@ static void check_lag(struct diagnosis *diagnosis)
 		    place->server->view.self_known && self->last_contact_ms > LAST_CONTACT_MAX_MS && !status->leader;
 		struct finding *finding;
 
-		if (place->explained || !place->wanted || !works(diagnosis) || (!is_behind && !is_late))
+		if (place->explained || !place->wanted || !diagnosis_works(diagnosis) || (!is_behind && !is_late))
 			continue;
 		if (is_behind)
 			finding = diagnosis_add(diagnosis, "lag", place, "%s is %" PRIu64 " log entries behind %s",
@@ -430,8 +278,8 @@ static void check_redundancy(struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;
 
-	if (!quorum->known || !works(diagnosis) || quorum->tolerance > 0 || diagnosis->snapshot->set.replicas < 3 ||
-	    diagnosis_has(diagnosis, SEVERITY_DEGRADED))
+	if (!quorum->known || !diagnosis_works(diagnosis) || quorum->tolerance > 0 ||
+	    diagnosis->snapshot->set.replicas < 3 || diagnosis_has(diagnosis, SEVERITY_DEGRADED))
 		return;
 	diagnosis_add(diagnosis, "redundancy-lost", NULL,
 	              "%" PRId64 " voters live and %" PRId64 " are needed: the next failure stops the cluster",
@@ -458,9 +306,6 @@ static void check_even_voters(struct diagnosis *diagnosis)
 }
 
 diagnosis_check *const raft_checks[] = {
-	check_quorum_lost,
-	check_no_leader,
-	check_leaders_disagree,
 	check_peers_disagree,
 	check_raft_unknown,
 	check_dead_peers,

@@ -30,8 +30,7 @@ static char *unready_containers(const struct kube_pod *pod, const struct kube_co
 
 static void check_not_ready(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct server *server = place->server;
 		_cleanup_free_ char *others = NULL;
 		struct finding *finding;
@@ -110,16 +109,15 @@ static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, s
 	const char *fullest = NULL;
 
 	*ret_most = *ret_placed = 0;
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const char *node = place->server->pod.node;
 		size_t count = 0;
 
 		if (!place->wanted || !node)
 			continue;
 		++*ret_placed;
-		FOR_EACH_PLACE(other, diagnosis)
-		count += other->wanted && str_equal(other->server->pod.node, node);
+		FOR_EACH_PLACE (other, diagnosis)
+			count += other->wanted && str_equal(other->server->pod.node, node);
 		if (count > *ret_most) {
 			*ret_most = count;
 			fullest = node;
@@ -242,8 +240,7 @@ static void check_gossip(struct diagnosis *diagnosis)
 	_cleanup_free_ char *list = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 
 		if (view->self_known && view->self.gossip_known && !view->self.gossip_encrypted)
@@ -263,9 +260,9 @@ static void check_leave_on_terminate(struct diagnosis *diagnosis)
 	_cleanup_free_ char *list = NULL;
 	struct finding *finding;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	if (place->server->view.self_known && place->server->view.self.leave_on_terminate == 0)
-		strv_add(&names, place_name(place));
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->server->view.self_known && place->server->view.self.leave_on_terminate == 0)
+			strv_add(&names, place_name(place));
 	if (names.count == 0)
 		return;
 	list = list_names(&names);

@@ -79,6 +79,39 @@ const char *place_name(const struct place *place)
 	return place->server->name;
 }
 
+bool diagnosis_has_quorum(const struct diagnosis *diagnosis)
+{
+	const struct quorum *quorum = &diagnosis->assessment->quorum;
+
+	return !quorum->known || quorum->live_voters >= quorum->quorum;
+}
+
+bool diagnosis_works(const struct diagnosis *diagnosis)
+{
+	return diagnosis->leader_address && diagnosis_has_quorum(diagnosis);
+}
+
+static bool share_a_peer(const struct view *a, const struct view *b)
+{
+	for (size_t i = 0; i < a->peer_count; i++)
+		for (size_t k = 0; k < b->peer_count; k++)
+			if (str_equal(a->peers[i].address, b->peers[k].address) ||
+			    (a->peers[i].id && str_equal(a->peers[i].id, b->peers[k].id)))
+				return true;
+	return false;
+}
+
+const struct place *diagnosis_find_stranger(const struct diagnosis *diagnosis)
+{
+	if (!diagnosis->peers_of)
+		return NULL;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->server->view.peer_count > 0 &&
+		    !share_a_peer(&place->server->view, &diagnosis->peers_of->view))
+			return place;
+	return NULL;
+}
+
 const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, const struct member *member)
 {
 	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;

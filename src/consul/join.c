@@ -264,8 +264,7 @@ static void join_anonymous_peers(struct diagnosis *diagnosis)
 {
 	const struct view *view = &diagnosis->peers_of->view;
 
-	FOR_EACH_PLACE(place, diagnosis)
-	{
+	FOR_EACH_PLACE (place, diagnosis) {
 		if (!place->wanted || place->answered || place->running || place->member)
 			continue;
 		for (size_t k = 0; !place->peer && k < view->peer_count; k++) {
