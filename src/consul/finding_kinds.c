@@ -83,7 +83,8 @@ const struct finding_kind finding_kinds[] = {
 	  "that `kubectl consul health` needs in the namespace: get and list on statefulsets (apps), list on pods, "
 	  "persistentvolumeclaims and poddisruptionbudgets (policy), and get on either pods/portforward or "
 	  "pods/exec (from Kubernetes 1.35 create, too).\n\n"
-	  "    kubectl create role consul-health -n NAMESPACE --verb=get,create --resource=pods/portforward,pods/exec\n\n"
+	  "    kubectl create role consul-health -n NAMESPACE --verb=get,create "
+	  "--resource=pods/portforward,pods/exec\n\n"
 	  "    kubectl create rolebinding consul-health -n NAMESPACE --role=consul-health --user=USER" },
 	{ "CON203", "portforward-denied", SEVERITY_DEGRADED, "You may not forward ports to the pods",
 	  "Kubernetes' RBAC refuses you pods/portforward, and the servers could not be asked by exec either. One of "
