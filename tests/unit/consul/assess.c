@@ -1,4 +1,5 @@
-/* consul/assess.h, pods, asking and gossip: each test breaks a healthy cluster and names the verdict and ALL findings. */
+/* consul/assess.h, pods, asking and gossip: each test breaks a healthy cluster and names the verdict and ALL findings.
+ */
 #include <criterion/criterion.h>
 
 #include "consul/assess.h"
