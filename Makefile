@@ -93,13 +93,13 @@ $(SUPPORT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 define suite
-$(BUILD)/tests/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(2)/*.c)) $(3)
+$(BUILD)/suites/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(2)/*.c)) $(3)
 	$$(call say,LINK,$$@)
 	$(Q)mkdir -p $$(@D)
 	$(Q)$$(CC) $$(OPTIMIZE) $$(LINK) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $(3) $$(TEST_LIBS)
 endef
 
-UNIT          := $(foreach layer,$(LAYERS),$(if $(wildcard tests/unit/$(layer)/*.c),$(BUILD)/tests/unit-$(layer)))
+UNIT          := $(foreach layer,$(LAYERS),$(if $(wildcard tests/unit/$(layer)/*.c),$(BUILD)/suites/unit-$(layer)))
 $(eval $(call suite,unit-util,tests/unit/util,$(UTIL)))
 $(eval $(call suite,unit-kube,tests/unit/kube,$(SUPPORT) $(KUBE)))
 $(eval $(call suite,unit-consul,tests/unit/consul,$(SUPPORT) $(CONSUL)))
@@ -109,8 +109,8 @@ $(eval $(call suite,cli,tests/cli,$(SUPPORT) $(UTIL)))
 unit: $(UNIT)
 	$(Q)tests/run suites $(UNIT)
 
-cli: $(BINARY) $(BUILD)/tests/cli
-	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run suites $(BUILD)/tests/cli
+cli: $(BINARY) $(BUILD)/suites/cli
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run suites $(BUILD)/suites/cli
 
 # `make test` is everything: it installs what is missing, and says what this machine cannot run.
 test: deps
