@@ -78,19 +78,21 @@ char *deploy_plan_json(const struct deploy_plan *plan) __attribute__((warn_unuse
 /* One server that is not there yet. */
 struct deploy_waiting {
 	char *server;
-	char *reason;   /* one line: "ImagePullBackOff: …", "starting", "joined, not a voter yet" */
-	bool stuck;     /* waiting alone will hardly help */
-	bool unexplained; /* Kubernetes' events may tell more (deploy_explain) */
+	char *reason;        /* one line: "cannot pull image …", "starting", "joined, not a voter yet" */
+	bool stuck;          /* waiting alone will hardly help */
+	bool look_at_events; /* Kubernetes' events may tell more (deploy_explain) */
 };
 
 struct deploy_progress {
 	bool done;              /* rolled out, every server ready and a voter, and a leader all agree on */
 	bool stuck;             /* one of waiting is */
 	int64_t wanted;
-	int64_t voters;         /* of the wanted ones: ready, voters, of the newest revision */
+	int64_t voters;         /* of the wanted ones: ready and voters */
+	int64_t updated;        /* of the voters: of the newest revision */
+	bool updates;           /* some pod is of an older one */
 	struct deploy_waiting *waiting;
 	size_t waiting_count;
-	char *summary;          /* "2/3 servers are voters; consul-2: starting" */
+	char *summary;          /* "2/3 servers are voters, 0/3 are updated; consul-2: starting" */
 };
 
 #define DEPLOY_PROGRESS_INIT { 0 }

@@ -94,8 +94,11 @@ static void show_progress(struct waiting *waiting, const struct deploy_progress 
 	_cleanup_free_ char *allowed = clock_format_age((waiting->deadline_ms - waiting->started_ms) / 1000);
 	_cleanup_buf_ struct buf block = BUF_TEXT;
 
-	buf_addf(&block, "Waiting for statefulset.apps/%s: %lld/%lld servers are voters (%s of %s)\n", waiting->name,
-		 (long long)progress->voters, (long long)progress->wanted, passed, allowed);
+	buf_addf(&block, "Waiting for statefulset.apps/%s: %lld/%lld servers are voters", waiting->name,
+		 (long long)progress->voters, (long long)progress->wanted);
+	if (progress->updates)
+		buf_addf(&block, ", %lld/%lld are updated", (long long)progress->updated, (long long)progress->wanted);
+	buf_addf(&block, " (%s of %s)\n", passed, allowed);
 	for (size_t i = 0; i < progress->waiting_count; i++)
 		buf_addf(&block, "  %s: %s\n", progress->waiting[i].server, progress->waiting[i].reason);
 	show(waiting, buf_text(&block), progress->summary);
@@ -132,7 +135,7 @@ static void print_health(struct waiting *waiting, const struct look *look)
 
 	term_live_clear(&waiting->live);
 	health_screen(&look->snapshot, &look->assessment, &options, &context->output_term, &out);
-	fputs(buf_text(&out), context->output);
+	fprintf(context->output, "\n%s", buf_text(&out));
 }
 
 /* ------------------------------------------------------------------------------------------ judging */

@@ -9,8 +9,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* How often a forced apply is tried again when the object changed between reading and sending. */
-enum { FORCE_TRIES = 5 };
+/* How often an object is read and sent when it changes between the two. */
+enum { READ_TRIES = 5 };
 
 struct apply_object *apply_list_add(struct apply_list *list, cJSON *json)
 {
@@ -184,49 +184,50 @@ static int create_once(struct kube_client *client, struct apply_object *object, 
 }
 
 static int patch(struct kube_client *client, const struct apply_object *object, const struct apply_options *options,
-		 bool force, cJSON **ret_after, struct err *err)
+		 cJSON **ret_after, struct err *err)
 {
-	_cleanup_free_ char *path = with_query(object->path, options, force);
+	_cleanup_free_ char *path = with_query(object->path, options, options->force_conflicts);
 
 	return send(client, KUBE_PATCH, path, "application/apply-patch+yaml", object->json, options->deadline_ms, ret_after,
 		    err);
 }
 
+/* Another field manager, and not an object that changed meanwhile. */
 static bool is_field_conflict(const struct err *err)
 {
 	return err->kind == ERR_CONFLICT && strstr(err->message, "conflict with ");
 }
 
+static bool has_replicas(const struct apply_object *object)
+{
+	return json_at(object->live, "spec.replicas") && json_at(object->json, "spec.replicas");
+}
+
 /*
- * Forcing overwrites whatever others set, so the number of replicas could fall back to what was read a moment ago. The resource
- * version makes the server refuse that; then it is read again.
+ * The number of replicas that is sent is the one that was read a moment ago; if somebody scaled meanwhile it must not fall back.
+ * (Fields set through the scale subresource are not always a conflict.) So the resource version is a precondition; when it
+ * does not hold any more, the object is read again.
  */
-static int patch_forced(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-			cJSON **ret_after, struct err *err)
+static int patch_as_read(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
+			 cJSON **ret_after, struct err *err)
 {
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(object->json, "spec");
 	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object->json, "metadata");
 	struct err failure = ERR_INIT;
-	int status = 0;
+	int status = -1;
 
-	for (int tries = 0; tries < FORCE_TRIES; tries++) {
-		const cJSON *replicas = json_at(object->live, "spec.replicas");
-
-		if (replicas && json_get(spec, "replicas"))
-			json_set(spec, "replicas", cJSON_Duplicate(replicas, true));
+	for (int tries = 1;; tries++) {
+		json_set(spec, "replicas", cJSON_Duplicate(json_at(object->live, "spec.replicas"), true));
 		json_set(metadata, "resourceVersion", json_string(json_string_at(object->live, "metadata.resourceVersion")));
+		status = patch(client, object, options, ret_after, &failure);
+		json_set(metadata, "resourceVersion", NULL);
+		if (status == 0 || failure.kind != ERR_CONFLICT || is_field_conflict(&failure) || tries == READ_TRIES)
+			return err_move(err, &failure);
 		err_release(&failure);
-		status = patch(client, object, options, true, ret_after, &failure);
-		if (status == 0 || failure.kind != ERR_CONFLICT)
-			break;
 		free_object(TAKE(object->live));
-		if (send(client, KUBE_GET, object->path, NULL, NULL, options->deadline_ms, &object->live, err) < 0) {
-			err_release(&failure);
+		if (send(client, KUBE_GET, object->path, NULL, NULL, options->deadline_ms, &object->live, err) < 0)
 			return -1;
-		}
 	}
-	json_set(metadata, "resourceVersion", NULL);
-	return err_move(err, &failure);
 }
 
 /* Kubernetes 1.36 refused some valid applies of new objects with "Required value": those are created instead. */
@@ -242,10 +243,10 @@ static int apply(struct kube_client *client, struct apply_object *object, const 
 	cJSON *after = NULL;
 	int status;
 
-	if (options->force_conflicts && object->live)
-		status = patch_forced(client, object, options, &after, &failure);
+	if (has_replicas(object))
+		status = patch_as_read(client, object, options, &after, &failure);
 	else
-		status = patch(client, object, options, false, &after, &failure);
+		status = patch(client, object, options, &after, &failure);
 	if (status < 0 && is_wrongly_invalid(object, &failure)) {
 		status = create(client, object, options, &after, &second);
 		if (status == 0)

@@ -100,7 +100,8 @@ static bool was_found(struct kube_call *call, struct err *err)
 
 static int no_namespace(const char *namespace_name, struct err *err)
 {
-	err_set(err, ERR_NOT_FOUND, "namespace \"%s\" does not exist", namespace_name);
+	err_set(err, ERR_NOT_FOUND, "namespaces \"%s\" not found", namespace_name);
+	err_label(err, "Error from server (NotFound)");
 	return err_hint(err, "kubectl create namespace %s", namespace_name);
 }
 

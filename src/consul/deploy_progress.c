@@ -16,8 +16,8 @@
 #define EVENT_AGE_MAX_S 600
 
 static const char *const stuck_reasons[] = {
-	"ImagePullBackOff",  "ErrImagePull",               "InvalidImageName",     "ErrImageNeverPull",
-	"CrashLoopBackOff",  "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
+	"InvalidImageName",	      "ErrImageNeverPull",    "CrashLoopBackOff",
+	"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
 };
 
 static bool is_stuck(const char *reason)
@@ -72,18 +72,28 @@ static bool votes(const struct snapshot *snapshot, const struct assessment *asse
 
 /* ------------------------------------------------------------------------------------ why it waits */
 
-/* A pod whose container does not run. */
+static bool is_image_reason(const char *reason)
+{
+	return str_equal(reason, "ImagePullBackOff") || str_equal(reason, "ErrImagePull");
+}
+
+/*
+ * A container that does not run. An image that cannot be pulled goes back and forth between two reasons, and only sometimes
+ * has a message: it gets one text, and the cause from the events.
+ */
 static void explain_container(const struct kube_container *container, struct deploy_waiting *waiting)
 {
 	const char *reason = container->waiting_reason;
 
-	if (!reason) {
-		waiting->reason = with_message(container->terminated_reason ? "its container ended" : "starting",
-					       container->terminated_reason);
-		waiting->unexplained = !container->terminated_reason;
-	} else if (str_equal(reason, "ContainerCreating") || str_equal(reason, "PodInitializing")) {
+	if (!reason && container->terminated_reason) {
+		waiting->reason = with_message("its container ended", container->terminated_reason);
+	} else if (!reason || str_equal(reason, "ContainerCreating") || str_equal(reason, "PodInitializing")) {
 		waiting->reason = xstrdup("starting");
-		waiting->unexplained = true;
+		waiting->look_at_events = true;
+	} else if (is_image_reason(reason)) {
+		waiting->reason = with_message("cannot pull image", container->image);
+		waiting->look_at_events = true;
+		waiting->stuck = true;
 	} else {
 		waiting->reason = with_message(reason, container->waiting_message);
 		waiting->stuck = is_stuck(reason);
@@ -98,15 +108,11 @@ static void explain_pod(const struct kube_pod *pod, const struct kube_container 
 		waiting->reason = with_message("not scheduled", pod->unscheduled_message);
 	} else if (pod->status_reason) {
 		waiting->reason = with_message("its pod has ended", pod->status_reason);
-	} else if (!container || !str_equal(pod->phase, "Running")) {
-		waiting->reason = xstrdup("starting");
-		waiting->unexplained = true;
-		if (container && container->waiting_reason) {
-			free(TAKE(waiting->reason));
-			explain_container(container, waiting);
-		}
-	} else {
+	} else if (container) {
 		explain_container(container, waiting);
+	} else {
+		waiting->reason = xstrdup("starting");
+		waiting->look_at_events = true;
 	}
 }
 
@@ -123,22 +129,27 @@ static const char *consul_reason(const struct server_status *status, bool voter)
 	return "running, not in raft yet";
 }
 
-static void add_waiting(const struct snapshot *snapshot, const struct server_status *status, bool voter,
-			struct deploy_progress *progress)
+static struct deploy_waiting *add_waiting(const struct server *server, struct deploy_progress *progress)
 {
-	const struct server *server = status->server;
 	struct deploy_waiting *waiting;
 
 	progress->waiting =
 		xreallocarray(progress->waiting, progress->waiting_count + 1, sizeof(*progress->waiting));
 	waiting = &progress->waiting[progress->waiting_count++];
 	*waiting = (struct deploy_waiting){ .server = xstrdup(server->name) };
+	return waiting;
+}
+
+static void explain(const struct server_status *status, bool voter, struct deploy_progress *progress)
+{
+	const struct server *server = status->server;
+	struct deploy_waiting *waiting = add_waiting(server, progress);
+
 	if (!server->has_pod) {
 		waiting->reason = xstrdup("its pod does not exist yet");
-		waiting->unexplained = true;
+		waiting->look_at_events = true;
 	} else if (server->container && server->container->running && !server->pod.deleting) {
-		waiting->reason = xstrdup(is_newest(&snapshot->set, &server->pod) ? consul_reason(status, voter) :
-										     "waits for its turn to be updated");
+		waiting->reason = xstrdup(consul_reason(status, voter));
 	} else {
 		explain_pod(&server->pod, server->container, waiting);
 	}
@@ -155,15 +166,37 @@ static bool is_rolled_out(const struct kube_statefulset *set)
 	return !updates_all(set) || set->updated_replicas == set->replicas;
 }
 
-static char *make_summary(const struct deploy_progress *progress, bool has_leader)
+static bool told_before(const struct deploy_progress *progress, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (str_equal(progress->waiting[i].reason, progress->waiting[index].reason))
+			return true;
+	return false;
+}
+
+/* "; consul-1 and consul-2: starting": all that wait for the same reason as the one at index. */
+static void add_reason(struct buf *out, const struct deploy_progress *progress, size_t index)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+
+	for (size_t i = index; i < progress->waiting_count; i++)
+		if (str_equal(progress->waiting[i].reason, progress->waiting[index].reason))
+			strv_add(&names, progress->waiting[i].server);
+	list = strv_join(&names, ", ", " and ");
+	buf_addf(out, "; %s: %s", list, progress->waiting[index].reason);
+}
+
+static char *make_summary(const struct deploy_progress *progress)
 {
 	struct buf out = BUF_TEXT;
 
 	buf_addf(&out, "%" PRId64 "/%" PRId64 " servers are voters", progress->voters, progress->wanted);
-	if (!has_leader)
-		buf_adds(&out, ", no leader yet");
+	if (progress->updated < progress->wanted && progress->updates)
+		buf_addf(&out, ", %" PRId64 "/%" PRId64 " are updated", progress->updated, progress->wanted);
 	for (size_t i = 0; i < progress->waiting_count; i++)
-		buf_addf(&out, "; %s: %s", progress->waiting[i].server, progress->waiting[i].reason);
+		if (!told_before(progress, i))
+			add_reason(&out, progress, i);
 	return buf_detach(&out);
 }
 
@@ -177,16 +210,21 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 		const struct server_status *status = &assessment->servers[i];
 		const struct kube_pod *pod = &status->server->pod;
 		bool voter = status->server->has_pod && !pod->deleting && votes(snapshot, assessment, status);
+		bool newest = status->server->has_pod && is_newest(&snapshot->set, pod);
 
 		if (!is_wanted(&snapshot->set, status->server))
 			continue;
-		if (voter && pod->ready && is_newest(&snapshot->set, pod))
+		ret_progress->updates |= status->server->has_pod && !newest;
+		if (voter && pod->ready) {
 			ret_progress->voters++;
-		else
-			add_waiting(snapshot, status, voter, ret_progress);
+			ret_progress->updated += newest;
+		} else {
+			explain(status, voter, ret_progress);
+		}
 	}
-	ret_progress->done = ret_progress->voters == ret_progress->wanted && has_leader && is_rolled_out(&snapshot->set);
-	ret_progress->summary = make_summary(ret_progress, assessment->leader_name || ret_progress->done);
+	ret_progress->done = ret_progress->voters == ret_progress->wanted &&
+			     ret_progress->updated == ret_progress->wanted && has_leader && is_rolled_out(&snapshot->set);
+	ret_progress->summary = make_summary(ret_progress);
 }
 
 void deploy_progress_release(struct deploy_progress *progress)
@@ -219,14 +257,15 @@ static bool is_recent(const cJSON *event, int64_t now_s)
 	return clock_parse_rfc3339(event_time(event), &when_s) == 0 && now_s - when_s <= EVENT_AGE_MAX_S;
 }
 
-/* The newest event about the object of this uid; not the probe's, which only says what is known. */
-static const cJSON *newest_event(const cJSON *items, const char *uid, int64_t now_s)
+/* The newest event about the object of this uid whose message begins so; not the probe's, which only says what is known. */
+static const cJSON *newest_event(const cJSON *items, const char *uid, const char *begin, int64_t now_s)
 {
 	const cJSON *event, *newest = NULL;
 
 	cJSON_ArrayForEach(event, items) {
 		if (!uid || !str_equal(json_string_at(event, "involvedObject.uid"), uid) ||
-		    str_equal(json_string_at(event, "reason"), "Unhealthy") || !is_recent(event, now_s))
+		    str_equal(json_string_at(event, "reason"), "Unhealthy") || !is_recent(event, now_s) ||
+		    !json_string_at(event, "message") || !str_starts_with(json_string_at(event, "message"), begin))
 			continue;
 		if (!newest || strcmp(event_time(event), event_time(newest)) > 0)
 			newest = event;
@@ -234,20 +273,33 @@ static const cJSON *newest_event(const cJSON *items, const char *uid, int64_t no
 	return newest;
 }
 
+/* What went wrong stands at the end of long messages: what is after the last colon but one. */
+static const char *end_of(const char *message)
+{
+	const char *last = message, *before = message;
+
+	for (const char *at = message; (at = strstr(at, ": ")); at += 2) {
+		before = last;
+		last = at + 2;
+	}
+	return before;
+}
+
 static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_progress *progress,
 			     struct deploy_waiting *waiting)
 {
 	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
 	bool has_pod = server && server->has_pod;
-	const cJSON *event = newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, snapshot->taken_at);
+	const cJSON *event = newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid,
+					  waiting->stuck ? "Failed to pull image" : "", snapshot->taken_at);
 	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
 	_cleanup_free_ char *shown = NULL;
 
 	if (!reason || !message)
 		return;
-	shown = with_message(reason, message);
-	replace_string(&waiting->reason, xasprintf("%s; %s", waiting->reason, shown));
-	waiting->stuck = !has_pod && str_equal(reason, "FailedCreate");
+	shown = waiting->stuck ? one_line(end_of(message)) : with_message(reason, message);
+	replace_string(&waiting->reason, xasprintf("%s: %s", waiting->reason, shown));
+	waiting->stuck |= !has_pod && str_equal(reason, "FailedCreate");
 	progress->stuck |= waiting->stuck;
 }
 
@@ -260,7 +312,7 @@ int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, 
 	int status;
 
 	for (size_t i = 0; i < progress->waiting_count; i++)
-		wanted |= progress->waiting[i].unexplained;
+		wanted |= progress->waiting[i].look_at_events;
 	if (!wanted)
 		return 0;
 	buf_adds(&path, "/api/v1/namespaces/");
@@ -269,11 +321,11 @@ int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, 
 	call.path = buf_text(&path);
 	status = kube_client_perform(client, &call, 1, deadline_ms, err);
 	for (size_t i = 0; status == 0 && i < progress->waiting_count; i++)
-		if (progress->waiting[i].unexplained)
+		if (progress->waiting[i].look_at_events)
 			explain_by_event(snapshot, json_get(call.json, "items"), progress, &progress->waiting[i]);
 	kube_call_release(&call);
 	buf_release(&path);
 	if (status == 0)
-		replace_string(&progress->summary, make_summary(progress, true));
+		replace_string(&progress->summary, make_summary(progress));
 	return status;
 }
