@@ -32,7 +32,10 @@ struct kube_websocket_events {
 	void (*on_end)(void *context, const struct err *err);                    /* err NULL: closed by the peer, clean */
 };
 
-/* Begins count connections (TCP and TLS) that later calls of kube_websocket_open use. Never blocks or fails. */
+/*
+ * Begins count connections (TCP and TLS) that later calls of kube_websocket_open use. Never blocks or fails. At most 64
+ * are begun at the same time, these and others; the rest follow as they get ready.
+ */
 void kube_websocket_warm(struct kube_client *client, size_t count);
 
 /* Closes idle warm connections that nobody took. */

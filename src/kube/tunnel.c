@@ -10,9 +10,12 @@
 #include "util/str.h"
 
 /* Most bytes of the kubelet's text that an error shows. */
-#define SHOWN_MAX 300
-/* With more tunnels than these, requests go one after another: lanes cost descriptors and memory. */
-#define TUNNELS_WITH_LANES_MAX 64
+#define SHOWN_MAX 500
+/*
+ * With more tunnels than these, the requests of each go one after another, and begin when it is open: lanes cost
+ * descriptors and memory, most of all while TLS shakes hands in them.
+ */
+#define MANY_TUNNELS 64
 
 int tunnel_wrap(const struct kube_tunnel *tunnel, struct err *err)
 {
@@ -144,6 +147,7 @@ static void on_open(void *context)
 	struct kube_tunnel *tunnel = context;
 
 	tunnel->is_open = true;
+	act_soon(tunnel);
 }
 
 static void watch_lanes(struct kube_tunnel *tunnel)
@@ -157,18 +161,21 @@ static void on_drained(void *context)
 	watch_lanes(context);
 }
 
-/* The kubelet's words are long and begin with what does not help: what matters is said first. */
+/*
+ * "error forwarding port 8500 to pod …, uid : failed to … "/var/run/netns/…": failed to connect to localhost:8500 …:
+ * dial tcp4 127.0.0.1:8500: connect: connection refused …": what matters comes last, and is said first.
+ */
 static void set_port_error(const struct portforward_event *event, struct err *err)
 {
 	_cleanup_free_ char *text = xstrndup((const char *)event->data, event->length);
-	_cleanup_free_ char *shown = str_visible(text, SHOWN_MAX);
-	size_t length = strlen(shown);
+	const char *cause = strstr(text, "dial ");
+	_cleanup_free_ char *shown = NULL;
+	size_t length = strlen(text);
 
-	while (length > 1 && str_ends_with(shown, "\\n")) {
-		length -= 2;
-		shown[length] = '\0';
-	}
-	if (strstr(shown, "onnection refused"))
+	while (length > 0 && text[length - 1] == '\n')
+		text[--length] = '\0';
+	shown = str_visible(cause ? cause : text, SHOWN_MAX);
+	if (strstr(text, "onnection refused"))
 		err_set(err, ERR_UNREACHABLE, "connection refused (%s)", shown);
 	else
 		err_set(err, ERR_UNREACHABLE, "%s", shown);
@@ -239,7 +246,7 @@ static size_t lanes_wanted(const struct kube_tunnel *tunnel)
 
 	for (const struct tunnel_request *request = tunnel->waiting; request; request = request->next)
 		count++;
-	if (tunnel->pool->tunnel_count > TUNNELS_WITH_LANES_MAX)
+	if (tunnel->pool->tunnel_count > MANY_TUNNELS)
 		return 1;
 	return count < TUNNEL_LANES_MAX ? count : TUNNEL_LANES_MAX;
 }
@@ -312,6 +319,8 @@ static void dispatch(struct kube_tunnel *tunnel)
 {
 	if (tunnel->waiting && is_used_up(tunnel))
 		open_websocket(tunnel);
+	if (tunnel->pool->tunnel_count > MANY_TUNNELS && !tunnel->is_open)
+		return;
 	for (size_t i = 0; i < tunnel->lane_count && tunnel->waiting; i++) {
 		struct tunnel_request *request = tunnel->waiting;
 

@@ -269,22 +269,21 @@ static bool is_status(const struct buf *body)
 	       str_equal(json_string_at(json, "kind"), "Status");
 }
 
-/* True when it may be the subprotocol that the server does not like, and there is another to try. */
-static bool can_try_next_protocol(const struct kube_websocket *websocket)
+static bool is_about_protocol(const struct upgrade_answer *answer)
 {
-	const struct upgrade_answer *answer = &websocket->answer;
-
-	if (!websocket->protocol[1])
-		return false;
 	if (answer->phase != UPGRADE_REFUSED)
 		return answer->other_protocol;
 	return answer->status != 401 && answer->status != 429 && !is_status(&answer->body);
 }
 
-static void try_next_protocol(struct kube_websocket *websocket)
+/* False when it is not the subprotocol that the server does not like, or there is no other. */
+static bool try_next_protocol(struct kube_websocket *websocket)
 {
+	if (!websocket->protocol[1] || !is_about_protocol(&websocket->answer))
+		return false;
 	websocket->protocol++;
 	connect_anew(websocket);
+	return true;
 }
 
 static void on_refused(struct kube_websocket *websocket)
@@ -292,10 +291,8 @@ static void on_refused(struct kube_websocket *websocket)
 	const struct upgrade_answer *answer = &websocket->answer;
 	struct err err = ERR_INIT;
 
-	if (can_try_next_protocol(websocket)) {
-		try_next_protocol(websocket);
+	if (try_next_protocol(websocket))
 		return;
-	}
 	kube_status_error(answer->status, buf_text(&answer->body), answer->body.len, &err);
 	if (answer->status == 401)
 		kube_transport_hint(websocket->pool->transport, &err);
@@ -304,12 +301,10 @@ static void on_refused(struct kube_websocket *websocket)
 
 static void on_upgrade_error(struct kube_websocket *websocket, struct err *err)
 {
-	if (can_try_next_protocol(websocket)) {
+	if (try_next_protocol(websocket))
 		err_release(err);
-		try_next_protocol(websocket);
-		return;
-	}
-	end(websocket, err);
+	else
+		end(websocket, err);
 }
 
 /* ----------------------------------------------------------------------------------------- reading */

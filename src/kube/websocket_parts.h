@@ -27,6 +27,8 @@ struct kube_websocket_pool {
 	uint32_t lane_count;             /* of tunnels, ever opened: names their connections */
 	size_t tunnel_count;             /* open now */
 	struct connection *warm;         /* those that nobody has taken */
+	struct connection *queue;        /* those that are not begun yet, in order */
+	size_t connecting_count;         /* those that are begun and not ready yet */
 	char scratch[16 * 1024];         /* what is being read; a TLS record at most */
 };
 

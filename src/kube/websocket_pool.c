@@ -10,7 +10,10 @@
 /* libcurl closes the oldest idle connections above a number that it derives from the handles; ours are never idle. */
 #define CONNECTIONS_MAX 100000L
 
-enum connection_state { IS_CONNECTING, IS_READY, IS_FAILED };
+/* Handshakes under way at the same time: OpenSSL holds 20 KiB for each until it is done. */
+#define CONNECTING_MAX 64
+
+enum connection_state { IS_QUEUED, IS_CONNECTING, IS_READY, IS_FAILED };
 
 struct connection {
 	struct kube_websocket_pool *pool;
@@ -23,6 +26,7 @@ struct connection {
 	struct err err;
 	char detail[CURL_ERROR_SIZE];
 	struct connection *next;       /* in pool->warm */
+	struct connection *next_queued;
 };
 
 /* ------------------------------------------------------------------------------------- connections */
@@ -66,12 +70,53 @@ static void begin(struct connection *connection)
 	curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->detail);
 	connection->easy = easy;
 	connection->state = IS_CONNECTING;
+	pool->connecting_count++;
 	kube_multi_add(pool->multi, easy, on_connected, connection);
 }
 
-static void drop_handle(struct connection *connection)
+static void begin_queued(struct kube_websocket_pool *pool)
 {
-	kube_multi_remove(connection->pool->multi, connection->easy);
+	while (pool->queue && pool->connecting_count < CONNECTING_MAX) {
+		struct connection *connection = pool->queue;
+
+		pool->queue = connection->next_queued;
+		begin(connection);
+	}
+}
+
+static void leave_queue(struct connection *connection)
+{
+	struct connection **place = &connection->pool->queue;
+
+	while (*place && *place != connection)
+		place = &(*place)->next_queued;
+	if (*place)
+		*place = connection->next_queued;
+}
+
+static void enter_queue(struct connection *connection)
+{
+	struct connection **place = &connection->pool->queue;
+
+	while (*place)
+		place = &(*place)->next_queued;
+	connection->next_queued = NULL;
+	connection->state = IS_QUEUED;
+	*place = connection;
+	begin_queued(connection->pool);
+}
+
+/* Undoes what was begun, or was going to be. */
+static void undo(struct connection *connection)
+{
+	struct kube_websocket_pool *pool = connection->pool;
+
+	if (connection->state == IS_CONNECTING)
+		pool->connecting_count--;
+	leave_queue(connection);
+	if (!connection->easy)
+		return;
+	kube_multi_remove(pool->multi, connection->easy);
 	curl->easy_cleanup(connection->easy);
 	connection->easy = NULL;
 	connection->fd = -1;
@@ -80,6 +125,7 @@ static void drop_handle(struct connection *connection)
 static void on_connected(void *context, CURL *easy, CURLcode code)
 {
 	struct connection *connection = context;
+	struct kube_websocket_pool *pool = connection->pool;
 	curl_socket_t fd = CURL_SOCKET_BAD;
 
 	if (code == CURLE_OK && claim(connection, &code)) {
@@ -88,12 +134,14 @@ static void on_connected(void *context, CURL *easy, CURLcode code)
 		connection->fd = fd;
 	} else if (code == CURLE_UNSUPPORTED_PROTOCOL && !connection->was_tried_again) {
 		connection->was_tried_again = true;
-		drop_handle(connection);
+		undo(connection);
 		begin(connection);
 		return;
 	} else {
 		fail(connection, code);
 	}
+	pool->connecting_count--;
+	begin_queued(pool);
 	if (connection->on_ready)
 		connection->on_ready(connection->context, connection);
 }
@@ -106,7 +154,7 @@ struct connection *connection_new(struct kube_websocket_pool *pool, connection_r
 	connection->fd = -1;
 	connection->on_ready = on_ready;
 	connection->context = context;
-	begin(connection);
+	enter_queue(connection);
 	return connection;
 }
 
@@ -114,7 +162,8 @@ void connection_free(struct connection *connection)
 {
 	if (!connection)
 		return;
-	drop_handle(connection);
+	undo(connection);
+	begin_queued(connection->pool);
 	err_release(&connection->err);
 	free(connection);
 }
@@ -245,7 +294,9 @@ static bool is_alive(struct connection *connection)
 {
 	CURLcode code;
 
-	return connection->state == IS_CONNECTING || (connection->state == IS_READY && claim(connection, &code));
+	if (connection->state == IS_READY)
+		return claim(connection, &code);
+	return connection->state != IS_FAILED;
 }
 
 struct connection *connection_take_warm(struct kube_websocket_pool *pool, connection_ready_fn *on_ready, void *context)
