@@ -1,9 +1,9 @@
 /*
  * consul/apply.h - Kubernetes objects on their way to the API server: where they belong, what is there, sending them.
  *
- * Server-side apply (PATCH, application/apply-patch+yaml) with MANIFEST_MANAGED_BY as the field manager; objects that are made
- * once are POSTed, so that nobody's are overwritten, whoever comes first. Nothing is forced unless asked for: a
- * field that somebody else set otherwise is an error that names both.
+ * Server-side apply (PATCH, application/apply-patch+yaml) with MANIFEST_MANAGED_BY as the field manager; objects that
+ * are made once are POSTed, so that nobody's are overwritten, whoever comes first. Nothing is forced unless asked for:
+ * a field that somebody else set otherwise is an error that names both.
  *
  * Sources: kubernetes staging/src/k8s.io/apiserver pkg/endpoints/handlers (1.20 and newer).
  */
@@ -22,18 +22,18 @@
 enum apply_change { APPLY_NOT_DONE, APPLY_CREATED, APPLY_CONFIGURED, APPLY_UNCHANGED };
 
 struct apply_object {
-	cJSON *json;              /* owned */
-	char *source;             /* "consul.yaml, document 2"; NULL: rendered */
-	bool create_only;         /* made once: left as it is when it exists */
+	cJSON *json;      /* owned */
+	char *source;     /* "consul.yaml, document 2"; NULL: rendered */
+	bool create_only; /* made once: left as it is when it exists */
 
 	/* apply_locate */
-	char *resource;           /* "statefulset.apps/consul", as kubectl prints it */
-	char *collection;         /* "/apis/apps/v1/namespaces/ns/statefulsets" */
-	char *path;               /* collection/NAME */
-	int rank;                 /* place in the order of application: smaller first */
+	char *resource;   /* "statefulset.apps/consul", as kubectl prints it */
+	char *collection; /* "/apis/apps/v1/namespaces/ns/statefulsets" */
+	char *path;       /* collection/NAME */
+	int rank;         /* place in the order of application: smaller first */
 
 	/* apply_read */
-	cJSON *live;              /* owned; NULL: there is none, or it may not be read */
+	cJSON *live; /* owned; NULL: there is none, or it may not be read */
 
 	/* apply_send */
 	enum apply_change change;
@@ -44,7 +44,10 @@ struct apply_list {
 	size_t count;
 };
 
-#define APPLY_LIST_INIT { 0 }
+#define APPLY_LIST_INIT                                                                                                \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 /* Appends an object, taking json over. The result is valid until the next one. */
 struct apply_object *apply_list_add(struct apply_list *list, cJSON *json);
@@ -53,19 +56,20 @@ struct apply_object *apply_list_add(struct apply_list *list, cJSON *json);
 void apply_list_release(struct apply_list *list);
 
 /*
- * Finds out where each object belongs, asking the server about kinds that are not well known, gives budgets the version of
- * policy that the server has, and sorts: accounts, Secrets, configuration, services, budgets, anything else, workloads. Objects need
- * apiVersion, kind and metadata.name (checked by apply_check). An object without a namespace gets namespace_name.
+ * Finds out where each object belongs, asking the server about kinds that are not well known, gives budgets the version
+ * of policy that the server has, and sorts: accounts, Secrets, configuration, services, budgets, anything else,
+ * workloads. Objects need apiVersion, kind and metadata.name (checked by apply_check). An object without a namespace
+ * gets namespace_name.
  */
 int apply_locate(struct kube_client *client, struct apply_list *list, const char *namespace_name, int64_t deadline_ms,
-		 struct err *err) __attribute__((warn_unused_result));
+                 struct err *err) __attribute__((warn_unused_result));
 
 /* Says what an object lacks to be one, or that its namespace is another than namespace_name. Pure. */
 int apply_check(const cJSON *json, const char *namespace_name, struct err *err) __attribute__((warn_unused_result));
 
 /* Reads what exists of all objects at once. */
 int apply_read(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 enum apply_mode {
 	APPLY_FOR_REAL,
@@ -81,7 +85,7 @@ struct apply_options {
 
 /* Sends one object and tells by object->change what it did. */
 int apply_send(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-	       struct err *err) __attribute__((warn_unused_result));
+               struct err *err) __attribute__((warn_unused_result));
 
 /* "created", "configured", "unchanged". */
 const char *apply_change_name(enum apply_change change);

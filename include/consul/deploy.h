@@ -1,9 +1,9 @@
 /*
- * consul/deploy.h - `deploy`: what is wanted, set beside what exists, becomes objects to apply (consul/apply.h); then the look
- * at how far the servers are.
+ * consul/deploy.h - `deploy`: what is wanted, set beside what exists, becomes objects to apply (consul/apply.h); then
+ * the look at how far the servers are.
  *
- * What exists wins over defaults: an option that is not given means "as it is". Never changed by a deploy: the number of
- * servers (scale does that), the gossip key, bootstrap_expect, the data centre, claim templates.
+ * What exists wins over defaults: an option that is not given means "as it is". Never changed by a deploy: the number
+ * of servers (scale does that), the gossip key, bootstrap_expect, the data centre, claim templates.
  */
 #ifndef CONSUL_DEPLOY_H
 #define CONSUL_DEPLOY_H
@@ -41,7 +41,10 @@ struct deploy_plan {
 	bool new_gossip_key;       /* objects holds a key that nobody has seen yet */
 };
 
-#define DEPLOY_PLAN_INIT { .objects = APPLY_LIST_INIT }
+#define DEPLOY_PLAN_INIT                                                                                               \
+	{                                                                                                              \
+		.objects = APPLY_LIST_INIT                                                                             \
+	}
 
 void deploy_plan_release(struct deploy_plan *plan);
 
@@ -49,27 +52,28 @@ void deploy_plan_release(struct deploy_plan *plan);
 int deploy_check(const struct deploy_request *request, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * Reads what exists and plans the built-in objects. ERR_REFUSED when something of that name is somebody else's, or the request
- * would change what a deploy never changes. Writes nothing. request has passed deploy_check.
+ * Reads what exists and plans the built-in objects. ERR_REFUSED when something of that name is somebody else's, or the
+ * request would change what a deploy never changes. Writes nothing. request has passed deploy_check.
  */
 int deploy_plan(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
-		struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
+                struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * Reads objects from files: YAML or JSON, several documents, Lists; directories give their .json, .yaml and .yml files; "-" is standard
- * input. Errors name file and document. Nothing is asked of a server.
+ * Reads objects from files: YAML or JSON, several documents, Lists; directories give their .json, .yaml and .yml files;
+ * "-" is standard input. Errors name file and document. Nothing is asked of a server.
  */
 int deploy_files_read(const struct strv *paths, const char *namespace_name, struct apply_list *ret_objects,
-		      struct err *err) __attribute__((warn_unused_result));
+                      struct err *err) __attribute__((warn_unused_result));
 
 /* Plans these objects instead of the built-in ones: plan->objects has them, from deploy_files_read. Writes nothing. */
 int deploy_plan_files(struct kube_client *client, const char *namespace_name, int64_t deadline_ms,
-		      struct deploy_plan *plan, struct err *err) __attribute__((warn_unused_result));
+                      struct deploy_plan *plan, struct err *err) __attribute__((warn_unused_result));
 
 /* 32 random bytes in base64, as `consul keygen` makes them; freed by free_secret. */
 int deploy_gossip_key(char **ret_key, struct err *err) __attribute__((warn_unused_result));
 
-/* The plan's objects as text that `kubectl apply -f -` takes: YAML documents, or a List in JSON. A secret; free_secret. */
+/* The plan's objects as text that `kubectl apply -f -` takes: YAML documents, or a List in JSON. A secret; free_secret.
+ */
 char *deploy_plan_yaml(const struct deploy_plan *plan) __attribute__((warn_unused_result));
 char *deploy_plan_json(const struct deploy_plan *plan) __attribute__((warn_unused_result));
 
@@ -84,29 +88,32 @@ struct deploy_waiting {
 };
 
 struct deploy_progress {
-	bool done;              /* rolled out, every server ready and a voter, and a leader all agree on */
-	bool stuck;             /* one of waiting is */
+	bool done;  /* rolled out, every server ready and a voter, and a leader all agree on */
+	bool stuck; /* one of waiting is */
 	int64_t wanted;
-	int64_t voters;         /* of the wanted ones: ready and voters */
-	int64_t updated;        /* of the voters: of the newest revision */
-	bool updates;           /* some pod is of an older one */
+	int64_t voters;  /* of the wanted ones: ready and voters */
+	int64_t updated; /* of the voters: of the newest revision */
+	bool updates;    /* some pod is of an older one */
 	struct deploy_waiting *waiting;
 	size_t waiting_count;
-	char *summary;          /* "2/3 servers are voters, 0/3 are updated; consul-2: starting" */
+	char *summary; /* "2/3 servers are voters, 0/3 are updated; consul-2: starting" */
 };
 
-#define DEPLOY_PROGRESS_INIT { 0 }
+#define DEPLOY_PROGRESS_INIT                                                                                           \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 /* Judges one snapshot. Pure. */
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
-		     struct deploy_progress *ret_progress);
+                     struct deploy_progress *ret_progress);
 
 /*
- * Adds what Kubernetes' events say of servers whose reason does not tell enough; events that may not be read are no failure, an
- * interrupt is.
+ * Adds what Kubernetes' events say of servers whose reason does not tell enough; events that may not be read are no
+ * failure, an interrupt is.
  */
 int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, struct deploy_progress *progress,
-		   int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
+                   int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 void deploy_progress_release(struct deploy_progress *progress);
 

@@ -14,7 +14,8 @@
  *  - Only fields that Kubernetes 1.20 and all newer ones have. Every port names its protocol, every claim
  *    template its apiVersion and kind: server-side apply of old servers needs both.
  *  - The pod template has nothing that depends on the number of servers, nor a checksum: scaling and changes
- *    of the configuration restart nobody. bootstrap_expect is in the ConfigMap and stays what it was at the first deploy.
+ *    of the configuration restart nobody. bootstrap_expect is in the ConfigMap and stays what it was at the first
+ * deploy.
  *  - Every planned stop is a clean leave, and ready means: the pod's own address is a raft voter.
  *  - The pods fit Pod Security "restricted".
  *
@@ -54,7 +55,7 @@ struct manifest_settings {
 	const char *storage_class; /* NULL: the cluster's default; "": none, volumes are made by hand */
 	const char *gossip_key;    /* secret; NULL: the Secret is there already, and rendered without data */
 	int64_t replicas;
-	int64_t bootstrap_expect;  /* how many servers wait for each other before the very first election */
+	int64_t bootstrap_expect; /* how many servers wait for each other before the very first election */
 };
 
 /* Says what is wrong with the first setting that is (ERR_USAGE, naming its option). gossip_key is not looked at. */
@@ -67,8 +68,8 @@ void manifest_warn_replicas(int64_t replicas, struct strv *warnings);
 cJSON *manifest_render(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 
 /*
- * Takes over into set, a rendered StatefulSet, what may not change in one that exists (live): claim templates, selector,
- * serviceName, podManagementPolicy.
+ * Takes over into set, a rendered StatefulSet, what may not change in one that exists (live): claim templates,
+ * selector, serviceName, podManagementPolicy.
  */
 void manifest_keep_immutable(cJSON *set, const cJSON *live);
 
@@ -79,20 +80,23 @@ bool manifest_same_quantity(const char *a, const char *b);
 bool manifest_is_ours(const cJSON *object);
 
 /*
- * Adds what server-side apply on old API servers insists on and people leave out: the protocol of ports, apiVersion and kind of
- * claim templates. For objects from the user's files; rendered ones have it.
+ * Adds what server-side apply on old API servers insists on and people leave out: the protocol of ports, apiVersion and
+ * kind of claim templates. For objects from the user's files; rendered ones have it.
  */
 void manifest_complete(cJSON *object);
 
-/* True when a StatefulSet's pods seem to run Consul servers: an image or a container named consul, alone or started with "-server". */
+/* True when a StatefulSet's pods seem to run Consul servers: an image or a container named consul, alone or started
+ * with "-server". */
 bool manifest_runs_consul(const cJSON *set);
 
-/* The container of a StatefulSet's pods that Consul runs in: the one named consul, or the only one. NULL: neither. Borrowed. */
+/* The container of a StatefulSet's pods that Consul runs in: the one named consul, or the only one. NULL: neither.
+ * Borrowed. */
 const cJSON *manifest_consul_container(const cJSON *set);
 
 /* --------------------------------------------------------------------- between the manifest files */
 
-cJSON *manifest_metadata(const struct manifest_settings *settings, const char *suffix) __attribute__((warn_unused_result));
+cJSON *manifest_metadata(const struct manifest_settings *settings, const char *suffix)
+    __attribute__((warn_unused_result));
 cJSON *manifest_selector_labels(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 cJSON *manifest_labels(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 cJSON *manifest_statefulset(const struct manifest_settings *settings) __attribute__((warn_unused_result));

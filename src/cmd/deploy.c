@@ -36,17 +36,20 @@ static const struct option deploy_option_table[] = {
 	  .min = 1,
 	  .max = MANIFEST_REPLICAS_MAX,
 	  .value_name = "N",
-	  .help = "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists it is changed by scale." },
+	  .help =
+	      "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists it is changed by scale." },
 	{ .name = "image",
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, image),
 	  .value_name = "IMAGE",
-	  .help = "Image of the servers; " MANIFEST_IMAGE " for a new cluster, and what they run for one that exists." },
+	  .help =
+	      "Image of the servers; " MANIFEST_IMAGE " for a new cluster, and what they run for one that exists." },
 	{ .name = "storage-size",
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, storage_size),
 	  .value_name = "SIZE",
-	  .help = "Size of each server's volume; " MANIFEST_STORAGE_SIZE " for a new cluster. Cannot be changed later." },
+	  .help =
+	      "Size of each server's volume; " MANIFEST_STORAGE_SIZE " for a new cluster. Cannot be changed later." },
 	{ .name = "storage-class",
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, storage_class),
@@ -56,14 +59,16 @@ static const struct option deploy_option_table[] = {
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, datacenter),
 	  .value_name = "NAME",
-	  .help = "Consul's name of the datacenter; " MANIFEST_DATACENTER " for a new cluster. Cannot be changed later." },
+	  .help =
+	      "Consul's name of the datacenter; " MANIFEST_DATACENTER " for a new cluster. Cannot be changed later." },
 	{ .name = "filename",
 	  .letter = 'f',
 	  .kind = OPTION_LIST,
 	  OPTION_AT(struct deploy_options, files),
 	  .value_name = "FILE",
-	  .help = "Apply the objects in this file or directory instead of the built-in ones, and wait for their Consul servers "
-		  "the same way. YAML or JSON, several documents, - for standard input. May be given several times." },
+	  .help = "Apply the objects in this file or directory instead of the built-in ones, and wait for their Consul "
+	          "servers "
+	          "the same way. YAML or JSON, several documents, - for standard input. May be given several times." },
 	{ .name = "wait",
 	  .kind = OPTION_FLAG,
 	  OPTION_AT(struct deploy_options, wait),
@@ -80,15 +85,17 @@ static const struct option deploy_option_table[] = {
 	  OPTION_AT(struct deploy_options, output),
 	  .choices = deploy_output_choices,
 	  .wrong_choice = CMD_WRONG_OUTPUT("json, yaml"),
-	  .help = "Print exactly what would be applied, as yaml or json, and apply nothing. For a new cluster this holds its gossip "
-		  "key; of one that exists the Secret is not touched, and left out." },
+	  .help = "Print exactly what would be applied, as yaml or json, and apply nothing. For a new cluster this "
+	          "holds its gossip "
+	          "key; of one that exists the Secret is not touched, and left out." },
 	{ 0 },
 };
 
 /* Options that say what the built-in objects look like. */
 static int check_combination(const struct cmd_context *context, struct err *err)
 {
-	static const char *const built_in[] = { "replicas", "image", "storage-size", "storage-class", "datacenter", "name" };
+	static const char *const built_in[] = { "replicas",      "image",      "storage-size",
+		                                "storage-class", "datacenter", "name" };
 	const struct deploy_options *options = context->options;
 
 	for (size_t i = 0; options->files.count > 0 && i < ARRAY_SIZE(built_in); i++)
@@ -98,7 +105,7 @@ static int check_combination(const struct cmd_context *context, struct err *err)
 }
 
 static int make_plan(const struct cmd_context *context, struct connection *connection, struct deploy_plan *plan,
-		     struct err *err)
+                     struct err *err)
 {
 	const struct deploy_options *options = context->options;
 	const char *namespace_name = connection->config.namespace_name;
@@ -147,12 +154,12 @@ static const char *dry_run_words(enum cmd_dry_run dry_run)
 	return "";
 }
 
-static int apply_plan(const struct cmd_context *context, struct connection *connection, struct deploy_plan *plan, bool quiet,
-		      struct err *err)
+static int apply_plan(const struct cmd_context *context, struct connection *connection, struct deploy_plan *plan,
+                      bool quiet, struct err *err)
 {
 	static const enum apply_mode modes[] = { [CMD_DRY_RUN_NONE] = APPLY_FOR_REAL,
-						 [CMD_DRY_RUN_CLIENT] = APPLY_ON_CLIENT,
-						 [CMD_DRY_RUN_SERVER] = APPLY_ON_SERVER };
+		                                 [CMD_DRY_RUN_CLIENT] = APPLY_ON_CLIENT,
+		                                 [CMD_DRY_RUN_SERVER] = APPLY_ON_SERVER };
 	const struct deploy_options *options = context->options;
 	struct apply_options apply = {
 		.mode = modes[options->dry_run],
@@ -167,14 +174,14 @@ static int apply_plan(const struct cmd_context *context, struct connection *conn
 			return -1;
 		if (!quiet)
 			fprintf(context->output, "%s %s%s\n", object->resource, apply_change_name(object->change),
-				dry_run_words(options->dry_run));
+			        dry_run_words(options->dry_run));
 	}
 	fflush(context->output);
 	return 0;
 }
 
-static int wait_for_plan(const struct cmd_context *context, struct connection *connection, const struct deploy_plan *plan,
-			 int *ret_exit_code, struct err *err)
+static int wait_for_plan(const struct cmd_context *context, struct connection *connection,
+                         const struct deploy_plan *plan, int *ret_exit_code, struct err *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, WAIT_TIMEOUT_MS);
 
@@ -189,15 +196,16 @@ static int wait_for_plan(const struct cmd_context *context, struct connection *c
 	return 0;
 }
 
-static void tell_next(const struct cmd_context *context, const struct connection *connection, const struct deploy_plan *plan)
+static void tell_next(const struct cmd_context *context, const struct connection *connection,
+                      const struct deploy_plan *plan)
 {
 	for (size_t i = 0; i < plan->sets.count; i++)
 		fprintf(context->messages, "To wait for it: %s health --wait -n %s --name %s\n", context->program->name,
-			connection->config.namespace_name, plan->sets.items[i]);
+		        connection->config.namespace_name, plan->sets.items[i]);
 }
 
 static int deploy(const struct cmd_context *context, struct connection *connection, struct deploy_plan *plan,
-		  int *ret_exit_code, struct err *err)
+                  int *ret_exit_code, struct err *err)
 {
 	const struct deploy_options *options = context->options;
 	bool print_only = option_was_given(context->words, "output");
@@ -241,28 +249,32 @@ const struct command cmd_deploy = {
 	.name = "deploy",
 	.group = "Cluster",
 	.summary = "Make a cluster of Consul servers, or bring one up to date",
-	.description =
-		"Makes everything that a cluster of Consul servers needs, in this order: ServiceAccount, Secret with the gossip key, "
-		"ConfigMap, headless Service, client Service, PodDisruptionBudget, StatefulSet. Then waits until every server is a "
-		"voter, and shows the health.\n\n"
-		"Run again it changes what differs, and says unchanged of everything else. Options that are not given mean: as it is. "
-		"The gossip key is made once. The number of servers of an existing cluster is changed by scale, not here.\n\n"
-		"Clients use the Service NAME-client: HTTP API on port 8500, DNS on port 8600.\n\n"
-		"Exit codes: 0 deployed and HEALTHY, 2 or 3 deployed but CRITICAL or DEGRADED, 1 it failed, 4 refused, 124 not all "
-		"servers were voters in time (what was applied stays), 130 interrupted.",
+	.description = "Makes everything that a cluster of Consul servers needs, in this order: ServiceAccount, Secret "
+	               "with the gossip key, "
+	               "ConfigMap, headless Service, client Service, PodDisruptionBudget, StatefulSet. Then waits "
+	               "until every server is a "
+	               "voter, and shows the health.\n\n"
+	               "Run again it changes what differs, and says unchanged of everything else. Options that are not "
+	               "given mean: as it is. "
+	               "The gossip key is made once. The number of servers of an existing cluster is changed by scale, "
+	               "not here.\n\n"
+	               "Clients use the Service NAME-client: HTTP API on port 8500, DNS on port 8600.\n\n"
+	               "Exit codes: 0 deployed and HEALTHY, 2 or 3 deployed but CRITICAL or DEGRADED, 1 it failed, 4 "
+	               "refused, 124 not all "
+	               "servers were voters in time (what was applied stays), 130 interrupted.",
 	.examples = "# Three servers in namespace consul\n"
-		    "kubectl create namespace consul\n"
-		    "kubectl consul deploy -n consul\n"
-		    "\n"
-		    "# What would be made? And would the API server take it?\n"
-		    "kubectl consul deploy -n consul -o yaml\n"
-		    "kubectl consul deploy -n consul --dry-run=server\n"
-		    "\n"
-		    "# Another version, one server at a time\n"
-		    "kubectl consul deploy -n consul --image hashicorp/consul:1.21.1\n"
-		    "\n"
-		    "# Your own files\n"
-		    "kubectl consul deploy -n consul -f manifests/",
+	            "kubectl create namespace consul\n"
+	            "kubectl consul deploy -n consul\n"
+	            "\n"
+	            "# What would be made? And would the API server take it?\n"
+	            "kubectl consul deploy -n consul -o yaml\n"
+	            "kubectl consul deploy -n consul --dry-run=server\n"
+	            "\n"
+	            "# Another version, one server at a time\n"
+	            "kubectl consul deploy -n consul --image hashicorp/consul:1.21.1\n"
+	            "\n"
+	            "# Your own files\n"
+	            "kubectl consul deploy -n consul -f manifests/",
 	.options = deploy_option_table,
 	.options_size = sizeof(struct deploy_options),
 	.run = run_deploy,

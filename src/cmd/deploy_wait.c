@@ -29,7 +29,7 @@ struct waiting {
 	int64_t stuck_since_ms; /* CLOCK_NEVER: not stuck */
 	int64_t done_since_ms;  /* CLOCK_NEVER: not done */
 	struct term_live live;
-	char *summary;          /* of the last look; NULL: none yet */
+	char *summary; /* of the last look; NULL: none yet */
 };
 
 struct look {
@@ -64,7 +64,8 @@ static int look_at(struct waiting *waiting, struct look *ret_look, struct err *e
 		return -1;
 	assess(&ret_look->snapshot, &ret_look->assessment);
 	deploy_progress(&ret_look->snapshot, &ret_look->assessment, &ret_look->progress);
-	return deploy_explain(waiting->connection->client, &ret_look->snapshot, &ret_look->progress, options.deadline_ms, err);
+	return deploy_explain(waiting->connection->client, &ret_look->snapshot, &ret_look->progress,
+	                      options.deadline_ms, err);
 }
 
 /* ------------------------------------------------------------------------------------------ showing */
@@ -95,7 +96,7 @@ static void show_progress(struct waiting *waiting, const struct deploy_progress 
 	_cleanup_buf_ struct buf block = BUF_TEXT;
 
 	buf_addf(&block, "Waiting for statefulset.apps/%s: %lld/%lld servers are voters", waiting->name,
-		 (long long)progress->voters, (long long)progress->wanted);
+	         (long long)progress->voters, (long long)progress->wanted);
 	if (progress->updates)
 		buf_addf(&block, ", %lld/%lld are updated", (long long)progress->updated, (long long)progress->wanted);
 	buf_addf(&block, " (%s of %s)\n", passed, allowed);
@@ -146,7 +147,7 @@ static char *where(const struct waiting *waiting)
 	bool is_default = str_equal(waiting->name, OBSERVE_DEFAULT_NAME);
 
 	return xasprintf(" -n %s%s%s", waiting->connection->config.namespace_name, is_default ? "" : " --name ",
-			 is_default ? "" : waiting->name);
+	                 is_default ? "" : waiting->name);
 }
 
 static int give_up(struct waiting *waiting, const struct deploy_progress *progress, struct err *err)
@@ -158,7 +159,8 @@ static int give_up(struct waiting *waiting, const struct deploy_progress *progre
 			server = progress->waiting[i].server;
 	err_set(err, ERR_FAILED, "statefulset.apps/%s does not come up: %s", waiting->name, progress->summary);
 	return err_hint(err, "kubectl describe %s %s -n %s tells more; deploy again when it is mended",
-			server == waiting->name ? "statefulset" : "pod", server, waiting->connection->config.namespace_name);
+	                server == waiting->name ? "statefulset" : "pod", server,
+	                waiting->connection->config.namespace_name);
 }
 
 static int64_t since(int64_t since_ms, bool holds)
@@ -197,8 +199,7 @@ static int look_once(struct waiting *waiting, bool *ret_over, int *ret_exit_code
 	struct look look = LOOK_INIT;
 	struct err failure = ERR_INIT;
 
-	if (look_at(waiting, &look, &failure) == 0 &&
-	    judge(waiting, &look, ret_over, ret_exit_code, &failure) < 0) {
+	if (look_at(waiting, &look, &failure) == 0 && judge(waiting, &look, ret_over, ret_exit_code, &failure) < 0) {
 		look_release(&look);
 		return err_move(err, &failure);
 	}
@@ -214,10 +215,10 @@ static int time_is_up(struct waiting *waiting, struct err *err)
 {
 	_cleanup_free_ char *tail = where(waiting);
 
-	err_set(err, ERR_TIMEOUT, "timed out waiting for statefulset.apps/%s%s%s", waiting->name, waiting->summary ? ": " : "",
-		waiting->summary ? waiting->summary : "");
+	err_set(err, ERR_TIMEOUT, "timed out waiting for statefulset.apps/%s%s%s", waiting->name,
+	        waiting->summary ? ": " : "", waiting->summary ? waiting->summary : "");
 	return err_hint(err, "what was applied stays, and Kubernetes goes on; %s health%s tells what is wrong",
-			waiting->context->program->name, tail);
+	                waiting->context->program->name, tail);
 }
 
 static int wait_for_set(struct waiting *waiting, int *ret_exit_code, struct err *err)
@@ -237,7 +238,7 @@ static int wait_for_set(struct waiting *waiting, int *ret_exit_code, struct err 
 }
 
 int deploy_wait(const struct cmd_context *context, struct connection *connection, const char *name, int64_t deadline_ms,
-		int *ret_exit_code, struct err *err)
+                int *ret_exit_code, struct err *err)
 {
 	struct waiting waiting = {
 		.context = context,
@@ -256,7 +257,7 @@ int deploy_wait(const struct cmd_context *context, struct connection *connection
 		_cleanup_free_ char *tail = where(&waiting);
 
 		err_hint(err, "what was applied stays, and Kubernetes goes on; %s health --wait%s waits again",
-			 context->program->name, tail);
+		         context->program->name, tail);
 	}
 	term_live_release(&waiting.live);
 	free(waiting.summary);

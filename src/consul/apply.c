@@ -102,7 +102,7 @@ bool apply_is_part(const cJSON *wanted, const cJSON *live)
 	const cJSON *item, *other;
 
 	if (cJSON_IsObject(wanted)) {
-		cJSON_ArrayForEach(item, wanted) {
+		cJSON_ArrayForEach (item, wanted) {
 			other = json_get(live, item->string);
 			if (!other || !apply_is_part(item, other))
 				return false;
@@ -114,7 +114,7 @@ bool apply_is_part(const cJSON *wanted, const cJSON *live)
 	if (!cJSON_IsArray(live) || cJSON_GetArraySize(wanted) != cJSON_GetArraySize(live))
 		return false;
 	other = live->child;
-	cJSON_ArrayForEach(item, wanted) {
+	cJSON_ArrayForEach (item, wanted) {
 		if (!apply_is_part(item, other))
 			return false;
 		other = other->next;
@@ -134,12 +134,12 @@ static enum apply_change change_of(const cJSON *before, const cJSON *after)
 static char *with_query(const char *path, const struct apply_options *options, bool force)
 {
 	return xasprintf("%s?fieldManager=" MANIFEST_MANAGED_BY "%s%s", path, force ? "&force=true" : "",
-			 options->mode == APPLY_ON_SERVER ? "&dryRun=All" : "");
+	                 options->mode == APPLY_ON_SERVER ? "&dryRun=All" : "");
 }
 
 /* One request with json as its body. On success *ret_json is the object as it is now, to be freed by free_object. */
 static int send(struct kube_client *client, enum kube_method method, const char *path, const char *content_type,
-		const cJSON *json, int64_t deadline_ms, cJSON **ret_json, struct err *err)
+                const cJSON *json, int64_t deadline_ms, cJSON **ret_json, struct err *err)
 {
 	char *body = json ? json_text(json) : NULL;
 	struct kube_call call = { .method = method, .path = path, .content_type = content_type, .body = body };
@@ -155,7 +155,7 @@ static int send(struct kube_client *client, enum kube_method method, const char 
 }
 
 static int create(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-		  cJSON **ret_after, struct err *err)
+                  cJSON **ret_after, struct err *err)
 {
 	_cleanup_free_ char *path = with_query(object->collection, options, false);
 
@@ -163,7 +163,7 @@ static int create(struct kube_client *client, struct apply_object *object, const
 }
 
 static int create_once(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-		       struct err *err)
+                       struct err *err)
 {
 	struct err failure = ERR_INIT;
 	cJSON *after = NULL;
@@ -184,12 +184,12 @@ static int create_once(struct kube_client *client, struct apply_object *object, 
 }
 
 static int patch(struct kube_client *client, const struct apply_object *object, const struct apply_options *options,
-		 cJSON **ret_after, struct err *err)
+                 cJSON **ret_after, struct err *err)
 {
 	_cleanup_free_ char *path = with_query(object->path, options, options->force_conflicts);
 
-	return send(client, KUBE_PATCH, path, "application/apply-patch+yaml", object->json, options->deadline_ms, ret_after,
-		    err);
+	return send(client, KUBE_PATCH, path, "application/apply-patch+yaml", object->json, options->deadline_ms,
+	            ret_after, err);
 }
 
 /* Another field manager, and not an object that changed meanwhile. */
@@ -204,12 +204,12 @@ static bool has_replicas(const struct apply_object *object)
 }
 
 /*
- * The number of replicas that is sent is the one that was read a moment ago; if somebody scaled meanwhile it must not fall back.
- * (Fields set through the scale subresource are not always a conflict.) So the resource version is a precondition; when it
- * does not hold any more, the object is read again.
+ * The number of replicas that is sent is the one that was read a moment ago; if somebody scaled meanwhile it must not
+ * fall back. (Fields set through the scale subresource are not always a conflict.) So the resource version is a
+ * precondition; when it does not hold any more, the object is read again.
  */
 static int patch_as_read(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-			 cJSON **ret_after, struct err *err)
+                         cJSON **ret_after, struct err *err)
 {
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(object->json, "spec");
 	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(object->json, "metadata");
@@ -218,7 +218,8 @@ static int patch_as_read(struct kube_client *client, struct apply_object *object
 
 	for (int tries = 1;; tries++) {
 		json_set(spec, "replicas", cJSON_Duplicate(json_at(object->live, "spec.replicas"), true));
-		json_set(metadata, "resourceVersion", json_string(json_string_at(object->live, "metadata.resourceVersion")));
+		json_set(metadata, "resourceVersion",
+		         json_string(json_string_at(object->live, "metadata.resourceVersion")));
 		status = patch(client, object, options, ret_after, &failure);
 		json_set(metadata, "resourceVersion", NULL);
 		if (status == 0 || failure.kind != ERR_CONFLICT || is_field_conflict(&failure) || tries == READ_TRIES)
@@ -237,7 +238,7 @@ static bool is_wrongly_invalid(const struct apply_object *object, const struct e
 }
 
 static int apply(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
-		 struct err *err)
+                 struct err *err)
 {
 	struct err failure = ERR_INIT, second = ERR_INIT;
 	cJSON *after = NULL;
@@ -263,7 +264,8 @@ static int apply(struct kube_client *client, struct apply_object *object, const 
 	return 0;
 }
 
-int apply_send(struct kube_client *client, struct apply_object *object, const struct apply_options *options, struct err *err)
+int apply_send(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
+               struct err *err)
 {
 	int status = 0;
 
@@ -281,5 +283,6 @@ int apply_send(struct kube_client *client, struct apply_object *object, const st
 		return 0;
 	if (err->kind == ERR_NOT_FOUND && str_starts_with(err->message, "namespaces "))
 		err_hint(err, "there is no such namespace: kubectl create namespace NAME");
-	return object->source ? err_wrap(err, "%s: %s", object->source, object->resource) : err_wrap(err, "%s", object->resource);
+	return object->source ? err_wrap(err, "%s: %s", object->source, object->resource)
+	                      : err_wrap(err, "%s", object->resource);
 }

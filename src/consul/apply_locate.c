@@ -83,10 +83,11 @@ int apply_check(const cJSON *json, const char *namespace_name, struct err *err)
 		_cleanup_free_ char *shown = str_visible(own->valuestring, 64);
 
 		/* kubectl's words */
-		return err_set(err, ERR_INVALID,
-			       "the namespace from the provided object \"%s\" does not match the namespace \"%s\". You must pass "
-			       "'--namespace=%s' to perform this operation.",
-			       shown, namespace_name, shown);
+		return err_set(
+		    err, ERR_INVALID,
+		    "the namespace from the provided object \"%s\" does not match the namespace \"%s\". You must pass "
+		    "'--namespace=%s' to perform this operation.",
+		    shown, namespace_name, shown);
 	}
 	return 0;
 }
@@ -122,7 +123,7 @@ static void add_api(struct buf *path, const char *api_version)
 
 /* Asks the server for the plural of a kind and whether it lives in namespaces. */
 static int look_up(struct kube_client *client, const char *api_version, const char *kind, int64_t deadline_ms,
-		   char **ret_plural, bool *ret_namespaced, struct err *err)
+                   char **ret_plural, bool *ret_namespaced, struct err *err)
 {
 	_cleanup_buf_ struct buf path = BUF_TEXT;
 	_cleanup_json_ cJSON *list = NULL;
@@ -137,7 +138,7 @@ static int look_up(struct kube_client *client, const char *api_version, const ch
 			return err_move(err, &failure);
 		err_release(&failure);
 	}
-	cJSON_ArrayForEach(item, json_get(list, "resources")) {
+	cJSON_ArrayForEach (item, json_get(list, "resources")) {
 		const char *name = json_string_at(item, "name");
 
 		if (name && !strchr(name, '/') && str_equal(json_string_at(item, "kind"), kind)) {
@@ -183,9 +184,10 @@ static void set_paths(struct apply_object *object, const char *plural, bool name
 }
 
 static int locate(struct kube_client *client, struct apply_object *object, const char *namespace_name,
-		  int64_t deadline_ms, struct err *err)
+                  int64_t deadline_ms, struct err *err)
 {
-	const char *api_version = json_string_at(object->json, "apiVersion"), *kind = json_string_at(object->json, "kind");
+	const char *api_version = json_string_at(object->json, "apiVersion"),
+	           *kind = json_string_at(object->json, "kind");
 	_cleanup_free_ char *group = group_of(api_version);
 	const struct known_kind *known = find_known(group, kind);
 	_cleanup_free_ char *plural = known ? xstrdup(known->plural) : NULL;
@@ -238,7 +240,7 @@ static void sort_by_rank(struct apply_list *list)
 }
 
 int apply_locate(struct kube_client *client, struct apply_list *list, const char *namespace_name, int64_t deadline_ms,
-		 struct err *err)
+                 struct err *err)
 {
 	if (fix_budget_version(client, list, deadline_ms, err) < 0)
 		return -1;

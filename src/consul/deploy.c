@@ -49,20 +49,22 @@ int deploy_gossip_key(char **ret_key, struct err *err)
 	ssize_t got = getrandom(key, sizeof(key), 0);
 
 	if (got != (ssize_t)sizeof(key))
-		return err_set(err, ERR_FAILED, "no random bytes for a gossip key: %s", got < 0 ? strerror(errno) : "too few");
+		return err_set(err, ERR_FAILED, "no random bytes for a gossip key: %s",
+		               got < 0 ? strerror(errno) : "too few");
 	*ret_key = base64_encode(key, sizeof(key));
 	mem_wipe(key, sizeof(key));
 	return 0;
 }
 
 /* ------------------------------------------------------------------------------------- what exists
- * Asked first, since the objects depend on it: the namespace, the StatefulSet, its ConfigMap, and whether there is a Secret.
+ * Asked first, since the objects depend on it: the namespace, the StatefulSet, its ConfigMap, and whether there is a
+ * Secret.
  */
 enum { READ_NAMESPACE, READ_SET, READ_CONFIG, READ_SECRET, READS };
 
 struct existing {
-	cJSON *set;        /* NULL: there is none; likewise below */
-	cJSON *config;     /* the content of server.json */
+	cJSON *set;    /* NULL: there is none; likewise below */
+	cJSON *config; /* the content of server.json */
 	bool secret;
 	bool secret_known; /* it may be read */
 };
@@ -75,7 +77,7 @@ static void existing_release(struct existing *existing)
 }
 
 static void set_read_path(struct kube_call *call, const char *api, const char *namespace_name, const char *resource,
-			  const char *name, const char *suffix)
+                          const char *name, const char *suffix)
 {
 	struct buf path = BUF_TEXT;
 
@@ -129,17 +131,18 @@ static int take_secret(struct kube_call *call, const char *name, struct existing
 		return err_is_set(err) ? -1 : 0;
 	existing->secret = true;
 	data = cJSON_GetObjectItemCaseSensitive(call->json, "data");
-	cJSON_ArrayForEach(entry, data)
+	cJSON_ArrayForEach (entry, data)
 		if (entry->valuestring)
 			mem_wipe(entry->valuestring, strlen(entry->valuestring));
 	if (json_get(data, MANIFEST_GOSSIP_FILE))
 		return 0;
 	err_set(err, ERR_REFUSED, "secret/%s-gossip exists and has no key \"%s\"", name, MANIFEST_GOSSIP_FILE);
-	return err_hint(err, "it must hold {\"encrypt\": \"KEY\"} under that key; or choose another cluster name with --name");
+	return err_hint(
+	    err, "it must hold {\"encrypt\": \"KEY\"} under that key; or choose another cluster name with --name");
 }
 
 static int take_existing(struct kube_call *calls, const struct deploy_request *request, struct existing *existing,
-			 struct err *err)
+                         struct err *err)
 {
 	if (calls[READ_NAMESPACE].err.kind == ERR_NOT_FOUND)
 		return no_namespace(request->namespace_name, err);
@@ -158,7 +161,7 @@ static int take_existing(struct kube_call *calls, const struct deploy_request *r
 }
 
 static int read_existing(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
-			 struct existing *existing, struct err *err)
+                         struct existing *existing, struct err *err)
 {
 	struct kube_call calls[READS];
 	const char *space = request->namespace_name, *name = request->name;
@@ -185,14 +188,16 @@ static int read_existing(struct kube_client *client, const struct deploy_request
 static int refuse_scaling(const char *name, int64_t wanted, int64_t live, const char *namespace_name, struct err *err)
 {
 	err_set(err, ERR_REFUSED,
-		"statefulset.apps/%s has %" PRId64 " replicas, not %" PRId64 "; deploy does not change the number of servers", name,
-		live, wanted);
-	return err_hint(err, "kubectl consul scale %" PRId64 " -n %s%s%s does it, one server at a time", wanted, namespace_name,
-			str_equal(name, "consul") ? "" : " --name ", str_equal(name, "consul") ? "" : name);
+	        "statefulset.apps/%s has %" PRId64 " replicas, not %" PRId64
+	        "; deploy does not change the number of servers",
+	        name, live, wanted);
+	return err_hint(err, "kubectl consul scale %" PRId64 " -n %s%s%s does it, one server at a time", wanted,
+	                namespace_name, str_equal(name, "consul") ? "" : " --name ",
+	                str_equal(name, "consul") ? "" : name);
 }
 
 static int refuse_fixed(const struct deploy_request *request, const char *option, const char *live, const char *why,
-			struct err *err)
+                        struct err *err)
 {
 	_cleanup_free_ char *shown = str_visible(live, 64);
 
@@ -205,8 +210,8 @@ static int refuse_foreign(const char *resource, const cJSON *live, struct err *e
 	const cJSON *manager = json_get(json_at(live, "metadata.labels"), "app.kubernetes.io/managed-by");
 	_cleanup_free_ char *shown = cJSON_IsString(manager) ? str_visible(manager->valuestring, 64) : NULL;
 
-	err_set(err, ERR_REFUSED, "%s exists and was not made by kubectl consul%s%s%s", resource, shown ? " (managed by \"" : "",
-		shown ? shown : "", shown ? "\")" : "");
+	err_set(err, ERR_REFUSED, "%s exists and was not made by kubectl consul%s%s%s", resource,
+	        shown ? " (managed by \"" : "", shown ? shown : "", shown ? "\")" : "");
 	return err_hint(err, "choose another name with --name, or apply your own files with -f");
 }
 
@@ -227,10 +232,11 @@ static int check_against_set(const struct deploy_request *request, const cJSON *
 	if (request->replicas && request->replicas != replicas)
 		return refuse_scaling(request->name, request->replicas, replicas, request->namespace_name, err);
 	if (request->storage_size && size && !manifest_same_quantity(request->storage_size, size))
-		return refuse_fixed(request, "storage-size", size, "the size in a StatefulSet's claim template cannot be changed", err);
+		return refuse_fixed(request, "storage-size", size,
+		                    "the size in a StatefulSet's claim template cannot be changed", err);
 	if (request->storage_class && !str_equal(request->storage_class, class))
-		return refuse_fixed(request, "storage-class", class, "the class of a StatefulSet's claim template cannot be changed",
-				    err);
+		return refuse_fixed(request, "storage-class", class,
+		                    "the class of a StatefulSet's claim template cannot be changed", err);
 	return 0;
 }
 
@@ -239,15 +245,18 @@ static int refuse_new_key(const struct deploy_request *request, struct err *err)
 {
 	const char *name = request->name;
 
-	err_set(err, ERR_REFUSED, "statefulset.apps/%s exists, but its secret/%s-gossip does not; a new key would keep new servers out",
-		name, name);
-	return err_hint(err,
-			"the key in use is the first one in: kubectl exec -n %s %s-0 -- cat /consul/data/serf/local.keyring; "
-			"make the Secret again with %s = {\"encrypt\": \"KEY\"}",
-			request->namespace_name, name, MANIFEST_GOSSIP_FILE);
+	err_set(err, ERR_REFUSED,
+	        "statefulset.apps/%s exists, but its secret/%s-gossip does not; a new key would keep new servers out",
+	        name, name);
+	return err_hint(
+	    err,
+	    "the key in use is the first one in: kubectl exec -n %s %s-0 -- cat /consul/data/serf/local.keyring; "
+	    "make the Secret again with %s = {\"encrypt\": \"KEY\"}",
+	    request->namespace_name, name, MANIFEST_GOSSIP_FILE);
 }
 
-static int check_against_existing(const struct deploy_request *request, const struct existing *existing, struct err *err)
+static int check_against_existing(const struct deploy_request *request, const struct existing *existing,
+                                  struct err *err)
 {
 	const char *datacenter = json_string_at(existing->config, "datacenter");
 
@@ -293,7 +302,8 @@ static bool is_kind(const struct apply_object *object, const char *kind)
 	return str_equal(json_string_at(object->json, "kind"), kind);
 }
 
-static void add_objects(const struct manifest_settings *settings, const struct existing *existing, struct apply_list *list)
+static void add_objects(const struct manifest_settings *settings, const struct existing *existing,
+                        struct apply_list *list)
 {
 	cJSON *rendered = manifest_render(settings), *item;
 
@@ -320,8 +330,9 @@ static int check_owners(const struct apply_list *list, struct err *err)
 	return 0;
 }
 
-static int plan_with_key(struct kube_client *client, const struct deploy_request *request, const struct existing *existing,
-			 char **key, int64_t deadline_ms, struct deploy_plan *plan, struct err *err)
+static int plan_with_key(struct kube_client *client, const struct deploy_request *request,
+                         const struct existing *existing, char **key, int64_t deadline_ms, struct deploy_plan *plan,
+                         struct err *err)
 {
 	struct manifest_settings settings = resolve(request, existing);
 
@@ -341,7 +352,7 @@ static int plan_with_key(struct kube_client *client, const struct deploy_request
 }
 
 int deploy_plan(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
-		struct deploy_plan *ret_plan, struct err *err)
+                struct deploy_plan *ret_plan, struct err *err)
 {
 	struct existing existing = { 0 };
 	char *key = NULL;
@@ -358,7 +369,8 @@ int deploy_plan(struct kube_client *client, const struct deploy_request *request
 
 /* -------------------------------------------------------------------------------------- files' plan */
 
-static int plan_file_set(struct apply_object *object, const char *namespace_name, struct deploy_plan *plan, struct err *err)
+static int plan_file_set(struct apply_object *object, const char *namespace_name, struct deploy_plan *plan,
+                         struct err *err)
 {
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(object->json, "spec");
 	const char *name = json_string_at(object->json, "metadata.name");
@@ -376,7 +388,7 @@ static int plan_file_set(struct apply_object *object, const char *namespace_name
 }
 
 int deploy_plan_files(struct kube_client *client, const char *namespace_name, int64_t deadline_ms,
-		      struct deploy_plan *plan, struct err *err)
+                      struct deploy_plan *plan, struct err *err)
 {
 	if (apply_locate(client, &plan->objects, namespace_name, deadline_ms, err) < 0 ||
 	    apply_read(client, &plan->objects, deadline_ms, err) < 0)

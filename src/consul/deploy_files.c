@@ -38,8 +38,8 @@ static bool is_list(const cJSON *json)
 }
 
 /* A document: an object, or a List of them. Taken over. */
-static int add_document(cJSON *json, const char *path, size_t number, const char *namespace_name, struct apply_list *list,
-			struct err *err)
+static int add_document(cJSON *json, const char *path, size_t number, const char *namespace_name,
+                        struct apply_list *list, struct err *err)
 {
 	cJSON *items, *item;
 	size_t count = 0;
@@ -102,7 +102,8 @@ static int read_directory(const char *path, const char *namespace_name, struct a
 	if (taken == 0) {
 		_cleanup_free_ char *shown = str_visible(path, 512);
 
-		return err_set(err, ERR_CONFIG, "error reading [%s]: recognized file extensions are [.json .yaml .yml]", shown);
+		return err_set(err, ERR_CONFIG, "error reading [%s]: recognized file extensions are [.json .yaml .yml]",
+		               shown);
 	}
 	return 0;
 }
@@ -115,7 +116,7 @@ static int check_path(const char *path, struct err *err)
 }
 
 int deploy_files_read(const struct strv *paths, const char *namespace_name, struct apply_list *ret_objects,
-		      struct err *err)
+                      struct err *err)
 {
 	for (size_t i = 0; i < paths->count; i++) {
 		const char *path = paths->items[i];

@@ -16,7 +16,7 @@
 #define EVENT_AGE_MAX_S 600
 
 static const char *const stuck_reasons[] = {
-	"InvalidImageName",	      "ErrImageNeverPull",    "CrashLoopBackOff",
+	"InvalidImageName",           "ErrImageNeverPull",    "CrashLoopBackOff",
 	"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
 };
 
@@ -59,11 +59,13 @@ static bool updates_all(const struct kube_statefulset *set)
 
 static bool is_newest(const struct kube_statefulset *set, const struct kube_pod *pod)
 {
-	return !updates_all(set) || !pod->revision || !set->update_revision || str_equal(pod->revision, set->update_revision);
+	return !updates_all(set) || !pod->revision || !set->update_revision ||
+	       str_equal(pod->revision, set->update_revision);
 }
 
 /* Where nobody may ask the servers, a pod of ours that is ready says it: that is what its probe looks at. */
-static bool votes(const struct snapshot *snapshot, const struct assessment *assessment, const struct server_status *status)
+static bool votes(const struct snapshot *snapshot, const struct assessment *assessment,
+                  const struct server_status *status)
 {
 	if (assessment->quorum.known)
 		return status->voter;
@@ -78,8 +80,8 @@ static bool is_image_reason(const char *reason)
 }
 
 /*
- * A container that does not run. An image that cannot be pulled goes back and forth between two reasons, and only sometimes
- * has a message: it gets one text, and the cause from the events.
+ * A container that does not run. An image that cannot be pulled goes back and forth between two reasons, and only
+ * sometimes has a message: it gets one text, and the cause from the events.
  */
 static void explain_container(const struct kube_container *container, struct deploy_waiting *waiting)
 {
@@ -100,7 +102,8 @@ static void explain_container(const struct kube_container *container, struct dep
 	}
 }
 
-static void explain_pod(const struct kube_pod *pod, const struct kube_container *container, struct deploy_waiting *waiting)
+static void explain_pod(const struct kube_pod *pod, const struct kube_container *container,
+                        struct deploy_waiting *waiting)
 {
 	if (pod->deleting) {
 		waiting->reason = xstrdup("stopping");
@@ -133,8 +136,7 @@ static struct deploy_waiting *add_waiting(const struct server *server, struct de
 {
 	struct deploy_waiting *waiting;
 
-	progress->waiting =
-		xreallocarray(progress->waiting, progress->waiting_count + 1, sizeof(*progress->waiting));
+	progress->waiting = xreallocarray(progress->waiting, progress->waiting_count + 1, sizeof(*progress->waiting));
 	waiting = &progress->waiting[progress->waiting_count++];
 	*waiting = (struct deploy_waiting){ .server = xstrdup(server->name) };
 	return waiting;
@@ -201,7 +203,7 @@ static char *make_summary(const struct deploy_progress *progress)
 }
 
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
-		     struct deploy_progress *ret_progress)
+                     struct deploy_progress *ret_progress)
 {
 	bool has_leader = assessment->leader_name || !assessment->quorum.known;
 
@@ -223,7 +225,8 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 		}
 	}
 	ret_progress->done = ret_progress->voters == ret_progress->wanted &&
-			     ret_progress->updated == ret_progress->wanted && has_leader && is_rolled_out(&snapshot->set);
+	                     ret_progress->updated == ret_progress->wanted && has_leader &&
+	                     is_rolled_out(&snapshot->set);
 	ret_progress->summary = make_summary(ret_progress);
 }
 
@@ -257,12 +260,13 @@ static bool is_recent(const cJSON *event, int64_t now_s)
 	return clock_parse_rfc3339(event_time(event), &when_s) == 0 && now_s - when_s <= EVENT_AGE_MAX_S;
 }
 
-/* The newest event about the object of this uid whose message begins so; not the probe's, which only says what is known. */
+/* The newest event about the object of this uid whose message begins so; not the probe's, which only says what is
+ * known. */
 static const cJSON *newest_event(const cJSON *items, const char *uid, const char *begin, int64_t now_s)
 {
 	const cJSON *event, *newest = NULL;
 
-	cJSON_ArrayForEach(event, items) {
+	cJSON_ArrayForEach (event, items) {
 		if (!uid || !str_equal(json_string_at(event, "involvedObject.uid"), uid) ||
 		    str_equal(json_string_at(event, "reason"), "Unhealthy") || !is_recent(event, now_s) ||
 		    !json_string_at(event, "message") || !str_starts_with(json_string_at(event, "message"), begin))
@@ -286,12 +290,12 @@ static const char *end_of(const char *message)
 }
 
 static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_progress *progress,
-			     struct deploy_waiting *waiting)
+                             struct deploy_waiting *waiting)
 {
 	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
 	bool has_pod = server && server->has_pod;
 	const cJSON *event = newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid,
-					  waiting->stuck ? "Failed to pull image" : "", snapshot->taken_at);
+	                                  waiting->stuck ? "Failed to pull image" : "", snapshot->taken_at);
 	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
 	_cleanup_free_ char *shown = NULL;
 
@@ -304,7 +308,7 @@ static void explain_by_event(const struct snapshot *snapshot, const cJSON *items
 }
 
 int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, struct deploy_progress *progress,
-		   int64_t deadline_ms, struct err *err)
+                   int64_t deadline_ms, struct err *err)
 {
 	struct buf path = BUF_TEXT;
 	struct kube_call call = { .method = KUBE_GET };

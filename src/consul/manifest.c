@@ -4,6 +4,9 @@
 #include "util/json.h"
 #include "util/mem.h"
 
+/* Builders are laid out as the YAML they become. */
+/* clang-format off */
+
 cJSON *manifest_selector_labels(const struct manifest_settings *settings)
 {
 	return json_object("app.kubernetes.io/name", json_string("consul"),
@@ -173,6 +176,8 @@ cJSON *manifest_render(const struct manifest_settings *settings)
 			  disruption_budget(settings),
 			  manifest_statefulset(settings));
 }
+
+/* clang-format on */
 
 bool manifest_is_ours(const cJSON *object)
 {

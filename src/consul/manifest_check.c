@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 enum {
-	LABEL_MAX = 63,       /* a DNS label */
-	NAME_MAX_BYTES = 52,  /* leaves room for "-gossip" and for a pod's "-NAME-HASH" in a label */
+	LABEL_MAX = 63,      /* a DNS label */
+	NAME_MAX_BYTES = 52, /* leaves room for "-gossip" and for a pod's "-NAME-HASH" in a label */
 	SUBDOMAIN_MAX = 253,
 	IMAGE_MAX = 512,
 	REPLICAS_WISE_MAX = 7,
@@ -72,7 +72,8 @@ static bool is_image_component(const char *text, size_t length)
 	return true;
 }
 
-/* "host", "host.domain" or either with ":port": what stands before the first slash when it has a dot, a colon or is localhost. */
+/* "host", "host.domain" or either with ":port": what stands before the first slash when it has a dot, a colon or is
+ * localhost. */
 static bool is_registry(const char *text, size_t length)
 {
 	size_t i = 0, port;
@@ -92,7 +93,8 @@ static bool is_digest(const char *text)
 {
 	const char *colon = strchr(text, ':');
 
-	return colon && colon > text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-") == (size_t)(colon - text) &&
+	return colon && colon > text &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-") == (size_t)(colon - text) &&
 	       strlen(colon + 1) >= 32 && strspn(colon + 1, "0123456789abcdef") == strlen(colon + 1);
 }
 
@@ -116,8 +118,8 @@ static bool is_repository(const char *text, size_t length)
 		const char *slash = memchr(text, '/', (size_t)(end - text));
 		size_t part = (size_t)((slash ? slash : end) - text);
 		bool could_be_registry = first && slash &&
-					 (memchr(text, '.', part) || memchr(text, ':', part) ||
-					  (part == 9 && strncmp(text, "localhost", part) == 0));
+		                         (memchr(text, '.', part) || memchr(text, ':', part) ||
+		                          (part == 9 && strncmp(text, "localhost", part) == 0));
 
 		if (could_be_registry ? !is_registry(text, part) : !is_image_component(text, part))
 			return false;
@@ -149,9 +151,9 @@ static double quantity_factor(const char *suffix)
 	static const struct {
 		const char *suffix;
 		double factor;
-	} factors[] = { { "", 1 },      { "k", 1e3 },     { "M", 1e6 },     { "G", 1e9 },     { "T", 1e12 },
-			{ "P", 1e15 },  { "E", 1e18 },    { "Ki", 0x1p10 }, { "Mi", 0x1p20 }, { "Gi", 0x1p30 },
-			{ "Ti", 0x1p40 }, { "Pi", 0x1p50 }, { "Ei", 0x1p60 } };
+	} factors[] = { { "", 1 },        { "k", 1e3 },     { "M", 1e6 },     { "G", 1e9 },     { "T", 1e12 },
+		        { "P", 1e15 },    { "E", 1e18 },    { "Ki", 0x1p10 }, { "Mi", 0x1p20 }, { "Gi", 0x1p30 },
+		        { "Ti", 0x1p40 }, { "Pi", 0x1p50 }, { "Ei", 0x1p60 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(factors); i++)
 		if (str_equal(suffix, factors[i].suffix))
@@ -195,14 +197,15 @@ static int check_names(const struct manifest_settings *settings, struct err *err
 {
 	if (!is_label(settings->namespace_name, strlen(settings->namespace_name)))
 		return bad(err, "namespace", settings->namespace_name,
-			   "a namespace is lower case letters, digits and '-', and at most 63 of them");
+		           "a namespace is lower case letters, digits and '-', and at most 63 of them");
 	if (!is_label(settings->name, strlen(settings->name)) || !is_one_of(settings->name[0], lower) ||
 	    strlen(settings->name) > NAME_MAX_BYTES)
-		return bad(err, "name", settings->name,
-			   "it begins with a lower case letter, has letters, digits and '-' in it, and at most 52 of them");
+		return bad(
+		    err, "name", settings->name,
+		    "it begins with a lower case letter, has letters, digits and '-' in it, and at most 52 of them");
 	if (!is_datacenter(settings->datacenter))
 		return bad(err, "datacenter", settings->datacenter,
-			   "a datacenter is lower case letters, digits, '-' and '_', and at most 63 of them");
+		           "a datacenter is lower case letters, digits, '-' and '_', and at most 63 of them");
 	return 0;
 }
 
@@ -214,10 +217,10 @@ static int check_storage(const struct manifest_settings *settings, struct err *e
 		return bad(err, "storage-size", settings->storage_size, "a size is a number with a unit, such as 10Gi");
 	if (bytes < STORAGE_SMALLEST)
 		return bad(err, "storage-size", settings->storage_size,
-			   "that is too little to keep Consul's data; units are Mi, Gi, Ti");
+		           "that is too little to keep Consul's data; units are Mi, Gi, Ti");
 	if (!str_is_empty(settings->storage_class) && !is_subdomain(settings->storage_class))
 		return bad(err, "storage-class", settings->storage_class,
-			   "a class is lower case letters, digits, '-' and '.'");
+		           "a class is lower case letters, digits, '-' and '.'");
 	return 0;
 }
 
@@ -226,11 +229,12 @@ int manifest_check(const struct manifest_settings *settings, struct err *err)
 	if (check_names(settings, err) < 0)
 		return -1;
 	if (settings->replicas < 1 || settings->replicas > MANIFEST_REPLICAS_MAX)
-		return err_set(err, ERR_USAGE, "invalid value \"%" PRId64 "\" for --replicas: from 1 to %d servers, usually 3 or 5",
-			       settings->replicas, MANIFEST_REPLICAS_MAX);
+		return err_set(err, ERR_USAGE,
+		               "invalid value \"%" PRId64 "\" for --replicas: from 1 to %d servers, usually 3 or 5",
+		               settings->replicas, MANIFEST_REPLICAS_MAX);
 	if (!is_image(settings->image))
 		return bad(err, "image", settings->image,
-			   "an image is [REGISTRY/]NAME[:TAG][@DIGEST], such as " MANIFEST_IMAGE);
+		           "an image is [REGISTRY/]NAME[:TAG][@DIGEST], such as " MANIFEST_IMAGE);
 	return check_storage(settings, err);
 }
 
@@ -239,13 +243,16 @@ void manifest_warn_replicas(int64_t replicas, struct strv *warnings)
 	int64_t tolerated = (replicas - 1) / 2;
 
 	if (replicas < 3)
-		strv_addf(warnings, "%" PRId64 " server%s tolerate%s no failure; 3 is the smallest number that tolerates one", replicas,
-			  replicas == 1 ? "" : "s", replicas == 1 ? "s" : "");
+		strv_addf(warnings,
+		          "%" PRId64 " server%s tolerate%s no failure; 3 is the smallest number that tolerates one",
+		          replicas, replicas == 1 ? "" : "s", replicas == 1 ? "s" : "");
 	else if (replicas % 2 == 0)
 		strv_addf(warnings,
-			  "%" PRId64 " servers tolerate %" PRId64 " failure%s, as %" PRId64 " do; an even number only adds one that can fail",
-			  replicas, tolerated, tolerated == 1 ? "" : "s", replicas - 1);
+		          "%" PRId64 " servers tolerate %" PRId64 " failure%s, as %" PRId64
+		          " do; an even number only adds one that can fail",
+		          replicas, tolerated, tolerated == 1 ? "" : "s", replicas - 1);
 	if (replicas > REPLICAS_WISE_MAX)
-		strv_addf(warnings, "every write waits for a majority of %" PRId64 " servers; more than %d are seldom worth it",
-			  replicas, (int)REPLICAS_WISE_MAX);
+		strv_addf(warnings,
+		          "every write waits for a majority of %" PRId64 " servers; more than %d are seldom worth it",
+		          replicas, (int)REPLICAS_WISE_MAX);
 }

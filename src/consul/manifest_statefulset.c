@@ -9,21 +9,23 @@ enum { CONSUL_USER = 100, CONSUL_GROUP = 1000 };
 enum { MODE_GROUP_READ = 0440 };
 
 /*
- * Ready means: the pod's own agent knows this very address as a voter of raft. (An entry of the same node with an earlier
- * address does not count, nor does its name, which may be unknown.) So a rollout and a drain wait for the voter. It goes by
- * the loopback and plain HTTP, whatever everybody else has to use. curl is in the official images; busybox' wget
- * is the other way, without -T: Debian's static build of it crashes on that.
+ * Ready means: the pod's own agent knows this very address as a voter of raft. (An entry of the same node with an
+ * earlier address does not count, nor does its name, which may be unknown.) So a rollout and a drain wait for the
+ * voter. It goes by the loopback and plain HTTP, whatever everybody else has to use. curl is in the official images;
+ * busybox' wget is the other way, without -T: Debian's static build of it crashes on that.
  */
 static const char readiness_script[] =
-	"address=$POD_IP:8300\n"
-	"case $POD_IP in *:*) address=\"[$POD_IP]:8300\" ;; esac\n"
-	"url='http://127.0.0.1:8500/v1/operator/raft/configuration?stale'\n"
-	"if command -v curl >/dev/null; then peers=$(curl -fsS -m 3 \"$url\"); else peers=$(wget -q -O - \"$url\"); fi\n"
-	"if printf '%s' \"$peers\" | tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\" | grep -q '\"Voter\":true'; then\n"
-	"  exit 0\n"
-	"fi\n"
-	"echo \"$address is not a voter of raft\"\n"
-	"exit 1\n";
+    "address=$POD_IP:8300\n"
+    "case $POD_IP in *:*) address=\"[$POD_IP]:8300\" ;; esac\n"
+    "url='http://127.0.0.1:8500/v1/operator/raft/configuration?stale'\n"
+    "if command -v curl >/dev/null; then peers=$(curl -fsS -m 3 \"$url\"); else peers=$(wget -q -O - \"$url\"); fi\n"
+    "own=$(printf '%s' \"$peers\" | tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\")\n"
+    "case $own in *'\"Voter\":true'*) exit 0 ;; esac\n"
+    "echo \"$address is not a voter of raft\"\n"
+    "exit 1\n";
+
+/* Builders are laid out as the YAML they become. */
+/* clang-format off */
 
 static cJSON *field_env(const char *name, const char *field)
 {
@@ -74,8 +76,9 @@ static cJSON *container_security(void)
 }
 
 /*
- * consul itself is started, not the image's entry point, which wants to change owners as root. Its API listens on the pod's address and on
- * the loopback, in whichever family the pod has.
+ * consul itself is started, not the image's entry point, which wants to change owners as root. Its API listens on the
+ * pod's address and on the loopback, in whichever family the pod has. (With TLS the plain one will be on the loopback
+ * only: "addresses" in the configuration, nothing here.)
  */
 static cJSON *container(const struct manifest_settings *settings)
 {
@@ -110,7 +113,8 @@ static cJSON *container(const struct manifest_settings *settings)
 		NULL);
 }
 
-static cJSON *projected(const char *kind, const struct manifest_settings *settings, const char *suffix, const char *file)
+static cJSON *projected(const char *kind, const struct manifest_settings *settings, const char *suffix,
+			const char *file)
 {
 	return json_object(
 		kind, json_object(
@@ -203,8 +207,8 @@ static cJSON *claim_template(const struct manifest_settings *settings)
 }
 
 /*
- * Parallel: the first election needs all servers at the same time, and a server is ready only after it. Updates go one by one,
- * from the highest ordinal, all the same.
+ * Parallel: the first election needs all servers at the same time, and a server is ready only after it. Updates go one
+ * by one, from the highest ordinal, all the same.
  */
 cJSON *manifest_statefulset(const struct manifest_settings *settings)
 {
@@ -224,6 +228,8 @@ cJSON *manifest_statefulset(const struct manifest_settings *settings)
 		NULL);
 }
 
+/* clang-format on */
+
 static void copy_if_there(cJSON *to, const cJSON *from, const char *key)
 {
 	const cJSON *value = json_get(from, key);
@@ -233,15 +239,15 @@ static void copy_if_there(cJSON *to, const cJSON *from, const char *key)
 
 void manifest_keep_immutable(cJSON *set, const cJSON *live)
 {
-	static const char *const immutable[] = { "serviceName", "podManagementPolicy", "selector", "volumeClaimTemplates" };
+	static const char *const immutable[] = { "serviceName", "podManagementPolicy", "selector",
+		                                 "volumeClaimTemplates" };
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(set, "spec");
 	const cJSON *live_spec = json_get(live, "spec");
 	cJSON *claim;
 
 	for (size_t i = 0; i < ARRAY_SIZE(immutable); i++)
 		copy_if_there(spec, live_spec, immutable[i]);
-	cJSON_ArrayForEach(claim, json_get(spec, "volumeClaimTemplates"))
-	{
+	cJSON_ArrayForEach (claim, json_get(spec, "volumeClaimTemplates")) {
 		cJSON *metadata = cJSON_GetObjectItemCaseSensitive(claim, "metadata");
 
 		json_set(claim, "status", NULL);
@@ -255,7 +261,7 @@ static void complete_ports(const cJSON *owner, const char *key)
 {
 	cJSON *port;
 
-	cJSON_ArrayForEach(port, json_get(owner, key))
+	cJSON_ArrayForEach (port, json_get(owner, key))
 		if (cJSON_IsObject(port) && !json_get(port, "protocol"))
 			json_set(port, "protocol", json_string("TCP"));
 }
@@ -264,8 +270,7 @@ static void complete_claims(const cJSON *spec)
 {
 	cJSON *claim;
 
-	cJSON_ArrayForEach(claim, json_get(spec, "volumeClaimTemplates"))
-	{
+	cJSON_ArrayForEach (claim, json_get(spec, "volumeClaimTemplates")) {
 		if (cJSON_IsObject(claim) && !json_get(claim, "apiVersion"))
 			json_set(claim, "apiVersion", json_string("v1"));
 		if (cJSON_IsObject(claim) && !json_get(claim, "kind"))
@@ -282,7 +287,7 @@ void manifest_complete(cJSON *object)
 	if (str_equal(json_string_at(object, "kind"), "Service"))
 		complete_ports(spec, "ports");
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		cJSON_ArrayForEach(container_object, json_get(json_at(spec, "template.spec"), lists[i]))
+		cJSON_ArrayForEach (container_object, json_get(json_at(spec, "template.spec"), lists[i]))
 			complete_ports(container_object, "ports");
 	complete_claims(spec);
 }
@@ -300,7 +305,7 @@ static bool mentions(const cJSON *list, const char *text)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list)
+	cJSON_ArrayForEach (item, list)
 		if (cJSON_IsString(item) && strstr(item->valuestring, text))
 			return true;
 	return false;
@@ -311,7 +316,7 @@ const cJSON *manifest_consul_container(const cJSON *set)
 	const cJSON *containers = json_at(set, "spec.template.spec.containers");
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, containers)
+	cJSON_ArrayForEach (item, containers)
 		if (str_equal(json_string_at(item, "name"), "consul"))
 			return item;
 	return cJSON_GetArraySize(containers) == 1 ? cJSON_GetArrayItem(containers, 0) : NULL;
@@ -322,13 +327,12 @@ bool manifest_runs_consul(const cJSON *set)
 	const cJSON *containers = json_at(set, "spec.template.spec.containers");
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, containers)
-	{
-		bool is_consul = is_consul_image(json_string_at(item, "image")) ||
-				 str_equal(json_string_at(item, "name"), "consul");
+	cJSON_ArrayForEach (item, containers) {
+		bool is_consul =
+		    is_consul_image(json_string_at(item, "image")) || str_equal(json_string_at(item, "name"), "consul");
 
 		if (is_consul && (cJSON_GetArraySize(containers) == 1 || mentions(json_get(item, "args"), "-server") ||
-				  mentions(json_get(item, "command"), "-server")))
+		                  mentions(json_get(item, "command"), "-server")))
 			return true;
 	}
 	return false;

@@ -15,16 +15,18 @@ static void expect_refused(struct fixture *fixture, const struct deploy_request 
 	cr_expect_eq(fixture->err.kind, ERR_REFUSED);
 	cr_expect(strstr(fixture->err.message, text), "%s", fixture->err.message);
 	cr_expect_not_null(fixture->err.hint);
-	cr_expect_eq(apiserver_count(fixture->server, "PATCH", "*") + apiserver_count(fixture->server, "POST", "*"), written);
+	cr_expect_eq(apiserver_count(fixture->server, "PATCH", "*") + apiserver_count(fixture->server, "POST", "*"),
+	             written);
 }
 
 /* ----------------------------------------------------------------------------------------------- tests */
 
 Test(deploy, a_new_cluster_is_made_in_order)
 {
-	static const char *const order[] = { "serviceaccount/consul", "secret/consul-gossip", "configmap/consul-server",
-					     "service/consul", "service/consul-client", "poddisruptionbudget.policy/consul",
-					     "statefulset.apps/consul" };
+	static const char *const order[] = { "serviceaccount/consul",   "secret/consul-gossip",
+		                             "configmap/consul-server", "service/consul",
+		                             "service/consul-client",   "poddisruptionbudget.policy/consul",
+		                             "statefulset.apps/consul" };
 	struct fixture fixture;
 
 	fixture_start(&fixture);
@@ -155,19 +157,19 @@ Test(deploy, what_a_deploy_never_changes_is_refused)
 Test(deploy, what_belongs_to_somebody_else_is_refused)
 {
 	static const char *const paths[] = { SET_PATH, CONFIG_PATH, "/api/v1/namespaces/ns/services/consul",
-					     "/api/v1/namespaces/ns/services/consul-client",
-					     "/apis/policy/v1/namespaces/ns/poddisruptionbudgets/consul" };
+		                             "/api/v1/namespaces/ns/services/consul-client",
+		                             "/apis/policy/v1/namespaces/ns/poddisruptionbudgets/consul" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		struct fixture fixture;
 
 		fixture_start(&fixture);
 		json_set(fixture.store.objects, paths[i],
-			 json_object("kind", json_string("X"),
-				     "metadata", json_object("labels", json_object("app.kubernetes.io/managed-by",
-										   json_string("Helm"), NULL),
-							     NULL),
-				     NULL));
+		         json_object("kind", json_string("X"), "metadata",
+		                     json_object("labels",
+		                                 json_object("app.kubernetes.io/managed-by", json_string("Helm"), NULL),
+		                                 NULL),
+		                     NULL));
 		expect_refused(&fixture, &usual, "was not made by kubectl consul (managed by \"Helm\")");
 		fixture_stop(&fixture);
 	}
@@ -190,8 +192,9 @@ Test(deploy, a_key_of_the_users_own_is_taken)
 
 	fixture_start(&fixture);
 	json_set(fixture.store.objects, SECRET_PATH,
-		 json_object("kind", json_string("Secret"), "metadata", json_object("name", json_string("consul-gossip"), NULL),
-			     "data", json_object("gossip.json", json_string("bWluZQ=="), NULL), NULL));
+	         json_object("kind", json_string("Secret"), "metadata",
+	                     json_object("name", json_string("consul-gossip"), NULL), "data",
+	                     json_object("gossip.json", json_string("bWluZQ=="), NULL), NULL));
 	fixture_deploy(&fixture, &usual);
 	cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "unchanged");
 	cr_expect_str_eq(fixture_outcome(&fixture, "statefulset.apps/consul"), "created");
@@ -273,7 +276,8 @@ Test(deploy, a_field_of_another_manager_is_an_error_that_names_both)
 	fixture.store.refuse_method = "PATCH";
 	fixture.store.refusal = (struct http_answer){
 		.status = 409,
-		.body = STATUS_FAILURE(409, "Conflict", "Apply failed with 1 conflict: conflict with \\\"kubectl-edit\\\" using v1: .data")
+		.body = STATUS_FAILURE(
+		    409, "Conflict", "Apply failed with 1 conflict: conflict with \\\"kubectl-edit\\\" using v1: .data")
 	};
 	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
 	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, false), -1);
@@ -311,7 +315,9 @@ Test(deploy, valid_objects_that_apply_refuses_as_new_are_created)
 	fixture.store.refuse_path = "/statefulsets/consul";
 	fixture.store.refuse_method = "PATCH";
 	fixture.store.refusal = (struct http_answer){
-		.status = 422, .body = STATUS_FAILURE(422, "Invalid", "StatefulSet.apps \\\"consul\\\" is invalid: spec: Required value")
+		.status = 422,
+		.body =
+		    STATUS_FAILURE(422, "Invalid", "StatefulSet.apps \\\"consul\\\" is invalid: spec: Required value")
 	};
 	fixture_deploy(&fixture, &usual);
 	fixture_expect_all(&fixture, "created");

@@ -39,7 +39,8 @@ static int read_text(const char *text, struct apply_list *list, struct err *err)
 }
 
 #define FILE_SET                                                                                                       \
-	"kind: StatefulSet\napiVersion: apps/v1\nmetadata: {name: consul}\nspec:\n  replicas: 3\n  template:\n    spec:\n"     \
+	"kind: StatefulSet\napiVersion: apps/v1\nmetadata: {name: consul}\nspec:\n  replicas: 3\n  template:\n    "    \
+	"spec:\n"                                                                                                      \
 	"      containers:\n      - {name: consul, image: consul, ports: [{containerPort: 8500}]}\n"
 
 Test(deploy_files, documents_lists_and_json_become_objects)
@@ -47,10 +48,11 @@ Test(deploy_files, documents_lists_and_json_become_objects)
 	struct apply_list list = APPLY_LIST_INIT;
 	struct err err = ERR_INIT;
 
-	cr_assert_eq(read_text("---\n---\n{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{\"kind\":\"Secret\",\"apiVersion\":\"v1\","
-			       "\"metadata\":{\"name\":\"s\"}}]}\n---\n" FILE_SET,
-			       &list, &err),
-		     0, "%s", err.message);
+	cr_assert_eq(read_text("---\n---\n{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{\"kind\":\"Secret\","
+	                       "\"apiVersion\":\"v1\","
+	                       "\"metadata\":{\"name\":\"s\"}}]}\n---\n" FILE_SET,
+	                       &list, &err),
+	             0, "%s", err.message);
 	cr_assert_eq(list.count, 2);
 	cr_assert(str_ends_with(list.items[0].source, "a.yaml, document 1, item 1"));
 	cr_assert(str_ends_with(list.items[1].source, "a.yaml, document 2"));
@@ -68,7 +70,8 @@ Test(deploy_files, what_is_wrong_is_told_with_its_place)
 		{ FILE_SET "---\napiVersion: v1\n", "document 2: kind is missing" },
 		{ "apiVersion: v1\nkind: 3\n", "kind is no string" },
 		{ "apiVersion: v1\nkind: Service\nmetadata: {generateName: x}\n", "metadata.name is missing" },
-		{ "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: other}\n", "does not match the namespace \"ns\"" },
+		{ "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: other}\n",
+		  "does not match the namespace \"ns\"" },
 		{ "apiVersion: v1\nkind: Service\nmetadata: {name: x, namespace: [1]}\n", "namespace is no string" },
 		{ "", "no objects passed to apply" },
 	};
@@ -78,7 +81,8 @@ Test(deploy_files, what_is_wrong_is_told_with_its_place)
 		struct err err = ERR_INIT;
 
 		cr_expect_eq(read_text(rows[i].text, &list, &err), -1, "%s", rows[i].text);
-		cr_expect(err.message && strstr(err.message, rows[i].error), "%s", err.message ? err.message : "accepted");
+		cr_expect(err.message && strstr(err.message, rows[i].error), "%s",
+		          err.message ? err.message : "accepted");
 		apply_list_release(&list);
 		err_release(&err);
 	}
@@ -94,7 +98,8 @@ Test(deploy_files, directories_give_their_manifests_in_order)
 
 	cr_assert_not_null(mkdtemp(directory));
 	files[0] = write_file(directory, "b.yml", "{kind: Service, apiVersion: v1, metadata: {name: b}}");
-	files[1] = write_file(directory, "a.json", "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}");
+	files[1] = write_file(directory, "a.json",
+	                      "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\"}}");
 	files[2] = write_file(directory, "README.md", "not a manifest");
 	strv_add(&paths, directory);
 	cr_expect_eq(deploy_files_read(&paths, "ns", &list, &err), 0, "%s", err.message);
@@ -130,14 +135,15 @@ Test(deploy_files, objects_are_sorted_completed_and_their_consul_is_waited_for)
 
 	fixture_start(&fixture);
 	plan_files(&fixture, FILE_SET "---\n{kind: Thing, apiVersion: example.com/v1, metadata: {name: t}}\n---\n"
-				      "{kind: ConfigMap, apiVersion: v1, metadata: {name: c}}\n");
+	                              "{kind: ConfigMap, apiVersion: v1, metadata: {name: c}}\n");
 	cr_assert_eq(plan_loaded(&fixture), 0, "%s", fixture.err.message);
 	cr_expect_str_eq(fixture.plan.objects.items[0].path, "/api/v1/namespaces/ns/configmaps/c");
 	cr_expect_str_eq(fixture.plan.objects.items[1].path, "/apis/example.com/v1/things/t");
 	cr_expect_str_eq(fixture.plan.objects.items[1].resource, "thing.example.com/t");
 	cr_expect_str_eq(fixture.plan.objects.items[2].path, SET_PATH);
 	cr_assert_eq(fixture.plan.sets.count, 1);
-	port = json_get(json_at(fixture.plan.objects.items[2].json, "spec.template.spec.containers")->child, "ports")->child;
+	port = json_get(json_at(fixture.plan.objects.items[2].json, "spec.template.spec.containers")->child, "ports")
+	           ->child;
 	cr_expect_str_eq(json_string_at(port, "protocol"), "TCP");
 	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, false), 0, "%s", fixture.err.message);
 	fixture_expect_all(&fixture, "created");
@@ -151,7 +157,8 @@ Test(deploy_files, unknown_kinds_are_told_with_their_place)
 	fixture_start(&fixture);
 	plan_files(&fixture, "{kind: Nothing, apiVersion: example.com/v1, metadata: {name: t}}");
 	cr_assert_eq(plan_loaded(&fixture), -1);
-	cr_expect_not_null(strstr(fixture.err.message, "document 1: no matches for kind \"Nothing\" in version \"example.com/v1\""));
+	cr_expect_not_null(
+	    strstr(fixture.err.message, "document 1: no matches for kind \"Nothing\" in version \"example.com/v1\""));
 	fixture_stop(&fixture);
 }
 

@@ -125,7 +125,8 @@ Test(deploy_progress, an_unschedulable_pod_is_waited_for)
 	rolled_out(&snapshot);
 	sample_stop(&snapshot, 2, NULL);
 	snapshot.servers[2].pod.unscheduled_message = xstrdup("0/1 nodes are\navailable\x1b[31m");
-	expect(&snapshot, false, false, "2/3 servers are voters; consul-2: not scheduled: 0/1 nodes are available^[[31m");
+	expect(&snapshot, false, false,
+	       "2/3 servers are voters; consul-2: not scheduled: 0/1 nodes are available^[[31m");
 }
 
 Test(deploy_progress, what_waiting_does_not_mend_is_stuck_and_told_once)
@@ -159,7 +160,8 @@ Test(deploy_progress, who_may_not_ask_goes_by_our_own_readiness)
 	rolled_out(&snapshot);
 	for (size_t i = 0; i < 3; i++)
 		sample_silence(&snapshot, i, ERR_FORBIDDEN, "no");
-	expect(&snapshot, false, false, "0/3 servers are voters; consul-0, consul-1 and consul-2: running, does not answer yet");
+	expect(&snapshot, false, false,
+	       "0/3 servers are voters; consul-0, consul-1 and consul-2: running, does not answer yet");
 	rolled_out(&snapshot);
 	for (size_t i = 0; i < 3; i++)
 		sample_silence(&snapshot, i, ERR_FORBIDDEN, "no");
@@ -172,7 +174,8 @@ Test(deploy_progress, servers_that_are_scaled_away_do_not_count)
 	struct snapshot snapshot;
 
 	rolled_out(&snapshot);
-	snapshot.set.replicas = snapshot.set.status_replicas = snapshot.set.ready_replicas = snapshot.set.updated_replicas = 2;
+	snapshot.set.replicas = snapshot.set.status_replicas = snapshot.set.ready_replicas =
+	    snapshot.set.updated_replicas = 2;
 	expect(&snapshot, true, false, "2/2 servers are voters");
 }
 
@@ -180,13 +183,14 @@ Test(deploy_progress, servers_that_are_scaled_away_do_not_count)
 
 /* SAMPLE_NOW is 2023-11-14T22:13:20Z. */
 #define EVENT(uid_, reason_, time_, message_)                                                                          \
-	"{\"involvedObject\":{\"uid\":\"" uid_ "\"},\"reason\":\"" reason_ "\",\"lastTimestamp\":\"2023-11-14T" time_      \
+	"{\"involvedObject\":{\"uid\":\"" uid_ "\"},\"reason\":\"" reason_ "\",\"lastTimestamp\":\"2023-11-14T" time_  \
 	"Z\",\"message\":\"" message_ "\"}"
 
 static void expect_explained(struct snapshot *snapshot, int status, const char *events, bool stuck, const char *summary)
 {
-	struct apiserver_route routes[] = { { .path = "/api/v1/namespaces/ns/events", .answer = { .status = status, .body = events } },
-					    { 0 } };
+	struct apiserver_route routes[] = {
+		{ .path = "/api/v1/namespaces/ns/events", .answer = { .status = status, .body = events } }, { 0 }
+	};
 	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
 	struct loop *loop = loop_new();
 	struct kube_config config = { .server = xstrdup(apiserver_url(server)), .namespace_name = xstrdup("ns") };
@@ -213,10 +217,11 @@ Test(deploy_explain, a_pod_that_cannot_be_created_says_why)
 
 	rolled_out(&snapshot);
 	sample_lose_pod(&snapshot, 2);
-	expect_explained(&snapshot, 200,
-			 "{\"items\":[" EVENT("set-uid", "FailedCreate", "22:13:00", "violates PodSecurity") ","
-			 EVENT("set-uid", "Other", "22:12:00", "earlier") "," EVENT("else", "Other", "22:13:10", "elsewhere") "]}",
-			 true, "2/3 servers are voters; consul-2: its pod does not exist yet: FailedCreate: violates PodSecurity");
+	expect_explained(
+	    &snapshot, 200,
+	    "{\"items\":[" EVENT("set-uid", "FailedCreate", "22:13:00", "violates PodSecurity") "," EVENT(
+	        "set-uid", "Other", "22:12:00", "earlier") "," EVENT("else", "Other", "22:13:10", "elsewhere") "]}",
+	    true, "2/3 servers are voters; consul-2: its pod does not exist yet: FailedCreate: violates PodSecurity");
 }
 
 Test(deploy_explain, old_events_and_the_probes_say_nothing)
@@ -226,9 +231,9 @@ Test(deploy_explain, old_events_and_the_probes_say_nothing)
 	rolled_out(&snapshot);
 	sample_stop(&snapshot, 2, "ContainerCreating");
 	expect_explained(&snapshot, 200,
-			 "{\"items\":[" EVENT("uid-2", "FailedMount", "20:00:00", "old") ","
-			 EVENT("uid-2", "Unhealthy", "22:13:00", "not ready") ",7,{}]}",
-			 false, "2/3 servers are voters; consul-2: starting");
+	                 "{\"items\":[" EVENT("uid-2", "FailedMount", "20:00:00",
+	                                      "old") "," EVENT("uid-2", "Unhealthy", "22:13:00", "not ready") ",7,{}]}",
+	                 false, "2/3 servers are voters; consul-2: starting");
 }
 
 Test(deploy_explain, an_image_gets_its_cause)
@@ -237,11 +242,12 @@ Test(deploy_explain, an_image_gets_its_cause)
 
 	rolled_out(&snapshot);
 	sample_stop(&snapshot, 2, "ImagePullBackOff");
-	expect_explained(&snapshot, 200,
-			 "{\"items\":[" EVENT("uid-2", "Failed", "22:13:00",
-					      "Failed to pull image \\\"x\\\": rpc error: code = NotFound desc = failed: x: not found") ","
-			 EVENT("uid-2", "Failed", "22:13:10", "Error: ImagePullBackOff") "]}",
-			 true, "2/3 servers are voters; consul-2: cannot pull image: hashicorp/consul:1.21: x: not found");
+	expect_explained(
+	    &snapshot, 200,
+	    "{\"items\":[" EVENT("uid-2", "Failed", "22:13:00",
+	                         "Failed to pull image \\\"x\\\": rpc error: code = NotFound desc = failed: x: not "
+	                         "found") "," EVENT("uid-2", "Failed", "22:13:10", "Error: ImagePullBackOff") "]}",
+	    true, "2/3 servers are voters; consul-2: cannot pull image: hashicorp/consul:1.21: x: not found");
 }
 
 Test(deploy_explain, events_that_may_not_be_read_are_no_failure)
@@ -251,5 +257,5 @@ Test(deploy_explain, events_that_may_not_be_read_are_no_failure)
 	rolled_out(&snapshot);
 	sample_lose_pod(&snapshot, 2);
 	expect_explained(&snapshot, 403, STATUS_FAILURE(403, "Forbidden", "no"), false,
-			 "2/3 servers are voters; consul-2: its pod does not exist yet");
+	                 "2/3 servers are voters; consul-2: its pod does not exist yet");
 }

@@ -11,12 +11,13 @@
 #define LONG_MS 20000
 
 /* ------------------------------------------------------------------------------------ a keeping server
- * Objects by path. What it adds is what makes an object that was read differ from one that was sent: a uid, versions, managed
- * fields, and a default.
+ * Objects by path. What it adds is what makes an object that was read differ from one that was sent: a uid, versions,
+ * managed fields, and a default.
  */
 static const char *const absent = STATUS_FAILURE(404, "NotFound", "not found");
 static const char *const exists = STATUS_FAILURE(409, "AlreadyExists", "already exists");
-static const char *const stale = STATUS_FAILURE(409, "Conflict", "Operation cannot be fulfilled: the object has been modified");
+static const char *const stale =
+    STATUS_FAILURE(409, "Conflict", "Operation cannot be fulfilled: the object has been modified");
 
 static void answer_json(struct http_answer *answer, int status, const cJSON *json)
 {
@@ -42,7 +43,8 @@ static cJSON *as_kept(struct store *store, cJSON *object, const cJSON *before)
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(object, "spec");
 
 	json_set(metadata, "uid", json_string("some-uid"));
-	json_set(metadata, "resourceVersion", before ? json_string(json_string_at(before, "metadata.resourceVersion")) : NULL);
+	json_set(metadata, "resourceVersion",
+	         before ? json_string(json_string_at(before, "metadata.resourceVersion")) : NULL);
 	if (spec)
 		json_set(spec, "defaulted", json_bool(true));
 	if (before && cJSON_Compare(object, before, true))
@@ -58,11 +60,11 @@ void store_scale_up(struct store *store, const char *path)
 
 	json_set(spec, "replicas", json_int(json_int_at(spec, "replicas", 1) + 1));
 	json_set(cJSON_GetObjectItemCaseSensitive(set, "metadata"), "resourceVersion",
-		 json_stringf("%lld", (long long)++store->version));
+	         json_stringf("%lld", (long long)++store->version));
 }
 
 static void keep(struct store *store, const struct apiserver_request *request, const char *path, cJSON *object,
-		 struct http_answer *answer)
+                 struct http_answer *answer)
 {
 	const cJSON *before = json_get(store->objects, path);
 	bool is_new = !before;
@@ -97,7 +99,8 @@ static void answer_patch(struct store *store, const struct apiserver_request *re
 		store->race_replicas--;
 		store_scale_up(store, request->path);
 	}
-	if (version && !str_equal(version, json_string_at(json_get(store->objects, request->path), "metadata.resourceVersion"))) {
+	if (version &&
+	    !str_equal(version, json_string_at(json_get(store->objects, request->path), "metadata.resourceVersion"))) {
 		cJSON_Delete(object);
 		answer_failure(answer, 409, stale);
 		return;
@@ -130,8 +133,8 @@ static void answer_get(struct store *store, const struct apiserver_request *requ
 		answer_failure(answer, 200, "{\"kind\":\"APIResourceList\",\"resources\":[]}");
 	else if (str_equal(request->path, "/apis/example.com/v1"))
 		answer_failure(answer, 200,
-			       "{\"resources\":[{\"name\":\"things/status\",\"kind\":\"Thing\",\"namespaced\":true},"
-			       "{\"name\":\"things\",\"kind\":\"Thing\",\"namespaced\":false}]}");
+		               "{\"resources\":[{\"name\":\"things/status\",\"kind\":\"Thing\",\"namespaced\":true},"
+		               "{\"name\":\"things\",\"kind\":\"Thing\",\"namespaced\":false}]}");
 	else
 		answer_failure(answer, 404, absent);
 }
@@ -165,7 +168,8 @@ void fixture_start(struct fixture *fixture)
 	fixture->loop = loop_new();
 	fixture->config.server = xstrdup(apiserver_url(fixture->server));
 	fixture->config.namespace_name = xstrdup("ns");
-	cr_assert_eq(kube_client_new(fixture->loop, &fixture->config, &fixture->options, &fixture->client, &fixture->err), 0);
+	cr_assert_eq(
+	    kube_client_new(fixture->loop, &fixture->config, &fixture->options, &fixture->client, &fixture->err), 0);
 }
 
 void fixture_stop(struct fixture *fixture)
@@ -188,9 +192,9 @@ int fixture_plan(struct fixture *fixture, const struct deploy_request *request)
 
 int fixture_apply(struct fixture *fixture, enum apply_mode mode, bool force)
 {
-	struct apply_options options = {
-		.mode = mode, .force_conflicts = force, .deadline_ms = clock_monotonic_ms() + LONG_MS
-	};
+	struct apply_options options = { .mode = mode,
+		                         .force_conflicts = force,
+		                         .deadline_ms = clock_monotonic_ms() + LONG_MS };
 
 	for (size_t i = 0; i < fixture->plan.objects.count; i++)
 		if (apply_send(fixture->client, &fixture->plan.objects.items[i], &options, &fixture->err) < 0)
@@ -216,7 +220,7 @@ void fixture_expect_all(const struct fixture *fixture, const char *what)
 {
 	for (size_t i = 0; i < fixture->plan.objects.count; i++)
 		cr_expect_str_eq(apply_change_name(fixture->plan.objects.items[i].change), what, "%s",
-				 fixture->plan.objects.items[i].resource);
+		                 fixture->plan.objects.items[i].resource);
 }
 
 cJSON *fixture_kept(struct fixture *fixture, const char *path)

@@ -11,7 +11,7 @@ struct store {
 	cJSON *objects; /* path -> object */
 	int64_t version;
 	bool old_policy;
-	unsigned race_replicas; /* before this many PATCHes of the StatefulSet somebody else scales it up by one */
+	unsigned race_replicas;  /* before this many PATCHes of the StatefulSet somebody else scales it up by one */
 	const char *refuse_path; /* answers refusal for requests whose path contains it */
 	const char *refuse_method;
 	struct http_answer refusal;

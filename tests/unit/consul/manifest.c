@@ -24,8 +24,9 @@ static const cJSON *find(const cJSON *objects, const char *kind, const char *nam
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, objects)
-		if (str_equal(json_string_at(item, "kind"), kind) && str_equal(json_string_at(item, "metadata.name"), name))
+	cJSON_ArrayForEach (item, objects)
+		if (str_equal(json_string_at(item, "kind"), kind) &&
+		    str_equal(json_string_at(item, "metadata.name"), name))
 			return item;
 	cr_assert_fail("no %s %s", kind, name);
 	return NULL;
@@ -49,8 +50,8 @@ static cJSON *server_config(const cJSON *objects)
 
 Test(manifest, objects_come_in_the_order_of_application)
 {
-	static const char *const kinds[] = { "ServiceAccount", "Secret",  "ConfigMap",  "Service",
-					     "Service",        "PodDisruptionBudget", "StatefulSet" };
+	static const char *const kinds[] = { "ServiceAccount",      "Secret",     "ConfigMap", "Service", "Service",
+		                             "PodDisruptionBudget", "StatefulSet" };
 	_cleanup_json_ cJSON *objects = manifest_render(&usual);
 
 	cr_assert_eq(cJSON_GetArraySize(objects), (int)ARRAY_SIZE(kinds));
@@ -88,7 +89,7 @@ Test(manifest, nothing_in_the_pod_template_depends_on_the_number_of_servers)
 	five.replicas = five.bootstrap_expect = 5;
 	of_five = manifest_render(&five);
 	cr_assert(cJSON_Compare(json_at(find(of_three, "StatefulSet", "consul"), "spec.template"),
-				json_at(find(of_five, "StatefulSet", "consul"), "spec.template"), true));
+	                        json_at(find(of_five, "StatefulSet", "consul"), "spec.template"), true));
 }
 
 Test(manifest, bootstrap_expect_is_its_own_setting)
@@ -121,7 +122,7 @@ static void expect_protocols(const cJSON *ports)
 	const cJSON *port;
 
 	cr_assert_gt(cJSON_GetArraySize(ports), 0);
-	cJSON_ArrayForEach(port, ports)
+	cJSON_ArrayForEach (port, ports)
 		cr_assert_not_null(json_string_at(port, "protocol"));
 }
 
@@ -140,8 +141,9 @@ Test(manifest, what_old_servers_need_for_apply_is_there)
 /* The rules of Pod Security "restricted" that concern fields we set or could have set. */
 Test(manifest, pods_fit_pod_security_restricted)
 {
-	static const char *const allowed_volumes[] = { "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral",
-						       "persistentVolumeClaim", "projected", "secret" };
+	static const char *const allowed_volumes[] = { "configMap", "csi",       "downwardAPI",
+		                                       "emptyDir",  "ephemeral", "persistentVolumeClaim",
+		                                       "projected", "secret" };
 	_cleanup_json_ cJSON *objects = manifest_render(&usual);
 	const cJSON *pod = pod_of(objects), *container = json_get(pod, "containers")->child, *volume;
 
@@ -154,14 +156,14 @@ Test(manifest, pods_fit_pod_security_restricted)
 	cr_assert_null(json_at(container, "securityContext.privileged"));
 	cr_assert_null(json_get(pod, "hostNetwork"));
 	cr_assert_null(json_get(pod, "hostPID"));
-	cJSON_ArrayForEach(volume, json_get(pod, "volumes")) {
+	cJSON_ArrayForEach (volume, json_get(pod, "volumes")) {
 		size_t kinds = 0;
 
 		for (size_t i = 0; i < ARRAY_SIZE(allowed_volumes); i++)
 			kinds += json_get(volume, allowed_volumes[i]) != NULL;
 		cr_assert_eq(kinds, 1);
 	}
-	cJSON_ArrayForEach(volume, json_get(container, "ports"))
+	cJSON_ArrayForEach (volume, json_get(container, "ports"))
 		cr_assert_null(json_get(volume, "hostPort"));
 }
 
@@ -200,18 +202,23 @@ static int run_probe(const char *pod_ip, const char *answer)
 }
 
 #define PEER(ip_, voter_)                                                                                              \
-	"{\"ID\":\"a\",\"Node\":\"consul-0\",\"Address\":\"" ip_ ":8300\",\"Leader\":false,\"ProtocolVersion\":\"3\",\"Voter\":" voter_ "}"
+	"{\"ID\":\"a\",\"Node\":\"consul-0\",\"Address\":\"" ip_                                                       \
+	":8300\",\"Leader\":false,\"ProtocolVersion\":\"3\",\"Voter\":" voter_ "}"
 
 Test(manifest, ready_is_a_voter_with_the_own_address)
 {
-	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.9", "false") "," PEER("10.0.0.7", "true") "],\"Index\":0}"), 0);
+	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.9", "false") "," PEER(
+	                                       "10.0.0.7", "true") "],\"Index\":0}"),
+	             0);
 	cr_assert_eq(run_probe("fd00::7", "{\"Servers\":[" PEER("[fd00::7]", "true") "],\"Index\":0}"), 0);
 }
 
 Test(manifest, others_or_earlier_addresses_and_non_voters_are_not_ready)
 {
-	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.7", "false") "," PEER("10.0.0.9", "true") "]}"), 1);
-	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.70", "true") "," PEER("110.0.0.7", "true") "]}"), 1);
+	cr_assert_eq(
+	    run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.7", "false") "," PEER("10.0.0.9", "true") "]}"), 1);
+	cr_assert_eq(
+	    run_probe("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.70", "true") "," PEER("110.0.0.7", "true") "]}"), 1);
 	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10x0.0.7", "true") "]}"), 1);
 	cr_assert_eq(run_probe("10.0.0.7", "No cluster leader"), 1);
 	cr_assert_eq(run_probe("10.0.0.7", ""), 1);
@@ -228,7 +235,8 @@ static void expect_check(const struct manifest_settings *settings, const char *w
 		cr_expect_eq(status, 0, "%s", err.message);
 	} else {
 		cr_expect_eq(err.kind, ERR_USAGE);
-		cr_expect(err.message && strstr(err.message, wrong_option), "%s", err.message ? err.message : "accepted");
+		cr_expect(err.message && strstr(err.message, wrong_option), "%s",
+		          err.message ? err.message : "accepted");
 	}
 	err_release(&err);
 }
@@ -247,7 +255,7 @@ Test(manifest_check, names)
 {
 	EXPECT_EACH(name, NULL, "consul", "c", "consul-2", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz");
 	EXPECT_EACH(name, "--name", "", "9lives", "-a", "a-", "A", "a.b", "a_b", "a/b", "consul\n",
-		    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzx");
+	            "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzx");
 	EXPECT_EACH(namespace_name, NULL, "ns", "9");
 	EXPECT_EACH(namespace_name, "--namespace", "", "NS", "a/../b", "a b");
 	EXPECT_EACH(datacenter, NULL, "dc1", "eu-west_1");
@@ -257,8 +265,8 @@ Test(manifest_check, names)
 Test(manifest_check, quantities_of_storage)
 {
 	EXPECT_EACH(storage_size, NULL, "10Gi", "1Ti", "500M", "1.5Gi", "1048576", "2000000k");
-	EXPECT_EACH(storage_size, "--storage-size", "", "lots", "-1Gi", "10", "0Gi", "10GB", "10gi", "Gi", ".", "1e9", "1Gi ",
-		    "1,5Gi");
+	EXPECT_EACH(storage_size, "--storage-size", "", "lots", "-1Gi", "10", "0Gi", "10GB", "10gi", "Gi", ".", "1e9",
+	            "1Gi ", "1,5Gi");
 	EXPECT_EACH(storage_class, NULL, NULL, "", "fast", "a.b-c");
 	EXPECT_EACH(storage_class, "--storage-class", "Fast", "a..b", "a/b", "-a");
 	cr_assert(manifest_same_quantity("1Gi", "1024Mi"));
@@ -269,11 +277,12 @@ Test(manifest_check, quantities_of_storage)
 
 Test(manifest_check, image_references)
 {
-	EXPECT_EACH(image, NULL, "consul", "consul:1.8.7", "hashicorp/consul:1.21", "registry:5000/a/b:tag", "localhost/consul",
-		    "reg.example.com/x/consul:1.8.7-Ent",
-		    "a/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "REG.example.com:5000/a");
-	EXPECT_EACH(image, "--image", "", " ", "a b", "Consul", "a//b", "/a", "a/", "a:", "a@sha256:xyz", "a:b:c", "http://a/b",
-		    "-a", "a:-tag", "reg:port/a", "a\x1b[31m");
+	EXPECT_EACH(image, NULL, "consul", "consul:1.8.7", "hashicorp/consul:1.21", "registry:5000/a/b:tag",
+	            "localhost/consul", "reg.example.com/x/consul:1.8.7-Ent",
+	            "a/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+	            "REG.example.com:5000/a");
+	EXPECT_EACH(image, "--image", "", " ", "a b", "Consul", "a//b", "/a", "a/", "a:", "a@sha256:xyz", "a:b:c",
+	            "http://a/b", "-a", "a:-tag", "reg:port/a", "a\x1b[31m");
 }
 
 Test(manifest_check, numbers_of_servers)
@@ -296,8 +305,14 @@ Test(manifest_check, unwise_numbers_get_a_sentence)
 	static const struct {
 		int64_t replicas;
 		const char *text; /* NULL: none */
-	} rows[] = { { 1, "tolerates no failure" }, { 2, "tolerate no failure" }, { 3, NULL }, { 4, "as 3 do" },
-		     { 5, NULL }, { 6, "2 failures" }, { 7, NULL }, { 9, "seldom" } };
+	} rows[] = { { 1, "tolerates no failure" },
+		     { 2, "tolerate no failure" },
+		     { 3, NULL },
+		     { 4, "as 3 do" },
+		     { 5, NULL },
+		     { 6, "2 failures" },
+		     { 7, NULL },
+		     { 9, "seldom" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_strv_ struct strv warnings = STRV_INIT;
@@ -322,10 +337,11 @@ static cJSON *parse(const char *text)
 Test(manifest, what_may_not_change_is_taken_from_the_live_set)
 {
 	_cleanup_json_ cJSON *objects = manifest_render(&usual);
-	_cleanup_json_ cJSON *live = parse(
-		"{\"spec\":{\"serviceName\":\"old\",\"podManagementPolicy\":\"OrderedReady\",\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
-		"\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"data\",\"creationTimestamp\":null},\"spec\":{\"volumeMode\":"
-		"\"Filesystem\"},\"status\":{\"phase\":\"Pending\"}}]}}");
+	_cleanup_json_ cJSON *live = parse("{\"spec\":{\"serviceName\":\"old\",\"podManagementPolicy\":"
+	                                   "\"OrderedReady\",\"selector\":{\"matchLabels\":{\"a\":\"b\"}},"
+	                                   "\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"data\","
+	                                   "\"creationTimestamp\":null},\"spec\":{\"volumeMode\":"
+	                                   "\"Filesystem\"},\"status\":{\"phase\":\"Pending\"}}]}}");
 	cJSON *set = cJSON_GetArrayItem(objects, cJSON_GetArraySize(objects) - 1);
 	const cJSON *claim;
 
@@ -342,9 +358,11 @@ Test(manifest, what_may_not_change_is_taken_from_the_live_set)
 
 Test(manifest, missing_protocols_of_other_peoples_objects_are_completed)
 {
-	_cleanup_json_ cJSON *service = parse("{\"kind\":\"Service\",\"spec\":{\"ports\":[{\"port\":1},{\"port\":2,\"protocol\":\"UDP\"}]}}");
-	_cleanup_json_ cJSON *set = parse("{\"kind\":\"StatefulSet\",\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"ports\":[{}]}, 7]}},"
-					  "\"volumeClaimTemplates\":[{},\"x\"]}}");
+	_cleanup_json_ cJSON *service =
+	    parse("{\"kind\":\"Service\",\"spec\":{\"ports\":[{\"port\":1},{\"port\":2,\"protocol\":\"UDP\"}]}}");
+	_cleanup_json_ cJSON *set =
+	    parse("{\"kind\":\"StatefulSet\",\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"ports\":[{}]}, 7]}},"
+	          "\"volumeClaimTemplates\":[{},\"x\"]}}");
 	_cleanup_json_ cJSON *odd = parse("{\"kind\":\"Service\",\"spec\":[1,{\"ports\":3}]}");
 
 	manifest_complete(service);
@@ -352,8 +370,9 @@ Test(manifest, missing_protocols_of_other_peoples_objects_are_completed)
 	manifest_complete(odd);
 	cr_assert_str_eq(json_string_at(json_at(service, "spec.ports")->child, "protocol"), "TCP");
 	cr_assert_str_eq(json_string_at(json_at(service, "spec.ports")->child->next, "protocol"), "UDP");
-	cr_assert_str_eq(json_string_at(json_get(json_at(set, "spec.template.spec.containers")->child, "ports")->child, "protocol"),
-			 "TCP");
+	cr_assert_str_eq(
+	    json_string_at(json_get(json_at(set, "spec.template.spec.containers")->child, "ports")->child, "protocol"),
+	    "TCP");
 	cr_assert_str_eq(json_string_at(json_at(set, "spec.volumeClaimTemplates")->child, "apiVersion"), "v1");
 }
 
@@ -367,8 +386,11 @@ Test(manifest, sets_that_run_consul_are_told_from_others)
 	} rows[] = {
 		{ SET_OF("{\"name\":\"consul\",\"image\":\"x\"}"), true },
 		{ SET_OF("{\"name\":\"a\",\"image\":\"reg:5000/hashicorp/consul:1.8.7\"}"), true },
-		{ SET_OF("{\"name\":\"a\",\"image\":\"consul\",\"args\":[\"agent\",\"-server\"]},{\"name\":\"b\",\"image\":\"c\"}"), true },
-		{ SET_OF("{\"name\":\"a\",\"image\":\"consul\",\"args\":[\"agent\"]},{\"name\":\"b\",\"image\":\"c\"}"), false },
+		{ SET_OF("{\"name\":\"a\",\"image\":\"consul\",\"args\":[\"agent\",\"-server\"]},{\"name\":\"b\","
+		         "\"image\":\"c\"}"),
+		  true },
+		{ SET_OF("{\"name\":\"a\",\"image\":\"consul\",\"args\":[\"agent\"]},{\"name\":\"b\",\"image\":\"c\"}"),
+		  false },
 		{ SET_OF("{\"name\":\"a\",\"image\":\"vault\"}"), false },
 		{ "{}", false },
 	};

@@ -1,0 +1,318 @@
+/* What deploy prints, writes and exits with: new clusters, dry runs, files, waiting, refusals, bad input. */
+#include "cli.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "util/mem.h"
+#include "util/str.h"
+
+/* ----------------------------------------------------------------------------------- what takes writes */
+
+/* The object comes back as it was sent. */
+static void echo(void *context, const struct apiserver_request *request, struct http_answer *answer)
+{
+	(void)context;
+	answer->status = 201;
+	answer->scratch.max = BUF_TEXT_MAX;
+	buf_clear(&answer->scratch);
+	buf_adds(&answer->scratch, request->body);
+	answer->body = buf_text(&answer->scratch);
+}
+
+#define NAMESPACE_ROUTE                                                                                                \
+	{                                                                                                              \
+		.method = "GET", .path = "/api/v1/namespaces/consul", .answer = {.body = "{\"kind\":\"Namespace\"}" }  \
+	}
+
+static const struct apiserver_route writable[] = {
+	NAMESPACE_ROUTE,
+	{ .method = "PATCH", .path = "*", .make = echo },
+	{ .method = "POST", .path = "*/secrets", .make = echo },
+	{ 0 },
+};
+
+/* An empty namespace "consul" that takes everything. */
+static void run_on_nothing(struct apiserver **ret_server, const struct apiserver_route *routes,
+                           const char *const *words, struct run_result *ret_result)
+{
+	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
+	struct kubeconfig config = { .server = apiserver_url(server), .namespace_name = "consul" };
+	_cleanup_free_ char *kubeconfig = kubeconfig_text(&config);
+
+	cli_run(kubeconfig, words, ret_result);
+	*ret_server = server;
+}
+
+static size_t writes(struct apiserver *server)
+{
+	return apiserver_request_total(server) - apiserver_count(server, "GET", "*");
+}
+
+/* ---------------------------------------------------------------------------------------- new clusters */
+
+Test(deploy, says_what_was_created_and_what_to_run_next)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--wait=false"), &result);
+	cr_assert_eq(result.exit_code, 0, "%s", result.error_output);
+	cr_assert_str_eq(result.output, "serviceaccount/consul created\n"
+	                                "secret/consul-gossip created\n"
+	                                "configmap/consul-server created\n"
+	                                "service/consul created\n"
+	                                "service/consul-client created\n"
+	                                "poddisruptionbudget.policy/consul created\n"
+	                                "statefulset.apps/consul created\n");
+	cli_assert_says(&result, "health --wait -n consul --name consul");
+	cr_assert_eq(writes(server), 7);
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, the_key_is_printed_nowhere_and_sent_once)
+{
+	struct run_result result;
+	struct apiserver *server;
+	const struct apiserver_request *post;
+	const char *mark = "{\\\"encrypt\\\":\\\"";
+	_cleanup_free_ char *key = NULL;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--wait=false", "-v", "8"), &result);
+	post = apiserver_find(server, "POST", "*/secrets", 0);
+	cr_assert_not_null(strstr(post->body, mark));
+	key = xstrndup(strstr(post->body, mark) + strlen(mark), 44);
+	cr_assert_not(strstr(result.output, key));
+	cr_assert_not(strstr(result.error_output, key));
+	for (size_t i = 0; i < apiserver_request_total(server); i++) {
+		const struct apiserver_request *request = apiserver_request_at(server, i);
+
+		cr_assert(request == post || !strstr(request->body, key));
+		cr_assert_not(strstr(request->query, key));
+	}
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, dry_runs_say_so)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--dry-run=client", "--name", "other"), &result);
+	cr_assert_eq(result.exit_code, 0);
+	cli_assert_says(&result, "statefulset.apps/other created (dry run)");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--dry-run=server"), &result);
+	cr_assert_eq(result.exit_code, 0);
+	cli_assert_says(&result, "statefulset.apps/consul created (server dry run)");
+	for (size_t i = 0; i < apiserver_request_total(server); i++) {
+		const struct apiserver_request *request = apiserver_request_at(server, i);
+
+		cr_assert(str_equal(request->method, "GET") || strstr(request->query, "dryRun=All"));
+	}
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, output_prints_the_objects_and_writes_nothing)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable,
+	               RUN_ARGV("deploy", "-o", "yaml", "--image", "mine/consul:1", "--replicas", "5"), &result);
+	cr_assert_eq(result.exit_code, 0, "%s", result.error_output);
+	cr_assert(str_starts_with(result.output, "---\napiVersion: v1\nkind: ServiceAccount\n"));
+	cli_assert_says(&result, "image: mine/consul:1");
+	cli_assert_says(&result, "replicas: 5");
+	cli_assert_says(&result, "Warning: the output holds a new gossip key");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "-o", "json"), &result);
+	cr_assert(str_starts_with(result.output, "{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"List\""));
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, unwise_numbers_are_warned_of)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--replicas", "4", "--dry-run"), &result);
+	cr_assert_eq(result.exit_code, 0);
+	cr_assert(str_starts_with(result.error_output, "Warning: 4 servers tolerate 1 failure"));
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+/* -------------------------------------------------------------------------------------------- bad input */
+
+struct bad_case {
+	const char *words[6];
+	const char *error;
+};
+
+Test(deploy, bad_input_writes_nothing)
+{
+	static const struct bad_case cases[] = {
+		{ { "--replicas", "0" }, "error: invalid argument \"0\" for \"--replicas\" flag" },
+		{ { "--replicas", "three" }, "error: invalid argument \"three\"" },
+		{ { "--image", "a b" }, "error: invalid value \"a b\" for --image" },
+		{ { "--storage-size", "lots" }, "error: invalid value \"lots\" for --storage-size" },
+		{ { "--storage-class", "A" }, "error: invalid value \"A\" for --storage-class" },
+		{ { "--datacenter", "\x1b[31m" }, "error: invalid value \"^[[31m\" for --datacenter" },
+		{ { "--name", "9" }, "error: invalid value \"9\" for --name" },
+		{ { "--dry-run=maybe" }, "error: Invalid dry-run value (maybe)" },
+		{ { "-o", "table" }, "error: unable to match a printer suitable for the output format \"table\"" },
+		{ { "extra" }, "error: " },
+		{ { "-f", "/nope.yaml" }, "error: stat /nope.yaml: no such file or directory" },
+		{ { "-f", "/dev/null" }, "error: no objects passed to apply" },
+		{ { "-f", "/dev/null", "--image", "x" }, "error: --image cannot be used with -f" },
+		{ { "-f", "https://example.com/x" }, "error: -f takes files" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *words[8] = { "deploy" };
+		struct run_result result;
+		struct apiserver *server;
+
+		memcpy(words + 1, cases[i].words, sizeof(cases[i].words));
+		run_on_nothing(&server, writable, words, &result);
+		cli_assert_error(&result, 1, cases[i].error);
+		cr_assert_eq(writes(server), 0);
+		run_result_release(&result);
+		apiserver_stop(server);
+	}
+}
+
+Test(deploy, a_missing_namespace_has_a_command_to_paste)
+{
+	static const struct apiserver_route routes[] = { { 0 } };
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, routes, RUN_ARGV("deploy"), &result);
+	cli_assert_error(&result, 1, "Error from server (NotFound): namespaces \"consul\" not found");
+	cli_assert_says(&result, "hint: kubectl create namespace consul");
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, what_was_done_before_a_failure_is_printed)
+{
+	static const struct apiserver_route routes[] = {
+		{ .method = "PATCH",
+		  .path = "*/services/*",
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "services is forbidden") } },
+		NAMESPACE_ROUTE,
+		{ .method = "PATCH", .path = "*", .make = echo },
+		{ .method = "POST", .path = "*/secrets", .make = echo },
+		{ 0 },
+	};
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, routes, RUN_ARGV("deploy"), &result);
+	cr_assert_eq(result.exit_code, 1);
+	cr_assert_str_eq(
+	    result.output,
+	    "serviceaccount/consul created\nsecret/consul-gossip created\nconfigmap/consul-server created\n");
+	cr_assert(str_starts_with(result.error_output,
+	                          "Error from server (Forbidden): service/consul: services is forbidden"));
+	cr_assert_eq(apiserver_count(server, "PATCH", "*statefulsets*"), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+/* ------------------------------------------------------------------------------- clusters that are there */
+
+Test(deploy, somebody_elses_cluster_is_refused)
+{
+	struct cluster_options options = { .count = 3, .api = { .routes = writable } };
+	struct cluster *cluster = cluster_start(&options);
+	struct run_result result;
+
+	cli_run_on(cluster, RUN_ARGV("deploy"), &result);
+	cli_assert_error(&result, 4, "error: statefulset.apps/consul exists and was not made by kubectl consul");
+	cr_assert_eq(apiserver_count(cluster_api(cluster), "PATCH", "*"), 0);
+	run_result_release(&result);
+	cluster_stop(cluster);
+}
+
+#define FILE_WITH_SET                                                                                                  \
+	"{\"kind\":\"StatefulSet\",\"apiVersion\":\"apps/"                                                             \
+	"v1\",\"metadata\":{\"name\":\"consul\"},\"spec\":{\"template\":{"                                             \
+	"\"spec\":{\"containers\":[{\"name\":\"consul\",\"image\":\"consul\"}]}}}}"
+
+/* deploy -f - with FILE_WITH_SET, against these servers. */
+static void deploy_file(const struct cluster_server *servers, int leader, const char *timeout,
+                        struct run_result *ret_result)
+{
+	struct cluster_options options = {
+		.count = 3, .servers = servers, .leader = leader, .api = { .routes = writable }
+	};
+	struct cluster *cluster = cluster_start(&options);
+	_cleanup_free_ char *kubeconfig = cluster_kubeconfig(cluster);
+
+	run_program(&(struct run_options){ .argv = RUN_ARGV("deploy", "-f", "-", "--timeout", timeout),
+	                                   .kubeconfig = kubeconfig,
+	                                   .input = FILE_WITH_SET },
+	            ret_result);
+	cluster_stop(cluster);
+}
+
+Test(deploy, waits_for_the_servers_of_files_and_shows_their_health)
+{
+	struct run_result result;
+
+	deploy_file(NULL, 0, "20s", &result);
+	cr_assert_eq(result.exit_code, 0, "%s%s", result.output, result.error_output);
+	cr_assert(str_starts_with(result.output, "statefulset.apps/consul configured\n\nHEALTHY "), "%s",
+	          result.output);
+	run_result_release(&result);
+}
+
+Test(deploy, a_timeout_says_what_is_missing_and_what_to_type)
+{
+	static const struct cluster_server servers[] = { { 0 }, { .peer = 'n' }, { 0 } };
+	struct run_result result;
+
+	deploy_file(servers, 0, "2s", &result);
+	cr_assert_eq(result.exit_code, 124, "%s%s", result.output, result.error_output);
+	cli_assert_says(&result, "2/3 servers are voters; consul-1: joined, not a voter yet");
+	cli_assert_says(&result, "error: timed out waiting for statefulset.apps/consul");
+	cli_assert_says(&result, "health -n consul tells what is wrong");
+	run_result_release(&result);
+}
+
+Test(deploy, an_interrupt_leaves_what_was_applied)
+{
+	static const struct cluster_server servers[] = { { 0 }, { .waiting = "ErrImagePull" }, { 0 } };
+	struct cluster_options options = { .count = 3, .servers = servers, .api = { .routes = writable } };
+	struct cluster *cluster = cluster_start(&options);
+	_cleanup_free_ char *kubeconfig = cluster_kubeconfig(cluster);
+	struct running *running = run_start(&(struct run_options){ .argv = RUN_ARGV("deploy", "-f", "-"),
+	                                                           .kubeconfig = kubeconfig,
+	                                                           .input = FILE_WITH_SET,
+	                                                           .terminal = true });
+	struct run_result result;
+
+	cr_assert(run_wait_output(running, "cannot pull image", 1, RUN_TIMEOUT_MS));
+	run_signal(running, SIGINT);
+	run_finish(running, &result);
+	cr_assert_eq(result.exit_code, 130, "%s", result.output);
+	cli_assert_says(&result, "what was applied stays");
+	cr_assert_eq(apiserver_count(cluster_api(cluster), "DELETE", "*"), 0);
+	run_result_release(&result);
+	cluster_stop(cluster);
+}
