@@ -41,6 +41,6 @@ struct channel_event {
  * the command was not run to its end: no such program, container gone, …
  */
 int channel_decode(const unsigned char *message, size_t length, struct channel_event *ret_event, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

@@ -34,22 +34,23 @@ struct kube_exec {
 	const char *namespace_name;
 	const char *pod;
 	const char *container;
-	const char *const *argv;     /* NULL-terminated, at least one */
-	const void *input;           /* stdin; NULL: none is asked for */
+	const char *const *argv; /* NULL-terminated, at least one */
+	const void *input;       /* stdin; NULL: none is asked for */
 	size_t input_length;
 
 	/* out */
-	struct buf output;           /* stdout as far as it came, also when it failed */
-	struct buf error_output;     /* stderr */
-	int exit_code;               /* of the command; -1 unless it ended and told so */
-	struct err err;              /* set when it was not run to its end; a non-zero exit code is no err */
+	struct buf output;       /* stdout as far as it came, also when it failed */
+	struct buf error_output; /* stderr */
+	int exit_code;           /* of the command; -1 unless it ended and told so */
+	struct err err;          /* set when it was not run to its end; a non-zero exit code is no err */
 
 	void *internal;
 };
 
-#define KUBE_EXEC_INIT                                                                             \
-	{                                                                                          \
-		.output = BUF_INIT(KUBE_EXEC_OUTPUT_MAX), .error_output = BUF_INIT(KUBE_EXEC_OUTPUT_MAX), .exit_code = -1 \
+#define KUBE_EXEC_INIT                                                                                                 \
+	{                                                                                                              \
+		.output = BUF_INIT(KUBE_EXEC_OUTPUT_MAX), .error_output = BUF_INIT(KUBE_EXEC_OUTPUT_MAX),              \
+		.exit_code = -1                                                                                        \
 	}
 void kube_exec_release(struct kube_exec *exec);
 
@@ -57,13 +58,13 @@ typedef void kube_exec_done(void *context, struct kube_exec *exec);
 
 /* Starts it; done is called once, from loop_run, at the latest at deadline_ms. exec must stay where it is. */
 void kube_exec_start(struct kube_client *client, struct kube_exec *exec, int64_t deadline_ms, kube_exec_done *done,
-		     void *context);
+                     void *context);
 
 /* Gives it up: done is not called. Fine for one that is done or was never started. */
 void kube_exec_cancel(struct kube_exec *exec);
 
 /* Starts count of them at once and blocks until all are done; fails only when interrupted. */
 int kube_exec_perform(struct kube_client *client, struct kube_exec *execs, size_t count, int64_t deadline_ms,
-		      struct err *err) __attribute__((warn_unused_result));
+                      struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -32,7 +32,7 @@ void frames_free(struct frames *frames);
  * after a failure; what is fed after the peer's Close is ignored.
  */
 int frames_feed(struct frames *frames, const void *bytes, size_t count, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 /* True once the peer has said Close: no message comes any more. */
 bool frames_closed(const struct frames *frames);
@@ -45,7 +45,7 @@ int frames_end(const struct frames *frames, struct err *err) __attribute__((warn
 
 /* Adds one binary message, first then bytes, to the output. ERR_TOO_LARGE when output_max does not allow it. */
 int frames_send(struct frames *frames, unsigned char first, const void *bytes, size_t count, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 /* Bytes of output. */
 size_t frames_output_length(const struct frames *frames);

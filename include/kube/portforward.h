@@ -26,7 +26,7 @@ struct portforward {
 enum portforward_kind {
 	PORTFORWARD_NOTHING, /* an empty message, or the port number */
 	PORTFORWARD_DATA,
-	PORTFORWARD_ERROR,   /* data is a text: the connection in the pod failed */
+	PORTFORWARD_ERROR, /* data is a text: the connection in the pod failed */
 };
 
 struct portforward_event {
@@ -41,7 +41,7 @@ void portforward_init(struct portforward *forward, uint16_t port, size_t lanes);
 
 /* Decodes one message. ERR_PROTOCOL for a channel or port that was not asked for. */
 int portforward_decode(struct portforward *forward, const unsigned char *message, size_t length,
-		       struct portforward_event *ret_event, struct err *err) __attribute__((warn_unused_result));
+                       struct portforward_event *ret_event, struct err *err) __attribute__((warn_unused_result));
 
 /* The channel that lane's data is sent on. */
 unsigned char portforward_channel(size_t lane);

@@ -42,10 +42,10 @@ struct kube_tunnel_options {
 	const char *pod;
 	uint16_t port;
 	bool https;
-	const char *ca_pem;       /* https: authorities; NULL with verify false only */
-	const char *server_name;  /* https: name to verify and SNI, e.g. server.dc1.consul */
-	bool verify;              /* https: verify the certificate */
-	const char *token;        /* secret; sent as X-Consul-Token when not NULL */
+	const char *ca_pem;      /* https: authorities; NULL with verify false only */
+	const char *server_name; /* https: name to verify and SNI, e.g. server.dc1.consul */
+	bool verify;             /* https: verify the certificate */
+	const char *token;       /* secret; sent as X-Consul-Token when not NULL */
 };
 
 /*
@@ -59,22 +59,25 @@ void kube_tunnel_free(struct kube_tunnel *tunnel); /* cancels what is under way;
 struct kube_tunnel_call {
 	/* in; borrowed until done */
 	enum kube_method method;
-	const char *path;            /* "/v1/agent/members" */
-	const char *body;            /* NULL: none */
+	const char *path; /* "/v1/agent/members" */
+	const char *body; /* NULL: none */
 
 	/* out */
-	long http_status;            /* 0 when no answer came; the body of any answer is kept */
+	long http_status; /* 0 when no answer came; the body of any answer is kept */
 	struct buf body_out;
-	struct err err;              /* set when there was no whole answer; a status of 500 is no err */
+	struct err err; /* set when there was no whole answer; a status of 500 is no err */
 };
 
-#define KUBE_TUNNEL_CALL_INIT { .body_out = BUF_INIT(KUBE_TUNNEL_BODY_MAX) }
+#define KUBE_TUNNEL_CALL_INIT                                                                                          \
+	{                                                                                                              \
+		.body_out = BUF_INIT(KUBE_TUNNEL_BODY_MAX)                                                             \
+	}
 void kube_tunnel_call_release(struct kube_tunnel_call *call);
 
 typedef void kube_tunnel_done(void *context, struct kube_tunnel_call *call);
 
 /* Queues the request; done is called once, from loop_run, at the latest at deadline_ms. */
 void kube_tunnel_start(struct kube_tunnel *tunnel, struct kube_tunnel_call *call, int64_t deadline_ms,
-		       kube_tunnel_done *done, void *context);
+                       kube_tunnel_done *done, void *context);
 
 #endif

@@ -44,7 +44,7 @@ struct upgrade_request {
  * appended) when a path or header has a control character in it, which could end a line.
  */
 int upgrade_request_render(const struct upgrade_request *request, struct buf *out, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 enum upgrade_phase {
 	UPGRADE_READING,  /* feed more */
@@ -55,9 +55,9 @@ enum upgrade_phase {
 struct upgrade_answer {
 	/* out */
 	enum upgrade_phase phase;
-	long status;             /* 0 until the status line was read */
-	bool other_protocol;     /* the err of a 101 is that it names another subprotocol than the one asked for */
-	struct buf body;         /* of a refusal */
+	long status;         /* 0 until the status line was read */
+	bool other_protocol; /* the err of a 101 is that it names another subprotocol than the one asked for */
+	struct buf body;     /* of a refusal */
 
 	/* for upgrade.c only */
 	const struct upgrade_key *key;
@@ -65,15 +65,15 @@ struct upgrade_answer {
 	int state;
 	struct buf line;
 	size_t head_length;
-	uint64_t left;           /* of the body, or of the chunk */
+	uint64_t left; /* of the body, or of the chunk */
 	bool chunked;
 	bool has_length;
-	bool upgrades;           /* Upgrade: websocket */
-	bool switches;           /* Connection: Upgrade */
-	bool accepts;            /* the right Sec-WebSocket-Accept */
+	bool upgrades; /* Upgrade: websocket */
+	bool switches; /* Connection: Upgrade */
+	bool accepts;  /* the right Sec-WebSocket-Accept */
 	bool has_accept;
-	bool extends;            /* Sec-WebSocket-Extensions, which was not asked for */
-	char *named_protocol;    /* Sec-WebSocket-Protocol */
+	bool extends;         /* Sec-WebSocket-Extensions, which was not asked for */
+	char *named_protocol; /* Sec-WebSocket-Protocol */
 };
 
 /* key and protocol are those of the request, borrowed until release. */
@@ -85,7 +85,7 @@ void upgrade_answer_release(struct upgrade_answer *answer);
  * what is no HTTP or no proper 101, ERR_TOO_LARGE for a head over its limit; after a failure only release is allowed.
  */
 int upgrade_answer_feed(struct upgrade_answer *answer, const void *bytes, size_t count, size_t *ret_used,
-			struct err *err) __attribute__((warn_unused_result));
+                        struct err *err) __attribute__((warn_unused_result));
 
 /* The connection has ended. A refusal is then UPGRADE_REFUSED with what came of its body; else ERR_PROTOCOL. */
 int upgrade_answer_end(struct upgrade_answer *answer, struct err *err) __attribute__((warn_unused_result));

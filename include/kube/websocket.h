@@ -24,12 +24,13 @@
 
 struct kube_websocket;
 
-/* All are called from loop_run. An owner that frees the WebSocket in one hears no more of it. After on_end nothing is called any more; the owner then frees it. */
+/* All are called from loop_run. An owner that frees the WebSocket in one hears no more of it. After on_end nothing is
+ * called any more; the owner then frees it. */
 struct kube_websocket_events {
-	void (*on_open)(void *context);                                          /* the upgrade was accepted */
+	void (*on_open)(void *context);                                              /* the upgrade was accepted */
 	void (*on_message)(void *context, const unsigned char *data, size_t length); /* one binary message, not empty */
-	void (*on_drained)(void *context);                                       /* all that was queued is sent; may be NULL */
-	void (*on_end)(void *context, const struct err *err);                    /* err NULL: closed by the peer, clean */
+	void (*on_drained)(void *context);                    /* all that was queued is sent; may be NULL */
+	void (*on_end)(void *context, const struct err *err); /* err NULL: closed by the peer, clean */
 };
 
 /*
@@ -48,14 +49,14 @@ void kube_websocket_cool(struct kube_client *client);
  * path is copied, events too; protocols are borrowed for the WebSocket's life.
  */
 struct kube_websocket *kube_websocket_open(struct kube_client *client, const char *path, const char *const *protocols,
-					   const struct kube_websocket_events *events, void *context);
+                                           const struct kube_websocket_events *events, void *context);
 
 /*
  * Queues one binary message: channel byte, then the bytes. -1 (ERR_TOO_LARGE) when too much waits already. What is
  * queued before on_open goes out with the first write after it; what is queued together goes out in one write.
  */
 int kube_websocket_send(struct kube_websocket *websocket, unsigned char channel, const void *bytes, size_t length,
-			struct err *err) __attribute__((warn_unused_result));
+                        struct err *err) __attribute__((warn_unused_result));
 
 /* Bytes queued and not yet sent. */
 size_t kube_websocket_queued(const struct kube_websocket *websocket);

@@ -21,7 +21,7 @@ static int exit_code_of(const cJSON *status)
 	const cJSON *cause;
 	int64_t code;
 
-	cJSON_ArrayForEach(cause, json_at(status, "details.causes")) {
+	cJSON_ArrayForEach (cause, json_at(status, "details.causes")) {
 		if (!str_equal(json_string_at(cause, "reason"), "ExitCode"))
 			continue;
 		if (str_to_int64(json_string_at(cause, "message"), &code) < 0 || code < 1 || code > INT_MAX)
@@ -90,7 +90,8 @@ int channel_decode(const unsigned char *message, size_t length, struct channel_e
 		event.data = message + 1;
 		event.length = length - 1;
 	} else if (length > 0 && !is_known(message[0], length)) {
-		return err_set(err, ERR_PROTOCOL, "the server sent on channel %u, which an exec does not have", message[0]);
+		return err_set(err, ERR_PROTOCOL, "the server sent on channel %u, which an exec does not have",
+		               message[0]);
 	}
 	*ret_event = event;
 	return 0;

@@ -13,7 +13,7 @@
 #include "util/str.h"
 
 /* stdin goes out in pieces of this size, a few of them at a time. */
-#define INPUT_PIECE ((size_t)32 * 1024)
+#define INPUT_PIECE       ((size_t)32 * 1024)
 #define INPUT_WAITING_MAX ((size_t)128 * 1024)
 
 /* A command under way; kube_exec.internal. */
@@ -76,8 +76,8 @@ static int send_input(struct run *run, struct err *err)
 		size_t left = exec->input_length - run->input_sent;
 		size_t count = left < INPUT_PIECE ? left : INPUT_PIECE;
 
-		if (kube_websocket_send(run->websocket, CHANNEL_STDIN, (const char *)exec->input + run->input_sent, count,
-					err) < 0)
+		if (kube_websocket_send(run->websocket, CHANNEL_STDIN, (const char *)exec->input + run->input_sent,
+		                        count, err) < 0)
 			return -1;
 		run->input_sent += count;
 	}
@@ -169,7 +169,7 @@ static char *render_path(const struct kube_exec *exec)
 }
 
 void kube_exec_start(struct kube_client *client, struct kube_exec *exec, int64_t deadline_ms, kube_exec_done *done,
-		     void *context)
+                     void *context)
 {
 	static const char *const protocols[] = { "v4.channel.k8s.io", "v5.channel.k8s.io", NULL };
 	static const struct kube_websocket_events events = {
@@ -229,7 +229,7 @@ static bool is_zero(void *context)
 }
 
 int kube_exec_perform(struct kube_client *client, struct kube_exec *execs, size_t count, int64_t deadline_ms,
-		      struct err *err)
+                      struct err *err)
 {
 	size_t left = count;
 

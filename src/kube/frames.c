@@ -64,7 +64,7 @@ static int on_mask(wslay_event_context_ptr context, uint8_t *buffer, size_t coun
 
 /* Each fragment costs wslay an allocation of its own, so that tiny ones would cost a hundred times their bytes. */
 static void on_frame(wslay_event_context_ptr context, const struct wslay_event_on_frame_recv_start_arg *frame,
-		     void *user_data)
+                     void *user_data)
 {
 	struct frames *frames = user_data;
 
@@ -79,7 +79,7 @@ static void on_frame(wslay_event_context_ptr context, const struct wslay_event_o
 }
 
 static void on_whole(wslay_event_context_ptr context, const struct wslay_event_on_msg_recv_arg *message,
-		     void *user_data)
+                     void *user_data)
 {
 	struct frames *frames = user_data;
 
@@ -88,7 +88,7 @@ static void on_whole(wslay_event_context_ptr context, const struct wslay_event_o
 		frames->on_message(frames->message_context, message->msg, message->msg_length);
 	if (message->opcode == WSLAY_CONNECTION_CLOSE && message->msg_length > 2)
 		replace_string(&frames->close_reason,
-			       xstrndup((const char *)message->msg + 2, message->msg_length - 2));
+		               xstrndup((const char *)message->msg + 2, message->msg_length - 2));
 }
 
 struct frames *frames_new(size_t message_max, size_t output_max, frames_message *on_message, void *context)
@@ -129,10 +129,10 @@ static int fail_as_wslay(const struct frames *frames, struct err *err)
 		return err_set(err, ERR_PROTOCOL, "the server sent a WebSocket text message");
 	if (frames->fragment_count > FRAMES_FRAGMENTS_MAX)
 		return err_set(err, ERR_TOO_LARGE, "the server sent a WebSocket message in more than %d pieces",
-			       FRAMES_FRAGMENTS_MAX);
+		               FRAMES_FRAGMENTS_MAX);
 	if (wslay_event_get_status_code_sent(frames->context) == WSLAY_CODE_MESSAGE_TOO_BIG)
 		return err_set(err, ERR_TOO_LARGE, "the server sent a WebSocket message of more than %zu bytes",
-			       frames->message_max);
+		               frames->message_max);
 	return err_set(err, ERR_PROTOCOL, "the server sent bytes that are no WebSocket frame");
 }
 

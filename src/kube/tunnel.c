@@ -385,7 +385,7 @@ void kube_tunnel_free(struct kube_tunnel *tunnel)
 }
 
 void kube_tunnel_start(struct kube_tunnel *tunnel, struct kube_tunnel_call *call, int64_t deadline_ms,
-		       kube_tunnel_done *done, void *context)
+                       kube_tunnel_done *done, void *context)
 {
 	struct tunnel_request *request = xcalloc(1, sizeof(*request));
 

@@ -32,13 +32,13 @@ struct tunnel_request {
 	void *context;
 	struct loop_timer *timer;
 	int64_t deadline_ms;
-	struct tunnel_request *next;   /* in a list of the tunnel */
-	struct lane *lane;             /* NULL: it waits, or has ended */
-	CURL *easy;                    /* with a lane */
+	struct tunnel_request *next; /* in a list of the tunnel */
+	struct lane *lane;           /* NULL: it waits, or has ended */
+	CURL *easy;                  /* with a lane */
 	struct curl_slist *headers;
-	bool has_length;               /* the answer says where it ends */
-	bool is_whole_when_quiet;      /* it does not, and it is an error's text: the timer ends it */
-	bool was_put_back;             /* its lane was spent before it could be sent */
+	bool has_length;          /* the answer says where it ends */
+	bool is_whole_when_quiet; /* it does not, and it is an error's text: the timer ends it */
+	bool was_put_back;        /* its lane was spent before it could be sent */
 	bool is_too_large;
 	char detail[CURL_ERROR_SIZE];
 };
@@ -46,8 +46,8 @@ struct tunnel_request {
 struct lane {
 	struct kube_tunnel *tunnel;
 	size_t index;
-	int listener;                  /* where libcurl connects to, until it has; else -1 */
-	int curl_fd;                   /* what it connects with, until it takes it; else -1 */
+	int listener; /* where libcurl connects to, until it has; else -1 */
+	int curl_fd;  /* what it connects with, until it takes it; else -1 */
 	struct sockaddr_in listens_at;
 	struct sockaddr_in comes_from; /* curl_fd: nobody else is let in */
 	int fd;                        /* our end; -1: not connected yet, or spent */
@@ -70,18 +70,18 @@ struct kube_tunnel {
 	struct portforward forward;
 	struct lane *lanes[TUNNEL_LANES_MAX];
 	size_t lane_count;
-	struct tunnel_request *waiting;   /* in the order they came */
-	struct tunnel_request *ended;     /* to be told */
+	struct tunnel_request *waiting; /* in the order they came */
+	struct tunnel_request *ended;   /* to be told */
 	struct loop_timer *soon;
-	bool is_telling;                  /* ends: whoever is told may free the tunnel */
-	bool doomed;                      /* which was done */
+	bool is_telling; /* ends: whoever is told may free the tunnel */
+	bool doomed;     /* which was done */
 };
 
 /* ------------------------------------------------------------------------------------------- lane */
 
 /* ERR_FAILED when there is no descriptor left. */
 int lane_new(struct kube_tunnel *tunnel, size_t index, struct lane **ret_lane, struct err *err)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 void lane_free(struct lane *lane); /* its request must be gone. NULL is fine */
 
 /* libcurl's CURLOPT_OPENSOCKETFUNCTION; context is the lane. Once: the pod's side cannot be connected again. */

@@ -11,7 +11,7 @@
 /* Most bytes of libcurl's own words that are shown. */
 #define DETAIL_MAX 300
 /* libcurl's buffer for one answer; the smallest is 1 KiB. */
-#define BUFFER_SIZE 4096L
+#define BUFFER_SIZE        4096L
 #define UPLOAD_BUFFER_SIZE 16384L
 /*
  * The text of an error (Go's "Client sent an HTTP request to an HTTPS server." in an HTTP/1.0 answer without a length)
@@ -69,7 +69,7 @@ static int curl_error(struct tunnel_request *request, CURLcode code, struct err 
 
 	if (request->is_too_large)
 		return err_set(err, ERR_TOO_LARGE, "the answer to %s has more than %zu bytes", request->call->path,
-			       request->call->body_out.max);
+		               request->call->body_out.max);
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
 	    code == CURLE_SSL_CACERT_BADFILE)
 		return err_set(err, ERR_UNREACHABLE, "TLS: %s", shown);
@@ -78,7 +78,7 @@ static int curl_error(struct tunnel_request *request, CURLcode code, struct err 
 	if (code == CURLE_GOT_NOTHING || code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR ||
 	    code == CURLE_SEND_ERROR || code == CURLE_COULDNT_CONNECT)
 		return err_set(err, ERR_UNREACHABLE, "the connection ended before the whole answer to %s came: %s",
-			       request->call->path, shown);
+		               request->call->path, shown);
 	return err_set(err, ERR_FAILED, "%s", shown);
 }
 
@@ -111,8 +111,11 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 
 static const char *method_name(enum kube_method method)
 {
-	static const char *const names[] = { [KUBE_GET] = "GET", [KUBE_POST] = "POST", [KUBE_PUT] = "PUT",
-					     [KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE" };
+	static const char *const names[] = { [KUBE_GET] = "GET",
+		                             [KUBE_POST] = "POST",
+		                             [KUBE_PUT] = "PUT",
+		                             [KUBE_PATCH] = "PATCH",
+		                             [KUBE_DELETE] = "DELETE" };
 
 	return names[method];
 }
@@ -178,8 +181,8 @@ static void set_url(struct tunnel_request *request)
 {
 	const struct kube_tunnel_options *options = &request->tunnel->options;
 	const char *host = options->https && options->server_name ? options->server_name : "127.0.0.1";
-	_cleanup_free_ char *url = xasprintf("%s://%s:%u%s", options->https ? "https" : "http", host, options->port,
-					     request->call->path);
+	_cleanup_free_ char *url =
+	    xasprintf("%s://%s:%u%s", options->https ? "https" : "http", host, options->port, request->call->path);
 
 	curl->easy_setopt(request->easy, CURLOPT_URL, url);
 	curl->easy_setopt(request->easy, CURLOPT_PATH_AS_IS, 1L);

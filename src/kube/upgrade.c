@@ -57,16 +57,17 @@ int upgrade_request_render(const struct upgrade_request *request, struct buf *ou
 		return err_set(err, ERR_INVALID, "the request's path or host has a control character or space in it");
 	for (size_t i = 0; i < request->header_count; i++)
 		if (has_control(request->headers[i]))
-			return err_set(err, ERR_INVALID, "a header of the request (the token?) has a control character in it");
+			return err_set(err, ERR_INVALID,
+			               "a header of the request (the token?) has a control character in it");
 	buf_addf(out, "GET %s HTTP/1.1\r\nHost: %s\r\n", request->path, request->authority);
 	for (size_t i = 0; i < request->header_count; i++) {
 		buf_adds(out, request->headers[i]);
 		buf_adds(out, "\r\n");
 	}
 	buf_addf(out,
-		 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-		 "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
-		 request->key->text, request->protocol);
+	         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	         "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n\r\n",
+	         request->key->text, request->protocol);
 	return 0;
 }
 
@@ -210,16 +211,17 @@ static int accept_upgrade(struct upgrade_answer *answer, struct err *err)
 	if (!answer->upgrades || !answer->switches)
 		return err_set(err, ERR_PROTOCOL, "the server switched to something that is no WebSocket");
 	if (!answer->accepts)
-		return err_set(err, ERR_PROTOCOL, "the server's upgrade does not fit the request (Sec-WebSocket-Accept)");
+		return err_set(err, ERR_PROTOCOL,
+		               "the server's upgrade does not fit the request (Sec-WebSocket-Accept)");
 	if (answer->extends)
 		return err_set(err, ERR_PROTOCOL, "the server uses a WebSocket extension that was not asked for");
 	if (!str_equal(answer->named_protocol, answer->protocol)) {
 		_cleanup_free_ char *shown =
-			str_visible(answer->named_protocol ? answer->named_protocol : "none", SHOWN_MAX);
+		    str_visible(answer->named_protocol ? answer->named_protocol : "none", SHOWN_MAX);
 
 		answer->other_protocol = true;
 		return err_set(err, ERR_PROTOCOL, "the server's subprotocol is %s instead of %s", shown,
-			       answer->protocol);
+		               answer->protocol);
 	}
 	answer->phase = UPGRADE_ACCEPTED;
 	return 0;
@@ -244,16 +246,13 @@ static int end_head(struct upgrade_answer *answer, struct err *err)
 		return accept_upgrade(answer, err);
 	if (answer->status < 200)
 		start_again(answer);
-	else if (answer->status == 204 || answer->status == 304)
+	else if (answer->status == 204 || answer->status == 304 ||
+		 (!answer->chunked && answer->has_length && answer->left == 0))
 		answer->phase = UPGRADE_REFUSED;
 	else if (answer->chunked)
 		answer->state = AT_CHUNK_SIZE;
-	else if (!answer->has_length)
-		answer->state = AT_FOREVER;
-	else if (answer->left > 0)
-		answer->state = AT_LENGTH;
 	else
-		answer->phase = UPGRADE_REFUSED;
+		answer->state = answer->has_length ? AT_LENGTH : AT_FOREVER;
 	return 0;
 }
 
@@ -306,7 +305,7 @@ static int add_to_line(struct upgrade_answer *answer, const char *bytes, size_t 
 		answer->head_length += count;
 	if (answer->head_length > UPGRADE_HEAD_MAX || buf_add(&answer->line, bytes, count) < 0)
 		return err_set(err, ERR_TOO_LARGE, "the head of the server's answer has more than %zu bytes",
-			       UPGRADE_HEAD_MAX);
+		               UPGRADE_HEAD_MAX);
 	return 0;
 }
 
@@ -357,7 +356,7 @@ static size_t feed_body(struct upgrade_answer *answer, const char *bytes, size_t
 }
 
 int upgrade_answer_feed(struct upgrade_answer *answer, const void *bytes, size_t count, size_t *ret_used,
-			struct err *err)
+                        struct err *err)
 {
 	const char *at = bytes;
 	size_t used = 0;
@@ -381,7 +380,7 @@ int upgrade_answer_end(struct upgrade_answer *answer, struct err *err)
 
 	if (answer->phase == UPGRADE_READING && in_head)
 		return err_set(err, ERR_PROTOCOL, "the server closed the connection %s",
-			       answer->head_length ? "in the middle of its answer" : "without an answer");
+		               answer->head_length ? "in the middle of its answer" : "without an answer");
 	if (answer->phase == UPGRADE_READING)
 		answer->phase = UPGRADE_REFUSED;
 	return 0;

@@ -15,7 +15,7 @@
 #include "websocket_parts.h"
 
 /* Most bytes read in a row from one connection before the others get their turn. */
-#define TURN_MAX ((size_t)1024 * 1024)
+#define TURN_MAX    ((size_t)1024 * 1024)
 #define HEADERS_MAX 16
 
 enum state {
@@ -30,21 +30,21 @@ struct kube_websocket {
 	struct kube_websocket_events events;
 	void *context;
 	char *path;
-	const char *const *protocol;  /* the one that is offered now; the next follow */
+	const char *const *protocol; /* the one that is offered now; the next follow */
 	enum state state;
 	struct connection *connection;
-	struct loop_timer *soon;      /* for what must happen from loop_run, and now */
-	int watched;                  /* LOOP_… */
-	bool was_replaced;            /* the connection broke before anything was sent, once */
+	struct loop_timer *soon; /* for what must happen from loop_run, and now */
+	int watched;             /* LOOP_… */
+	bool was_replaced;       /* the connection broke before anything was sent, once */
 	bool has_sent;
 	bool paused;
-	int depth;                    /* of our functions on the stack that call back */
-	bool doomed;                  /* freed inside a callback: the last of them frees the memory */
+	int depth;   /* of our functions on the stack that call back */
+	bool doomed; /* freed inside a callback: the last of them frees the memory */
 	struct upgrade_key key;
 	struct upgrade_answer answer;
-	struct frames *frames;        /* its output waits until the upgrade is accepted */
-	struct buf sending;           /* offered to TLS: stays where it is until it is sent */
-	size_t sent;                  /* of sending */
+	struct frames *frames; /* its output waits until the upgrade is accepted */
+	struct buf sending;    /* offered to TLS: stays where it is until it is sent */
+	size_t sent;           /* of sending */
 };
 
 /* ------------------------------------------------------------------------------- memory, call-backs */
@@ -170,7 +170,7 @@ static bool flush(struct kube_websocket *websocket)
 		struct buf *sending = &websocket->sending;
 		size_t count = 0;
 		enum connection_io io = connection_send(websocket->connection, sending->data + websocket->sent,
-							sending->len - websocket->sent, &count);
+		                                        sending->len - websocket->sent, &count);
 
 		if (io == IO_AGAIN)
 			return false;
@@ -334,7 +334,7 @@ static void on_closed(struct kube_websocket *websocket)
 	size_t count;
 
 	if (next_output(websocket) && connection_send(websocket->connection, sending->data + websocket->sent,
-						      sending->len - websocket->sent, &count) == IO_DONE)
+	                                              sending->len - websocket->sent, &count) == IO_DONE)
 		websocket->sent += count;
 	end_as_frames_tell(websocket);
 }
@@ -443,7 +443,7 @@ static void on_soon(void *context)
 /* ---------------------------------------------------------------------------------------- exported */
 
 struct kube_websocket *kube_websocket_open(struct kube_client *client, const char *path, const char *const *protocols,
-					   const struct kube_websocket_events *events, void *context)
+                                           const struct kube_websocket_events *events, void *context)
 {
 	struct kube_websocket_pool *pool = websocket_pool(client);
 	struct kube_websocket *websocket = xcalloc(1, sizeof(*websocket));
@@ -456,7 +456,7 @@ struct kube_websocket *kube_websocket_open(struct kube_client *client, const cha
 	websocket->protocol = protocols;
 	websocket->soon = loop_timer_new(pool->loop, on_soon, websocket);
 	websocket->frames =
-		frames_new(KUBE_WEBSOCKET_MESSAGE_MAX, KUBE_WEBSOCKET_QUEUE_MAX, on_frames_message, websocket);
+	    frames_new(KUBE_WEBSOCKET_MESSAGE_MAX, KUBE_WEBSOCKET_QUEUE_MAX, on_frames_message, websocket);
 	websocket->connection = connection_take_warm(pool, on_connected, websocket);
 	if (!websocket->connection)
 		websocket->connection = connection_new(pool, on_connected, websocket);
@@ -473,7 +473,7 @@ size_t kube_websocket_queued(const struct kube_websocket *websocket)
 }
 
 int kube_websocket_send(struct kube_websocket *websocket, unsigned char channel, const void *bytes, size_t length,
-			struct err *err)
+                        struct err *err)
 {
 	if (kube_websocket_queued(websocket) + length > KUBE_WEBSOCKET_QUEUE_MAX)
 		return err_set(err, ERR_TOO_LARGE, "more than %zu bytes wait to be sent", KUBE_WEBSOCKET_QUEUE_MAX);

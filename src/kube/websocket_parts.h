@@ -68,10 +68,10 @@ enum connection_io {
 
 /* The same bytes at the same address must be offered again after IO_AGAIN: TLS may have half of them in a record. */
 enum connection_io connection_send(struct connection *connection, const void *bytes, size_t count, size_t *ret_count)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 /* To be called until IO_AGAIN before the descriptor is waited for: TLS may have more than the descriptor shows. */
 enum connection_io connection_receive(struct connection *connection, void *buffer, size_t size, size_t *ret_count)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

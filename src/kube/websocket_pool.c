@@ -25,7 +25,7 @@ struct connection {
 	bool was_tried_again;
 	struct err err;
 	char detail[CURL_ERROR_SIZE];
-	struct connection *next;       /* in pool->warm */
+	struct connection *next; /* in pool->warm */
 	struct connection *next_queued;
 };
 
@@ -36,12 +36,12 @@ static void fail(struct connection *connection, CURLcode code)
 	connection->state = IS_FAILED;
 	if (!err_is_set(&connection->err))
 		kube_transport_easy_error(connection->pool->transport, connection->easy, code, connection->detail,
-					  &connection->err);
+		                          &connection->err);
 }
 
 /*
- * Until the first use libcurl counts the connection as an idle one, and prunes it as dead when bytes wait in it: TLS 1.3
- * session tickets do. So the first use is at once, a receive that finds nothing; true when that is how it went.
+ * Until the first use libcurl counts the connection as an idle one, and prunes it as dead when bytes wait in it:
+ * TLS 1.3 session tickets do. So the first use is at once, a receive that finds nothing; true when that is how it went.
  */
 static bool claim(struct connection *connection, CURLcode *ret_code)
 {
@@ -53,7 +53,7 @@ static bool claim(struct connection *connection, CURLcode *ret_code)
 		return true;
 	if (*ret_code == CURLE_OK)
 		err_set(&connection->err, ERR_PROTOCOL, "the server %s before it was asked anything",
-			count ? "sent something" : "closed the connection");
+		        count ? "sent something" : "closed the connection");
 	return false;
 }
 

@@ -46,7 +46,10 @@ static void expect_status_failure(const char *status, enum err_kind kind, const 
 
 Test(channel, output_and_errors)
 {
-	static const unsigned char out[] = "\x01" "a\0b", error[] = "\x02" "e";
+	static const unsigned char out[] = "\x01"
+	                                   "a\0b",
+	                           error[] = "\x02"
+	                                     "e";
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct channel_event event;
 
@@ -75,19 +78,23 @@ Test(channel, exit_codes)
 {
 	expect_exit("{\"metadata\":{},\"status\":\"Success\"}", 0);
 	expect_exit("{\"status\":\"Success\"}\n", 0);
-	expect_exit("{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: x\","
-		    "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"message\":\"77\"},"
-		    "{\"reason\":\"ExitCode\",\"message\":\"3\"}]}}", 3);
+	expect_exit(
+	    "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: x\","
+	    "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"message\":\"77\"},"
+	    "{\"reason\":\"ExitCode\",\"message\":\"3\"}]}}",
+	    3);
 	expect_exit("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\","
-		    "\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"137\"}]}}", 137);
+	            "\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"137\"}]}}",
+	            137);
 }
 
 Test(channel, a_command_that_was_not_run)
 {
-	expect_status_failure("{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: error executing command in "
-			      "container: exec: \\\"nope\\\": executable file not found in $PATH: unknown\",\"reason\":\"InternalError\","
-			      "\"details\":{\"causes\":[{\"message\":\"x\"}]},\"code\":500}",
-			      ERR_FAILED, "could not be run: error executing command in container: exec: \"nope\"");
+	expect_status_failure(
+	    "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: error executing command in "
+	    "container: exec: \\\"nope\\\": executable file not found in $PATH: unknown\",\"reason\":\"InternalError\","
+	    "\"details\":{\"causes\":[{\"message\":\"x\"}]},\"code\":500}",
+	    ERR_FAILED, "could not be run: error executing command in container: exec: \"nope\"");
 	expect_status_failure("{\"status\":\"Failure\",\"message\":\"a\\u001b[2Jb\\n\"}", ERR_FAILED, "a^[[2Jb\\n");
 	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"Gone\"}", ERR_FAILED, "Gone");
 	expect_status_failure("{\"status\":\"Failure\"}", ERR_PROTOCOL, "does not say why");
@@ -103,12 +110,16 @@ Test(channel, refuses_garbage)
 	expect_status_failure("[]", ERR_PROTOCOL, "neither");
 	expect_status_failure("{\"status\":1}", ERR_PROTOCOL, "neither");
 	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\"}", ERR_PROTOCOL, "no exit code");
-	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":{}}}", ERR_PROTOCOL,
-			      "no exit code");
-	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
-			      "\"message\":\"0\"}]}}", ERR_PROTOCOL, "no exit code");
-	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
-			      "\"message\":\"99999999999\"}]}}", ERR_PROTOCOL, "no exit code");
+	expect_status_failure("{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":{}}}",
+	                      ERR_PROTOCOL, "no exit code");
+	expect_status_failure(
+	    "{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
+	    "\"message\":\"0\"}]}}",
+	    ERR_PROTOCOL, "no exit code");
+	expect_status_failure(
+	    "{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
+	    "\"message\":\"99999999999\"}]}}",
+	    ERR_PROTOCOL, "no exit code");
 }
 
 Test(channel, bounds_the_outcome)

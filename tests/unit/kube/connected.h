@@ -33,8 +33,8 @@ static inline void connected_client(struct connected *connected, const char *url
 	connected->config.server = xstrdup(url);
 	connected->config.namespace_name = xstrdup("ns");
 	cr_assert_eq(kube_client_new(connected->loop, &connected->config, &connected->options, &connected->client,
-				     &connected->err),
-		     0, "%s", connected->err.message);
+	                             &connected->err),
+	             0, "%s", connected->err.message);
 }
 
 static inline void connected_start(struct connected *connected, const struct apiserver_options *how)

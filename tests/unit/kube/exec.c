@@ -24,13 +24,14 @@ static void prepare(struct command *command, const char *pod, const char *what)
 
 static void run(struct command *command, int64_t ms)
 {
-	cr_assert_eq(kube_exec_perform(world.client, &command->exec, 1, soon_ms(ms), &world.err), 0, "%s", world.err.message);
+	cr_assert_eq(kube_exec_perform(world.client, &command->exec, 1, soon_ms(ms), &world.err), 0, "%s",
+	             world.err.message);
 }
 
 static void expect_error(struct command *command, enum err_kind kind, const char *part)
 {
 	cr_assert_eq(command->exec.err.kind, kind, "%s: kind %d: %s", command->argv[1], (int)command->exec.err.kind,
-		     command->exec.err.message ? command->exec.err.message : "no error");
+	             command->exec.err.message ? command->exec.err.message : "no error");
 	cr_assert(strstr(command->exec.err.message, part), "%s", command->exec.err.message);
 	cr_assert(strstr(command->exec.err.message, "consul-0"), "%s", command->exec.err.message);
 	cr_assert_eq(command->exec.exit_code, -1);
@@ -44,7 +45,9 @@ static void make_long(void *context, const struct exec_request *request, struct 
 	if (!answer->scratch.data) {
 		answer->scratch.max = *length;
 		for (size_t i = 0; i < *length / 64; i++)
-			cr_assert_eq(buf_add(&answer->scratch, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n", 64), 0);
+			cr_assert_eq(buf_add(&answer->scratch,
+			                     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n", 64),
+			             0);
 	}
 	answer->output = answer->scratch.data;
 	answer->output_length = answer->scratch.len;
@@ -55,13 +58,19 @@ static size_t long_length = 3 * 1024 * 1024, too_long_length = KUBE_EXEC_OUTPUT_
 static const struct apiserver_exec execs[] = {
 	{ .pod = "*", .command = "consul members", .answer = { .output = "out", .error_output = "err" } },
 	{ .pod = "*", .command = "consul fail", .answer = { .output = "out", .exit_code = 3 } },
-	{ .pod = "*", .command = "consul pieces", .answer = { .output = "out", .exit_code = 4 }, .frame_bytes = 1,
-	  .write_bytes = 1, .ping = true },
+	{ .pod = "*",
+	  .command = "consul pieces",
+	  .answer = { .output = "out", .exit_code = 4 },
+	  .frame_bytes = 1,
+	  .write_bytes = 1,
+	  .ping = true },
 	{ .pod = "*", .command = "consul long", .make = make_long, .context = &long_length },
 	{ .pod = "*", .command = "consul too-long", .make = make_long, .context = &too_long_length },
 	{ .pod = "*", .command = "consul echo", .echo = true, .input_until = "end" },
-	{ .pod = "*", .command = "consul nope",
-	  .answer = { .end = EXEC_FAILURE, .text = "Internal error occurred: exec: \\\"nope\\\": executable file not found in $PATH" } },
+	{ .pod = "*",
+	  .command = "consul nope",
+	  .answer = { .end = EXEC_FAILURE,
+	              .text = "Internal error occurred: exec: \\\"nope\\\": executable file not found in $PATH" } },
 	{ .pod = "*", .command = "consul no-status", .answer = { .end = EXEC_STATUS, .text = "whatever" } },
 	{ .pod = "*", .command = "consul close", .answer = { .output = "out", .end = EXEC_CLOSE } },
 	{ .pod = "*", .command = "consul drop", .answer = { .output = "out", .end = EXEC_DROP } },
@@ -124,7 +133,7 @@ Test(exec, asks_as_kubernetes_wants)
 	request = apiserver_find(world.server, "GET", "/api/v1/namespaces/ns/pods/consul-0/exec", 0);
 	cr_assert(request);
 	cr_assert_str_eq(request->query, "container=consul&command=consul&command=members&command=a%20b%26c%3Dd%0A"
-					 "&stdout=true&stderr=true");
+	                                 "&stdout=true&stderr=true");
 	session = apiserver_request_header(request, "Kubectl-Session");
 	cr_assert(session);
 	kube_exec_release(&command.exec);
@@ -334,8 +343,10 @@ Test(exec_refused, in_the_servers_words, .timeout = 60)
 
 		refuse(&refusal->answer, &command);
 		cr_assert(err_is_set(&command.exec.err), "%s", refusal->name);
-		cr_assert(strstr(command.exec.err.message, refusal->message), "%s: %s", refusal->name, command.exec.err.message);
-		cr_assert(strstr(command.exec.err.message, "consul-0"), "%s: %s", refusal->name, command.exec.err.message);
+		cr_assert(strstr(command.exec.err.message, refusal->message), "%s: %s", refusal->name,
+		          command.exec.err.message);
+		cr_assert(strstr(command.exec.err.message, "consul-0"), "%s: %s", refusal->name,
+		          command.exec.err.message);
 		kube_exec_release(&command.exec);
 		tear_down();
 	}
@@ -354,8 +365,12 @@ Test(exec_refused, by_faults, .timeout = 60)
 		{ { .fault = FAULT_HUGE_LINE, .fault_bytes = 100000 }, ERR_TOO_LARGE, "more than" },
 		{ { .status = 200, .body = "{}" }, ERR_PROTOCOL, "HTTP status 200" },
 		{ { .status = 302, .headers = "Location: /elsewhere\r\n" }, ERR_PROTOCOL, "HTTP status 302" },
-		{ { .status = 502, .content_type = "text/html", .body = "<html><h1>Bad Gateway" }, ERR_UNAVAILABLE, "" },
-		{ { .status = 500, .body = "text", .fault = FAULT_CHUNKED, .fault_bytes = 1 }, ERR_UNAVAILABLE, "text" },
+		{ { .status = 502, .content_type = "text/html", .body = "<html><h1>Bad Gateway" },
+		  ERR_UNAVAILABLE,
+		  "" },
+		{ { .status = 500, .body = "text", .fault = FAULT_CHUNKED, .fault_bytes = 1 },
+		  ERR_UNAVAILABLE,
+		  "text" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -363,9 +378,9 @@ Test(exec_refused, by_faults, .timeout = 60)
 
 		refuse(&rows[i].answer, &command);
 		cr_expect_eq(command.exec.err.kind, rows[i].kind, "%zu: %d: %s", i, (int)command.exec.err.kind,
-			     command.exec.err.message);
+		             command.exec.err.message);
 		cr_expect(command.exec.err.message && strstr(command.exec.err.message, rows[i].part), "%zu: %s", i,
-			  command.exec.err.message);
+		          command.exec.err.message);
 		kube_exec_release(&command.exec);
 		tear_down();
 	}
@@ -373,8 +388,9 @@ Test(exec_refused, by_faults, .timeout = 60)
 
 Test(exec_refused, by_silence, .timeout = 60)
 {
-	static const struct apiserver_route routes[] = { { .path = "*/exec", .answer = { .fault = FAULT_SILENCE, .fault_bytes = 5 } },
-							 { 0 } };
+	static const struct apiserver_route routes[] = {
+		{ .path = "*/exec", .answer = { .fault = FAULT_SILENCE, .fault_bytes = 5 } }, { 0 }
+	};
 	struct command command;
 
 	connected_start(&world, &(struct apiserver_options){ .routes = routes });

@@ -6,7 +6,7 @@
 #include "util/mem.h"
 
 #define MESSAGE_MAX ((size_t)1000)
-#define OUTPUT_MAX ((size_t)4096)
+#define OUTPUT_MAX  ((size_t)4096)
 
 /* What came: each message as "LENGTH:BYTES;". */
 static void on_message(void *context, const unsigned char *data, size_t length)
@@ -74,10 +74,10 @@ static size_t take_frame(struct buf *output, unsigned *ret_opcode, unsigned char
 Test(frames, reads_messages_in_pieces_of_every_size)
 {
 	static const char bytes[] = "\x82\x01\x01"
-				    "\x82\x06\x01hello"
-				    "\x82\x00"
-				    "\x02\x02\x01x\x89\x02hi\x00\x01y\x80\x01z"
-				    "\x82\x7e\x00\x80";
+	                            "\x82\x06\x01hello"
+	                            "\x82\x00"
+	                            "\x02\x02\x01x\x89\x02hi\x00\x01y\x80\x01z"
+	                            "\x82\x7e\x00\x80";
 	struct buf stream = BUF_TEXT;
 
 	cr_assert_eq(buf_add(&stream, bytes, sizeof(bytes) - 1), 0);
@@ -91,7 +91,8 @@ Test(frames, reads_messages_in_pieces_of_every_size)
 
 		set_up(&fixture);
 		cr_assert_eq(feed(&fixture, stream.data, stream.len, step), 0);
-		cr_assert(strncmp(fixture.got.data, "1:\x01;6:\x01hello;0:;4:\x01xyz;128:bbb", 29) == 0, "%s", fixture.got.data);
+		cr_assert(strncmp(fixture.got.data, "1:\x01;6:\x01hello;0:;4:\x01xyz;128:bbb", 29) == 0, "%s",
+		          fixture.got.data);
 		frames_output_take(fixture.frames, &output);
 		cr_assert_eq(take_frame(&output, &opcode, payload), 2);
 		cr_assert_eq(opcode, 0x8a);
@@ -172,7 +173,12 @@ Test(frames, tells_another_close)
 	struct fixture fixture;
 
 	set_up(&fixture);
-	cr_assert_eq(feed(&fixture, "\x88\x07\x03\xf3" "bad\x1b" "x", 9, 2), 0);
+	cr_assert_eq(feed(&fixture,
+	                  "\x88\x07\x03\xf3"
+	                  "bad\x1b"
+	                  "x",
+	                  9, 2),
+	             0);
 	cr_assert_eq(frames_end(fixture.frames, &fixture.err), -1);
 	cr_assert_eq(fixture.err.kind, ERR_FAILED);
 	cr_assert(strstr(fixture.err.message, "1011: bad^[x"), "%s", fixture.err.message);
@@ -181,7 +187,9 @@ Test(frames, tells_another_close)
 
 Test(frames, an_end_without_close_is_an_error)
 {
-	static const char bytes[] = "\x82\x05\x01" "abcd\x82\x05\x01" "ab";
+	static const char bytes[] = "\x82\x05\x01"
+	                            "abcd\x82\x05\x01"
+	                            "ab";
 
 	for (size_t length = 0; length < sizeof(bytes); length++) {
 		struct fixture fixture;
@@ -208,16 +216,16 @@ static void expect_failure(const void *bytes, size_t length, enum err_kind kind)
 
 Test(frames, refuses_garbage)
 {
-	expect_failure("\x82\x81\x01\x02\x03\x04x", 7, ERR_PROTOCOL);           /* masked */
-	expect_failure("\xc2\x01x", 3, ERR_PROTOCOL);                           /* reserved bit */
-	expect_failure("\x83\x01x", 3, ERR_PROTOCOL);                           /* unknown opcode */
-	expect_failure("\x80\x01x", 3, ERR_PROTOCOL);                           /* continues nothing */
-	expect_failure("\x02\x01x\x82\x01y", 6, ERR_PROTOCOL);                  /* a new message inside one */
-	expect_failure("\x89\x7e\x00\x80x", 5, ERR_PROTOCOL);                   /* a long ping */
-	expect_failure("\x09\x01x", 3, ERR_PROTOCOL);                           /* a fragmented ping */
+	expect_failure("\x82\x81\x01\x02\x03\x04x", 7, ERR_PROTOCOL); /* masked */
+	expect_failure("\xc2\x01x", 3, ERR_PROTOCOL);                 /* reserved bit */
+	expect_failure("\x83\x01x", 3, ERR_PROTOCOL);                 /* unknown opcode */
+	expect_failure("\x80\x01x", 3, ERR_PROTOCOL);                 /* continues nothing */
+	expect_failure("\x02\x01x\x82\x01y", 6, ERR_PROTOCOL);        /* a new message inside one */
+	expect_failure("\x89\x7e\x00\x80x", 5, ERR_PROTOCOL);         /* a long ping */
+	expect_failure("\x09\x01x", 3, ERR_PROTOCOL);                 /* a fragmented ping */
 	expect_failure("\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff", 10, ERR_PROTOCOL);
-	expect_failure("\x88\x02\x03\xec", 4, ERR_PROTOCOL);                    /* code 1004 */
-	expect_failure("\x81\x02ok", 4, ERR_PROTOCOL);                          /* text */
+	expect_failure("\x88\x02\x03\xec", 4, ERR_PROTOCOL); /* code 1004 */
+	expect_failure("\x81\x02ok", 4, ERR_PROTOCOL);       /* text */
 	expect_failure("HTTP/1.1 400 Bad Request\r\n", 26, ERR_PROTOCOL);
 }
 

@@ -8,7 +8,7 @@
 
 /* Port 8500 is 0x2134. */
 static int decode(struct portforward *forward, const char *message, size_t length, struct portforward_event *event,
-		  struct err *err)
+                  struct err *err)
 {
 	_cleanup_free_ unsigned char *copy = xmalloc(length);
 	int status;

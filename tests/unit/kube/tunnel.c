@@ -28,11 +28,15 @@ static size_t long_length = 5 * 1024 * 1024, too_long_length = KUBE_TUNNEL_BODY_
 
 static const struct apiserver_route routes[] = {
 	{ .pod = "*-*", .path = "/v1/agent/self", .answer = { .body = "{\"Config\":{}}" } },
-	{ .pod = "*-*", .path = "/v1/agent/members", .answer = { .body = "[]", .fault = FAULT_CHUNKED, .fault_bytes = 1 } },
+	{ .pod = "*-*",
+	  .path = "/v1/agent/members",
+	  .answer = { .body = "[]", .fault = FAULT_CHUNKED, .fault_bytes = 1 } },
 	{ .pod = "*-*", .path = "/v1/slow", .answer = { .body = "{}", .delay_ms = 100 } },
 	{ .pod = "*-*", .method = "PUT", .path = "/v1/put", .answer = { .body = "true" } },
 	{ .pod = "*-*", .path = "/v1/error", .answer = { .status = 500, .body = "No cluster leader" } },
-	{ .pod = "*-*", .path = "/v1/plain", .answer = { .status = 400, .body = PLAIN_TEXT, .fault = FAULT_NO_LENGTH } },
+	{ .pod = "*-*",
+	  .path = "/v1/plain",
+	  .answer = { .status = 400, .body = PLAIN_TEXT, .fault = FAULT_NO_LENGTH } },
 	{ .pod = "*-*", .path = "/v1/close", .answer = { .headers = "Connection: close\r\n", .body = "bye" } },
 	{ .pod = "*-*", .path = "/v1/nothing", .answer = { .fault = FAULT_CLOSE } },
 	{ .pod = "*-*", .path = "/v1/half", .answer = { .body = "{}", .fault = FAULT_SILENCE, .fault_bytes = 30 } },
@@ -113,7 +117,7 @@ static void expect_error(struct asked *asked, enum err_kind kind, const char *pa
 	struct err *err = &asked->call.err;
 
 	cr_assert_eq(err->kind, kind, "%s: kind %d: %s", asked->call.path, (int)err->kind,
-		     err->message ? err->message : "no error");
+	             err->message ? err->message : "no error");
 	cr_assert(strstr(err->message, part), "%s", err->message);
 	cr_assert(strstr(err->message, "consul-0"), "%s", err->message);
 	kube_tunnel_call_release(&asked->call);
@@ -249,7 +253,9 @@ Test(tunnel, does_not_mix_pods_up)
 
 Test(tunnel, sends_method_body_and_token)
 {
-	struct kube_tunnel_options options = { .namespace_name = "ns", .pod = "consul-0", .port = 8500, .token = "secret-token" };
+	struct kube_tunnel_options options = {
+		.namespace_name = "ns", .pod = "consul-0", .port = 8500, .token = "secret-token"
+	};
 	struct kube_tunnel *tunnel = kube_tunnel_open(world.client, &options);
 	struct asked asked[2] = { { .call = KUBE_TUNNEL_CALL_INIT }, { .call = KUBE_TUNNEL_CALL_INIT } };
 	const struct apiserver_request *request;
@@ -327,7 +333,12 @@ Test(tunnel_tls, sends_long_bodies)
 static void ask_https(const char *name, bool verify, bool other_ca, struct asked *asked)
 {
 	struct kube_tunnel_options options = {
-		.namespace_name = "ns", .pod = "consul-0", .port = 8501, .https = true, .server_name = name, .verify = verify,
+		.namespace_name = "ns",
+		.pod = "consul-0",
+		.port = 8501,
+		.https = true,
+		.server_name = name,
+		.verify = verify,
 		.ca_pem = other_ca ? pki_other_ca(apiserver_pki(world.server)) : pki_ca(apiserver_pki(world.server)),
 	};
 	struct kube_tunnel *tunnel = kube_tunnel_open(world.client, &options);
@@ -464,7 +475,8 @@ Test(tunnel, nothing_listens)
 	ask(tunnel, &asked, "/v1/agent/self", LONG_MS, &left);
 	wait_for(&left);
 	cr_assert_eq(asked.call.err.kind, ERR_UNREACHABLE);
-	cr_assert(strstr(asked.call.err.message, "pod consul0 port 8500: connection refused ("), "%s", asked.call.err.message);
+	cr_assert(strstr(asked.call.err.message, "pod consul0 port 8500: connection refused ("), "%s",
+	          asked.call.err.message);
 	kube_tunnel_call_release(&asked.call);
 	kube_tunnel_free(tunnel);
 }
@@ -473,7 +485,8 @@ Test(tunnel, refused_upgrades)
 {
 	static const struct apiserver_route refusal[] = {
 		{ .path = "*/portforward",
-		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "pods \\\"consul-0\\\" is forbidden") } },
+		  .answer = { .status = 403,
+		              .body = STATUS_FAILURE(403, "Forbidden", "pods \\\"consul-0\\\" is forbidden") } },
 		{ 0 },
 	};
 	struct kube_tunnel *tunnel = open_to("consul-0", 8500);

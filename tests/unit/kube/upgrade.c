@@ -10,15 +10,15 @@
 /* The example of RFC 6455, section 1.3. */
 static const struct upgrade_key rfc_key = { "dGhlIHNhbXBsZSBub25jZQ==" };
 #define RFC_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-#define V4 "v4.channel.k8s.io"
-#define GOOD_HEADERS                                                                               \
-	"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " RFC_ACCEPT           \
+#define V4         "v4.channel.k8s.io"
+#define GOOD_HEADERS                                                                                                   \
+	"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " RFC_ACCEPT                               \
 	"\r\nSec-WebSocket-Protocol: " V4 "\r\n"
 #define GOOD "HTTP/1.1 101 Switching Protocols\r\n" GOOD_HEADERS "\r\n"
 
 /* Feeds text in pieces of step bytes; the connection ends after it when ends. Returns what feed or end returned. */
 static int feed(struct upgrade_answer *answer, const char *text, size_t length, size_t step, bool ends, size_t *used,
-		struct err *err)
+                struct err *err)
 {
 	upgrade_answer_init(answer, &rfc_key, V4);
 	*used = 0;
@@ -44,7 +44,8 @@ static void expect_failure(const char *text, size_t length, bool ends, enum err_
 		_cleanup_err_ struct err err = ERR_INIT;
 		size_t used;
 
-		cr_assert_eq(feed(&answer, text, length, steps[i], ends, &used, &err), -1, "%.60s: step %zu", text, steps[i]);
+		cr_assert_eq(feed(&answer, text, length, steps[i], ends, &used, &err), -1, "%.60s: step %zu", text,
+		             steps[i]);
 		cr_assert_eq(err.kind, kind, "%s", err.message);
 		cr_assert(strstr(err.message, part), "%s", err.message);
 		upgrade_answer_release(&answer);
@@ -69,17 +70,22 @@ static void expect_refusal(const char *text, bool ends, long status, const char 
 Test(upgrade, request_is_one_head)
 {
 	static const char *const headers[] = { "Authorization: Bearer secret", "User-Agent: kubectl-consul" };
-	struct upgrade_request request = { .path = "/api/v1/x?command=a%20b", .authority = "host:6443", .protocol = V4,
-					   .headers = headers, .header_count = 2, .key = &rfc_key };
+	struct upgrade_request request = { .path = "/api/v1/x?command=a%20b",
+		                           .authority = "host:6443",
+		                           .protocol = V4,
+		                           .headers = headers,
+		                           .header_count = 2,
+		                           .key = &rfc_key };
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 	_cleanup_err_ struct err err = ERR_INIT;
 
 	cr_assert_eq(upgrade_request_render(&request, &out, &err), 0);
-	cr_assert_str_eq(buf_text(&out),
-			 "GET /api/v1/x?command=a%20b HTTP/1.1\r\nHost: host:6443\r\n"
-			 "Authorization: Bearer secret\r\nUser-Agent: kubectl-consul\r\n"
-			 "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-			 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n");
+	cr_assert_str_eq(
+	    buf_text(&out),
+	    "GET /api/v1/x?command=a%20b HTTP/1.1\r\nHost: host:6443\r\n"
+	    "Authorization: Bearer secret\r\nUser-Agent: kubectl-consul\r\n"
+	    "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n");
 }
 
 Test(upgrade, request_refuses_what_could_end_a_line)
@@ -89,8 +95,12 @@ Test(upgrade, request_refuses_what_could_end_a_line)
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 
 	for (size_t i = 0; i < 4; i++) {
-		struct upgrade_request request = { .path = i < 3 ? bad_paths[i] : "/", .authority = "h", .protocol = V4,
-						   .headers = bad, .header_count = i == 3, .key = &rfc_key };
+		struct upgrade_request request = { .path = i < 3 ? bad_paths[i] : "/",
+			                           .authority = "h",
+			                           .protocol = V4,
+			                           .headers = bad,
+			                           .header_count = i == 3,
+			                           .key = &rfc_key };
 		_cleanup_err_ struct err err = ERR_INIT;
 
 		cr_assert_eq(upgrade_request_render(&request, &out, &err), -1);
@@ -130,8 +140,8 @@ Test(upgrade, accepts_and_leaves_the_frames)
 Test(upgrade, accepts_other_spellings)
 {
 	static const char *const texts[] = {
-		"HTTP/1.1 101\r\nupgrade:WebSocket\r\nconnection: keep-alive ,\tUPGRADE\r\nsec-websocket-accept:" RFC_ACCEPT
-		"  \r\nSEC-WEBSOCKET-PROTOCOL:\t" V4 "\r\n\r\n",
+		"HTTP/1.1 101\r\nupgrade:WebSocket\r\nconnection: keep-alive "
+		",\tUPGRADE\r\nsec-websocket-accept:" RFC_ACCEPT "  \r\nSEC-WEBSOCKET-PROTOCOL:\t" V4 "\r\n\r\n",
 		"HTTP/1.1 101 X\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Accept: " RFC_ACCEPT
 		"\nSec-WebSocket-Protocol: " V4 "\nSec-WebSocket-Extensions:\n\n",
 		"HTTP/1.1 100 Continue\r\nContent-Length: 7\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" GOOD,
@@ -143,7 +153,8 @@ Test(upgrade, accepts_other_spellings)
 			_cleanup_err_ struct err err = ERR_INIT;
 			size_t used;
 
-			cr_assert_eq(feed(&answer, texts[t], strlen(texts[t]), steps[i], false, &used, &err), 0, "%s", err.message);
+			cr_assert_eq(feed(&answer, texts[t], strlen(texts[t]), steps[i], false, &used, &err), 0, "%s",
+			             err.message);
 			cr_assert_eq(answer.phase, UPGRADE_ACCEPTED);
 			upgrade_answer_release(&answer);
 		}
@@ -162,7 +173,8 @@ Test(upgrade, refuses_a_101_that_is_not_ours)
 		{ SWITCH "Upgrade: SPDY/3.1\r\nConnection: Upgrade\r\n\r\n", "no WebSocket" },
 		{ SWITCH "Upgrade: websocket\r\nConnection: close\r\n\r\n", "no WebSocket" },
 		{ SWITCH "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", "Sec-WebSocket-Accept" },
-		{ SWITCH "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n", "Sec-WebSocket-Accept" },
+		{ SWITCH "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
+		  "Sec-WebSocket-Accept" },
 		{ SWITCH GOOD_HEADERS "Sec-WebSocket-Accept: AAAA\r\n\r\n", "Sec-WebSocket-Accept" },
 		{ SWITCH GOOD_HEADERS "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n", "extension" },
 	};

@@ -25,8 +25,8 @@ struct told {
 	size_t bytes, drained, opened, messages;
 	bool ended;
 	struct err err;
-	bool pauses;           /* at the first message */
-	int frees_in;          /* 'o' on_open, 'm' on_message, 'd' on_drained, 'e' on_end */
+	bool pauses;  /* at the first message */
+	int frees_in; /* 'o' on_open, 'm' on_message, 'd' on_drained, 'e' on_end */
 };
 
 static void free_in(struct told *told, int place)
