@@ -247,7 +247,7 @@ static int end_head(struct upgrade_answer *answer, struct err *err)
 	if (answer->status < 200)
 		start_again(answer);
 	else if (answer->status == 204 || answer->status == 304 ||
-		 (!answer->chunked && answer->has_length && answer->left == 0))
+	         (!answer->chunked && answer->has_length && answer->left == 0))
 		answer->phase = UPGRADE_REFUSED;
 	else if (answer->chunked)
 		answer->state = AT_CHUNK_SIZE;
