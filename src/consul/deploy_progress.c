@@ -260,18 +260,33 @@ static bool is_recent(const cJSON *event, int64_t now_s)
 	return clock_parse_rfc3339(event_time(event), &when_s) == 0 && now_s - when_s <= EVENT_AGE_MAX_S;
 }
 
-/* The newest event about the object of this uid whose message begins so; not the probe's, which only says what is
- * known. */
-static const cJSON *newest_event(const cJSON *items, const char *uid, const char *begin, int64_t now_s)
+/* Reasons that the pod's own status tells as well, and tells of now. */
+static bool is_told_by_status(const char *reason)
+{
+	static const char *const told[] = { "Unhealthy", "Failed", "BackOff", "FailedScheduling" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
+		if (str_equal(reason, told[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The newest event about the object of this uid: the failed pull of an image, or anything that its status does not
+ * tell.
+ */
+static const cJSON *newest_event(const cJSON *items, const char *uid, bool is_pull, int64_t now_s)
 {
 	const cJSON *event, *newest = NULL;
 
 	cJSON_ArrayForEach (event, items) {
-		if (!uid || !str_equal(json_string_at(event, "involvedObject.uid"), uid) ||
-		    str_equal(json_string_at(event, "reason"), "Unhealthy") || !is_recent(event, now_s) ||
-		    !json_string_at(event, "message") || !str_starts_with(json_string_at(event, "message"), begin))
+		const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
+		bool fits;
+
+		if (!uid || !reason || !message || !str_equal(json_string_at(event, "involvedObject.uid"), uid))
 			continue;
-		if (!newest || strcmp(event_time(event), event_time(newest)) > 0)
+		fits = is_pull ? str_starts_with(message, "Failed to pull image") : !is_told_by_status(reason);
+		if (fits && is_recent(event, now_s) && (!newest || strcmp(event_time(event), event_time(newest)) > 0))
 			newest = event;
 	}
 	return newest;
@@ -294,8 +309,8 @@ static void explain_by_event(const struct snapshot *snapshot, const cJSON *items
 {
 	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
 	bool has_pod = server && server->has_pod;
-	const cJSON *event = newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid,
-	                                  waiting->stuck ? "Failed to pull image" : "", snapshot->taken_at);
+	const cJSON *event =
+	    newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, waiting->stuck, snapshot->taken_at);
 	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
 	_cleanup_free_ char *shown = NULL;
 

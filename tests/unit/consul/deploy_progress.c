@@ -224,15 +224,28 @@ Test(deploy_explain, a_pod_that_cannot_be_created_says_why)
 	    true, "2/3 servers are voters; consul-2: its pod does not exist yet: FailedCreate: violates PodSecurity");
 }
 
-Test(deploy_explain, old_events_and_the_probes_say_nothing)
+Test(deploy_explain, a_pod_that_does_not_start_says_why)
 {
 	struct snapshot snapshot;
 
 	rolled_out(&snapshot);
 	sample_stop(&snapshot, 2, "ContainerCreating");
 	expect_explained(&snapshot, 200,
-	                 "{\"items\":[" EVENT("uid-2", "FailedMount", "20:00:00",
-	                                      "old") "," EVENT("uid-2", "Unhealthy", "22:13:00", "not ready") ",7,{}]}",
+	                 "{\"items\":[" EVENT("uid-2", "FailedMount", "22:13:00", "secret not found") "," EVENT(
+	                     "uid-2", "FailedScheduling", "22:13:10", "no nodes") "]}",
+	                 false, "2/3 servers are voters; consul-2: starting: FailedMount: secret not found");
+}
+
+Test(deploy_explain, old_events_and_what_the_status_tells_say_nothing)
+{
+	struct snapshot snapshot;
+
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 2, "ContainerCreating");
+	expect_explained(&snapshot, 200,
+	                 "{\"items\":[" EVENT("uid-2", "FailedMount", "20:00:00", "old") "," EVENT(
+	                     "uid-2", "Unhealthy", "22:13:00", "not ready") "," EVENT("uid-2", "Failed", "22:13:00",
+	                                                                              "Failed to pull image") ",7,{}]}",
 	                 false, "2/3 servers are voters; consul-2: starting");
 }
 
