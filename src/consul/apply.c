@@ -39,7 +39,7 @@ static bool is_secret(const cJSON *json)
 /* Frees an object; one that holds a secret is wiped first. */
 static void free_object(cJSON *json)
 {
-	if (is_secret(json))
+	if (json && is_secret(json))
 		wipe_strings(json->child);
 	cJSON_Delete(json);
 }
@@ -195,7 +195,7 @@ static int patch(struct kube_client *client, const struct apply_object *object, 
 /* Another field manager, and not an object that changed meanwhile. */
 static bool is_field_conflict(const struct err *err)
 {
-	return err->kind == ERR_CONFLICT && strstr(err->message, "conflict with ");
+	return err->kind == ERR_CONFLICT && strstr(err->message, "Apply failed with ");
 }
 
 static bool has_replicas(const struct apply_object *object)

@@ -163,7 +163,7 @@ static int decode_peer(const cJSON *item, struct peer *ret, struct err *err)
 static int read_peers(const cJSON *json, struct view *view, struct err *err)
 {
 	const cJSON *list = json_get(json, "Servers"), *item;
-	size_t count;
+	size_t count = 0;
 
 	if (count_items(list, DECODE_PEERS_MAX, "raft peers", &count, err) < 0)
 		return -1;

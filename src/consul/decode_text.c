@@ -12,7 +12,7 @@
 
 static bool is_blank(const char *text, size_t length)
 {
-	while (length > 0 && memchr(" \t\r\n", text[length - 1], 4))
+	while (length > 0 && text[length - 1] && strchr(" \t\r\n", text[length - 1]))
 		length--;
 	return length == 0;
 }

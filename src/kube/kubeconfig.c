@@ -143,7 +143,7 @@ static void find_plugins(const cJSON *item, struct kubeconfig_user *user)
 	for (size_t i = 0; i < ARRAY_SIZE(impersonation); i++) {
 		const cJSON *value = json_at(item, impersonation[i]);
 
-		if (cJSON_IsString(value) ? *value->valuestring != '\0' : value && value->child)
+		if (value && (cJSON_IsString(value) ? *value->valuestring != '\0' : value->child != NULL))
 			user->impersonates = true;
 	}
 

@@ -59,7 +59,7 @@ int objects_time(const cJSON *json, const char *path, int64_t *ret_time, struct 
 
 int objects_strings(const cJSON *json, const char *path, const char *item_path, struct strv *strings, struct err *err)
 {
-	const cJSON *list, *item;
+	const cJSON *list = NULL, *item;
 
 	if (objects_list(json, path, &list, err) < 0)
 		return -1;
@@ -123,7 +123,7 @@ static const struct json_field owner_fields[] = {
 
 static int decode_owner(const cJSON *json, struct kube_pod *pod, struct err *err)
 {
-	const cJSON *owners, *owner;
+	const cJSON *owners = NULL, *owner;
 
 	if (objects_list(json, "metadata.ownerReferences", &owners, err) < 0)
 		return -1;
@@ -140,7 +140,7 @@ static int decode_owner(const cJSON *json, struct kube_pod *pod, struct err *err
 
 static int decode_conditions(const cJSON *json, struct kube_pod *pod, struct err *err)
 {
-	const cJSON *conditions, *condition;
+	const cJSON *conditions = NULL, *condition;
 
 	if (objects_list(json, "status.conditions", &conditions, err) < 0)
 		return -1;
@@ -239,7 +239,7 @@ static const struct json_field budget_fields[] = {
 
 static int decode_budget(const cJSON *json, struct kube_budget *budget, struct err *err)
 {
-	const cJSON *labels = json_at(json, "spec.selector.matchLabels"), *expressions;
+	const cJSON *labels = json_at(json, "spec.selector.matchLabels"), *expressions = NULL;
 
 	if (json_decode(json, budget_fields, budget, err) < 0 ||
 	    int_or_string(json, "spec.minAvailable", &budget->min_available, err) < 0 ||

@@ -8,6 +8,11 @@
 
 #include "util/mem.h"
 
+#undef err_set
+#undef err_wrap
+#undef err_hint
+#undef err_label
+
 static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 static char *format_text(const char *format, va_list arguments)

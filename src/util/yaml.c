@@ -414,6 +414,6 @@ int yaml_parse_first(const char *text, size_t length, cJSON **ret_json, struct e
 
 	if (parse(text, length, 1, &documents, err) < 0)
 		return -1;
-	*ret_json = documents->child ? cJSON_DetachItemFromArray(documents, 0) : cJSON_CreateNull();
+	*ret_json = documents && documents->child ? cJSON_DetachItemFromArray(documents, 0) : cJSON_CreateNull();
 	return 0;
 }
