@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # deploy: from nothing to three voters; again without a change; what it prints is what kubectl accepts.
+# shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 pod_uids() { kubectl -n "$namespace" get pods -l app.kubernetes.io/name=consul -o jsonpath='{.items[*].metadata.uid}'; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A StatefulSet that somebody wrote by hand, without labels of ours: found and judged as well.
+# shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 new_namespace foreign

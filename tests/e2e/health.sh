@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # health on a cluster of ours: well, one server killed, two of three down; each way of asking; restricted users.
+# shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 crash() { kubectl -n "$namespace" exec "$1" -- kill -QUIT 1; }

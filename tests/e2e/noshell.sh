@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Servers from an image without a shell: the tunnel needs none, and exec runs the CLI itself.
+# shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 [ -z "${E2E_KUBECONFIG:-}" ] || { echo "# skipped: the image without a shell is the lab's own"; exit 0; }
