@@ -237,23 +237,19 @@ static void copy_if_there(cJSON *to, const cJSON *from, const char *key)
 	json_set(to, key, value ? cJSON_Duplicate(value, true) : NULL);
 }
 
+/*
+ * As they stand, status and defaults of the claim templates included: to server-side apply that list is one value, and
+ * another one would be a conflict with whoever made the set.
+ */
 void manifest_keep_immutable(cJSON *set, const cJSON *live)
 {
 	static const char *const immutable[] = { "serviceName", "podManagementPolicy", "selector",
 		                                 "volumeClaimTemplates" };
 	cJSON *spec = cJSON_GetObjectItemCaseSensitive(set, "spec");
 	const cJSON *live_spec = json_get(live, "spec");
-	cJSON *claim;
 
 	for (size_t i = 0; i < ARRAY_SIZE(immutable); i++)
 		copy_if_there(spec, live_spec, immutable[i]);
-	cJSON_ArrayForEach (claim, json_get(spec, "volumeClaimTemplates")) {
-		cJSON *metadata = cJSON_GetObjectItemCaseSensitive(claim, "metadata");
-
-		json_set(claim, "status", NULL);
-		if (metadata)
-			json_set(metadata, "creationTimestamp", NULL);
-	}
 	manifest_complete(set);
 }
 
