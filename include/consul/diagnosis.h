@@ -4,7 +4,7 @@
  * First the three planes are joined (join.c): every server gets its member and its raft peer, by IP address first, node
  * id second, name last, since foreign clusters name nodes as they like and pods come back with other addresses.
  * Then the checks run, one function per kind of finding, in the order of the tables in check_*.c. A new finding is a
- * row in finding_kinds.c, a function, and a row in its table.
+ * row in finding_kinds.c, a function, and a row in its table. What a finding says to type comes from consul/remedy.h.
  *
  * One root cause is told once. The rule:
  *  1. Checks run from causes to effects: pods, asking, gossip, raft, set-up.
@@ -28,11 +28,11 @@
 
 /* ------------------------------------------------------------------------- what is counted as what */
 
-#define RECENT_RESTART_S      ((int64_t)15 * 60)      /* "restarted lately" */
-#define STABILIZATION_S       ((int64_t)60)           /* a younger non-voter is only new: autopilot's 10 s, and slack */
-#define LAG_MAX_ENTRIES       ((uint64_t)250)         /* autopilot's max_trailing_logs by default */
-#define LAST_CONTACT_MAX_MS   ((int64_t)10 * 1000)    /* the longest election time-out of a Consul with defaults */
-#define REJOIN_AGE_MAX_S      ((int64_t)168 * 3600)   /* server_rejoin_age_max by default */
+#define RECENT_RESTART_S    ((int64_t)15 * 60)    /* "restarted lately" */
+#define STABILIZATION_S     ((int64_t)60)         /* a younger non-voter is only new: autopilot's 10 s, and slack */
+#define LAG_MAX_ENTRIES     ((uint64_t)250)       /* autopilot's max_trailing_logs by default */
+#define LAST_CONTACT_MAX_MS ((int64_t)10 * 1000)  /* the longest election time-out of a Consul with defaults */
+#define REJOIN_AGE_MAX_S    ((int64_t)168 * 3600) /* server_rejoin_age_max by default */
 
 /* One server with its planes joined. */
 struct place {
@@ -43,25 +43,25 @@ struct place {
 	bool wanted;                 /* an ordinal within the replicas, or none at all */
 	bool running;                /* the pod and the container Consul runs in */
 	bool answered;
-	bool live;                   /* counts as alive for the quorum, if it votes */
-	bool explained;              /* a finding says why it is not what it should be */
+	bool live;      /* counts as alive for the quorum, if it votes */
+	bool explained; /* a finding says why it is not what it should be */
 	enum severity worst;
 };
 
 struct diagnosis {
 	const struct snapshot *snapshot;
 	struct assessment *assessment;
-	struct place *places;           /* as many as servers, same order */
+	struct place *places;            /* as many as servers, same order */
 	const struct server *members_of; /* whose member list counts; NULL: nobody has one */
 	const struct server *peers_of;   /* whose peer set counts */
-	bool *member_taken;             /* members of that list: is one of our servers */
+	bool *member_taken;              /* members of that list: is one of our servers */
 	bool *peer_taken;
-	const char *leader_address;     /* of the leader all agree on; NULL: none */
+	const char *leader_address; /* of the leader all agree on; NULL: none */
 	bool leaders_disagree;
-	size_t answered;                /* how many did */
-	char *namespace_word;           /* fit for a shell */
+	size_t answered;      /* how many did */
+	char *namespace_word; /* fit for a shell */
 	char *set_word;
-	char *name_option;              /* " --name NAME", or "" */
+	char *name_option; /* " --name NAME", or "" */
 };
 
 #define FOR_EACH_PLACE(place_, diagnosis_)                                                                             \
@@ -87,7 +87,7 @@ void diagnosis_release(struct diagnosis *diagnosis);
  * NULL. The result may be given a cause and a command, and is valid until the next one is added.
  */
 struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format,
-			      ...) __attribute__((format(printf, 4, 5)));
+                              ...) __attribute__((format(printf, 4, 5)));
 void finding_set_cause(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void finding_set_command(struct finding *finding, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -117,13 +117,5 @@ char *list_names(const struct strv *names);
 
 /* text quoted for a POSIX shell where it needs it. New string. */
 char *shell_word(const char *text);
-
-/* The finding's command becomes the log of the server's container, or the description of its pod. */
-void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous,
-		      struct finding *finding);
-void set_describe_command(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding);
-
-/* The finding's command becomes `kubectl consul WORDS` for this cluster. */
-void set_consul_command(const struct diagnosis *diagnosis, const char *words, struct finding *finding);
 
 #endif

@@ -1,5 +1,5 @@
 /* Findings 2xx: how asking the servers went, each failure with its own fix. See include/consul/diagnosis.h. */
-#include "consul/diagnosis.h"
+#include "consul/remedy.h"
 
 #include "util/mem.h"
 
@@ -88,7 +88,7 @@ static void check_exec_denied(struct diagnosis *diagnosis)
 	if (!finding)
 		return;
 	finding_set_cause(finding, "your Kubernetes user lacks pods/exec in namespace %s", diagnosis->namespace_word);
-	finding_set_command(finding, "kubectl auth can-i get pods --subresource=exec -n %s", diagnosis->namespace_word);
+	remedy_explain(finding);
 }
 
 static void check_portforward_denied(struct diagnosis *diagnosis)
@@ -100,12 +100,24 @@ static void check_portforward_denied(struct diagnosis *diagnosis)
 		return;
 	finding_set_cause(finding, "your Kubernetes user lacks pods/portforward in namespace %s",
 	                  diagnosis->namespace_word);
-	finding_set_command(finding, "kubectl auth can-i get pods --subresource=portforward -n %s",
-	                    diagnosis->namespace_word);
+	remedy_explain(finding);
+}
+
+/* How the first server was asked whose ACLs refused something. */
+static enum ask_way refused_way(const struct diagnosis *diagnosis)
+{
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct err *err = view_first_err(&place->server->view);
+
+		if (err && failure_of(err) == FAILURE_ACL)
+			return place->server->view.way;
+	}
+	return ASK_NONE;
 }
 
 static void check_acl_denied(struct diagnosis *diagnosis)
 {
+	enum ask_way way = refused_way(diagnosis);
 	struct finding *finding =
 	    add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on");
 
@@ -113,7 +125,7 @@ static void check_acl_denied(struct diagnosis *diagnosis)
 		return;
 	finding_set_cause(finding, "ACLs are on, and the token is missing, unknown, or lacks agent:read, node:read and "
 	                           "operator:read");
-	set_consul_command(diagnosis, "health --token-file FILE", finding);
+	remedy_acl(diagnosis, way, finding);
 }
 
 static void check_tls_mismatch(struct diagnosis *diagnosis)
@@ -124,7 +136,30 @@ static void check_tls_mismatch(struct diagnosis *diagnosis)
 		return;
 	finding_set_cause(finding, "the agent's port speaks HTTPS where HTTP was tried, or the other way round, or its "
 	                           "certificate is not trusted");
-	set_consul_command(diagnosis, "health --via exec", finding);
+	remedy_health(diagnosis, "--via exec", finding);
+}
+
+/* The process ended a moment ago: Kubernetes finds no container, and its pod does not tell yet. */
+static bool has_just_ended(const struct err *err)
+{
+	return err && strcasestr(err->message, "container not found");
+}
+
+/* What a person wants to read of why it is silent: by two ways it may be told twice, in the words of two programs. */
+static char *silence_of(const struct err *err)
+{
+	const char *port = err ? strstr(err->message, "port ") : NULL;
+	size_t digits = port ? strspn(port + 5, "0123456789") : 0;
+
+	if (!err)
+		return xstrdup("does not answer: no answer");
+	if (has_just_ended(err))
+		return xstrdup("does not answer: its container has just ended");
+	if (!strcasestr(err->message, "connection refused"))
+		return xasprintf("does not answer: %s", err->message);
+	return digits > 0 ? xasprintf("does not answer: nothing listens on port %.*s (connection refused)", (int)digits,
+	                              port + 5)
+	                  : xstrdup("does not answer: nothing listens on its port (connection refused)");
 }
 
 static const char *silent_cause(const struct err *err)
@@ -133,6 +168,8 @@ static const char *silent_cause(const struct err *err)
 		return "it was not asked";
 	if (err->kind == ERR_TIMEOUT)
 		return "the process hangs, its disk is stuck, or its node is lost";
+	if (has_just_ended(err))
+		return "its process died this moment; Kubernetes starts it again";
 	if (strcasestr(err->message, "refused"))
 		return "the agent is still starting, or listens on another port or address than expected";
 	if (strcasestr(err->message, "executable file not found") || strcasestr(err->message, "no consul command"))
@@ -147,17 +184,20 @@ static void check_agent_silent(struct diagnosis *diagnosis)
 	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 		const struct err *err = view_first_err(view);
+		_cleanup_free_ char *silence = silence_of(err);
 		struct finding *finding;
 
 		if (total_failure(place) != FAILURE_SILENT)
 			continue;
-		finding = diagnosis_add(diagnosis, "agent-silent", place, "%s runs but does not answer: %s",
-		                        place_name(place), err ? err->message : "no answer");
+		finding = diagnosis_add(diagnosis, "agent-silent", place, "%s %s%s", place_name(place),
+		                        has_just_ended(err) ? "" : "runs but ", silence);
 		finding_set_cause(finding, "%s", silent_cause(err));
-		if (err && err->kind == ERR_TIMEOUT && view->way == ASK_TUNNEL)
-			set_consul_command(diagnosis, "health --via exec", finding);
+		if (has_just_ended(err))
+			remedy_health(diagnosis, "--watch", finding);
+		else if (err && err->kind == ERR_TIMEOUT && view->way == ASK_TUNNEL)
+			remedy_health(diagnosis, "--via exec", finding);
 		else
-			set_logs_command(diagnosis, place, false, finding);
+			remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;
 	}
 }
@@ -219,7 +259,7 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 		if (place->answered && is_limited(&place->server->view))
 			diagnosis_mark(place, finding);
 	finding_set_cause(finding, "the token lacks one of agent:read, node:read and operator:read");
-	set_consul_command(diagnosis, "health --token-file FILE", finding);
+	remedy_acl(diagnosis, refused_way(diagnosis), finding);
 }
 
 /* Missing raft peers are told here only when others have them; nobody having them is raft-unknown, and without a leader
@@ -241,8 +281,7 @@ static void check_incomplete(struct diagnosis *diagnosis)
 				continue;
 			finding = diagnosis_add(diagnosis, "answer-incomplete", place, "%s did not tell %s: %s",
 			                        place_name(place), name, err->message);
-			set_consul_command(
-			    diagnosis, view->way == ASK_EXEC ? "health --via tunnel" : "health --via exec", finding);
+			remedy_health(diagnosis, view->way == ASK_EXEC ? "--via tunnel" : "--via exec", finding);
 		}
 	}
 }
@@ -284,16 +323,14 @@ static void check_not_checked(struct diagnosis *diagnosis)
 		    diagnosis_add(diagnosis, "not-checked", NULL, "PodDisruptionBudgets were not checked: %s",
 		                  snapshot->budget.err.message);
 
-		finding_set_command(finding, "kubectl auth can-i list poddisruptionbudgets -n %s",
-		                    diagnosis->namespace_word);
+		remedy_explain(finding);
 	}
 	if (!snapshot->claims_known && err_is_set(&snapshot->claims_err)) {
 		struct finding *finding =
 		    diagnosis_add(diagnosis, "not-checked", NULL, "PersistentVolumeClaims were not checked: %s",
 		                  snapshot->claims_err.message);
 
-		finding_set_command(finding, "kubectl auth can-i list persistentvolumeclaims -n %s",
-		                    diagnosis->namespace_word);
+		remedy_explain(finding);
 	}
 }
 

@@ -1,5 +1,5 @@
 /* Findings 401 to 403: is there a quorum, is there a leader, is it one. See include/consul/diagnosis.h. */
-#include "consul/diagnosis.h"
+#include "consul/remedy.h"
 
 #include <inttypes.h>
 
@@ -50,9 +50,9 @@ static void check_quorum_lost(struct diagnosis *diagnosis)
 	else
 		finding_set_cause(finding, "voters that have no pod any more: they cannot come back by themselves");
 	if (all_are_pods)
-		finding_set_command(finding, "kubectl get pods -n %s -o wide", diagnosis->namespace_word);
+		remedy_list_pods(diagnosis, finding);
 	else
-		set_consul_command(diagnosis, "recover", finding);
+		remedy_explain(finding);
 }
 
 /* Why a cluster that never had a leader has none. NULL: it had one, or nobody tells. */
@@ -100,7 +100,7 @@ static void check_no_leader(struct diagnosis *diagnosis)
 	finding_set_cause(
 	    finding, "%s",
 	    cause ? cause : "an election that takes some seconds, or servers that do not reach each other's port 8300");
-	set_consul_command(diagnosis, "health --watch", finding);
+	remedy_health(diagnosis, "--watch", finding);
 }
 
 /* The address a server takes for its leader's; NULL when it tells none. */
@@ -138,9 +138,9 @@ static void check_leaders_disagree(struct diagnosis *diagnosis)
 	else
 		finding_set_cause(finding, "leadership is moving at this moment, or the network is cut in two");
 	if (stranger)
-		finding_set_command(finding, "kubectl consul explain leaders-disagree");
+		remedy_explain(finding);
 	else
-		set_consul_command(diagnosis, "health --watch", finding);
+		remedy_health(diagnosis, "--watch", finding);
 }
 
 diagnosis_check *const leader_checks[] = { check_quorum_lost, check_no_leader, check_leaders_disagree, NULL };

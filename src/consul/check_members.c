@@ -1,6 +1,7 @@
 /* Findings 3xx: gossip, who sees whom and how. See include/consul/diagnosis.h. Clients are left out everywhere. */
 #include "consul/diagnosis.h"
 
+#include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/mem.h"
 
@@ -24,7 +25,7 @@ static void check_failed(struct diagnosis *diagnosis)
 		finding_set_cause(
 		    finding,
 		    "just restarted; or gossip (port 8301, TCP and UDP) between its node and the others is cut");
-		set_consul_command(diagnosis, "health --members", finding);
+		remedy_health(diagnosis, "--members", finding);
 		place->explained = true;
 	}
 }
@@ -42,7 +43,7 @@ static void check_left(struct diagnosis *diagnosis)
 		finding_set_cause(
 		    finding,
 		    "it said goodbye (`consul leave`, or a stop with leave_on_terminate) and has not joined again");
-		set_logs_command(diagnosis, place, false, finding);
+		remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;
 	}
 }
@@ -65,39 +66,44 @@ static void check_missing(struct diagnosis *diagnosis)
 			finding_set_cause(
 			    finding,
 			    "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
-		set_logs_command(diagnosis, place, false, finding);
+		remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;
 	}
 }
 
 /* ------------------------------------------------------------------------ members that are no pod of ours */
 
-/* Servers of the member list that counts which are none of ours, with a status in the set of bits. */
+/* The i-th of the member list that counts is a server, none of ours, with a status in the set of bits. */
+static bool is_other(const struct diagnosis *diagnosis, size_t i, unsigned int statuses)
+{
+	const struct member *member = &diagnosis->members_of->view.members[i];
+
+	return member->is_server && !diagnosis->member_taken[i] && (statuses & 1u << member->status);
+}
+
+/* "NAME (ADDRESS)" of each of them. */
 static void list_others(const struct diagnosis *diagnosis, unsigned int statuses, struct strv *ret_names)
 {
 	const struct view *view = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
 
-	for (size_t i = 0; view && i < view->member_count; i++) {
-		const struct member *member = &view->members[i];
-
-		if (member->is_server && !diagnosis->member_taken[i] && (statuses & 1u << member->status))
-			strv_addf(ret_names, "%s (%s)", member->name, member->address);
-	}
+	for (size_t i = 0; view && i < view->member_count; i++)
+		if (is_other(diagnosis, i, statuses))
+			strv_addf(ret_names, "%s (%s)", view->members[i].name, view->members[i].address);
 }
 
-/* How many of the failed others are voters still. */
-static size_t count_voting_leftovers(const struct diagnosis *diagnosis)
+/* The failed others: their names, as force-leave wants them, and how many are voters still. */
+static size_t list_failed_nodes(const struct diagnosis *diagnosis, struct strv *ret_nodes)
 {
 	const struct view *members = &diagnosis->members_of->view;
 	size_t voting = 0;
 
 	for (size_t i = 0; i < members->member_count; i++) {
-		const struct member *member = &members->members[i];
 		const struct peer *peer;
 
-		if (!member->is_server || diagnosis->member_taken[i] || member->status != MEMBER_FAILED)
+		if (!is_other(diagnosis, i, 1u << MEMBER_FAILED))
 			continue;
-		peer = diagnosis_peer_of_member(diagnosis, member);
+		strv_add(ret_nodes, members->members[i].name);
+		peer = diagnosis_peer_of_member(diagnosis, &members->members[i]);
 		voting += peer && peer->voter;
 	}
 	return voting;
@@ -105,7 +111,7 @@ static size_t count_voting_leftovers(const struct diagnosis *diagnosis)
 
 static void check_leftover_failed(struct diagnosis *diagnosis)
 {
-	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_strv_ struct strv names = STRV_INIT, nodes = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
 	struct finding *finding;
 	size_t voting;
@@ -114,14 +120,14 @@ static void check_leftover_failed(struct diagnosis *diagnosis)
 	if (names.count == 0)
 		return;
 	list = list_names(&names);
-	voting = count_voting_leftovers(diagnosis);
+	voting = list_failed_nodes(diagnosis, &nodes);
 	finding = diagnosis_add(diagnosis, "leftover-failed", NULL,
 	                        "failed and without a pod: %s; %zu of them still %s in raft", list, voting,
 	                        voting == 1 ? "votes" : "vote");
 	finding_set_cause(finding, "scaled away, or renamed, without leaving; autopilot has not removed %s",
 	                  names.count == 1 ? "it" : "them");
 	if (diagnosis->leader_address)
-		set_consul_command(diagnosis, "reap", finding);
+		remedy_force_leave(diagnosis, &nodes, finding);
 }
 
 static void check_leftover_left(struct diagnosis *diagnosis)
@@ -140,11 +146,12 @@ static void check_leftover_left(struct diagnosis *diagnosis)
 
 static void check_elsewhere(struct diagnosis *diagnosis)
 {
+	const unsigned int statuses = 1u << MEMBER_ALIVE | 1u << MEMBER_LEAVING | 1u << MEMBER_UNKNOWN;
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
 	struct finding *finding;
 
-	list_others(diagnosis, 1u << MEMBER_ALIVE | 1u << MEMBER_LEAVING | 1u << MEMBER_UNKNOWN, &names);
+	list_others(diagnosis, statuses, &names);
 	if (names.count == 0)
 		return;
 	list = list_names(&names);
@@ -152,7 +159,12 @@ static void check_elsewhere(struct diagnosis *diagnosis)
 	    diagnosis_add(diagnosis, "member-elsewhere", NULL, "%s: alive in this cluster, but none of its pods", list);
 	finding_set_cause(finding,
 	                  "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
-	finding_set_command(finding, "kubectl get pods -A -o wide");
+	for (size_t i = 0; i < diagnosis->members_of->view.member_count; i++) {
+		if (!is_other(diagnosis, i, statuses))
+			continue;
+		remedy_find_address(diagnosis->members_of->view.members[i].address, finding);
+		return;
+	}
 }
 
 /* ------------------------------------------------------------------------------- views compared */
@@ -259,7 +271,7 @@ static void check_views_disagree(struct diagnosis *diagnosis)
 		finding_set_cause(
 		    finding,
 		    "a change a few seconds ago, or a network (port 8301, TCP and UDP) that is cut between some pods");
-		set_consul_command(diagnosis, "health --members", finding);
+		remedy_health(diagnosis, "--members", finding);
 	}
 	strv_release(&comparison.differences);
 }

@@ -1,5 +1,5 @@
 /* Findings 1xx: what Kubernetes says of the servers' pods. See include/consul/diagnosis.h. */
-#include "consul/diagnosis.h"
+#include "consul/remedy.h"
 
 #include <inttypes.h>
 
@@ -17,6 +17,41 @@ static const char *waiting_reason(const struct place *place)
 static char *after_colon(const char *text)
 {
 	return str_is_empty(text) ? xstrdup("") : xasprintf(": %s", text);
+}
+
+/*
+ * One finding for all pods that have the same trouble: what_of tells a pod's (new string; NULL: not this trouble), and
+ * the message is "pod NAME WHAT", "pods NAMES WHAT". The next one after *place, which moves on; NULL: there is none.
+ */
+static struct finding *add_alike(struct diagnosis *diagnosis, const char *kind,
+                                 char *(*what_of)(const struct place *place), struct place **place)
+{
+	for (struct place *end = diagnosis->places + diagnosis->snapshot->server_count; *place < end; ++*place) {
+		_cleanup_free_ char *what = (*place)->wanted && !(*place)->explained ? what_of(*place) : NULL;
+		_cleanup_strv_ struct strv names = STRV_INIT;
+		_cleanup_free_ char *list = NULL;
+		struct finding *finding;
+
+		if (!what)
+			continue;
+		for (struct place *other = *place; other < end; other++) {
+			_cleanup_free_ char *same = other->wanted && !other->explained ? what_of(other) : NULL;
+
+			if (!same || !str_equal(same, what))
+				continue;
+			strv_add(&names, place_name(other));
+			other->explained = true;
+		}
+		list = list_names(&names);
+		finding = diagnosis_add(diagnosis, kind, names.count == 1 ? *place : NULL, "pod%s %s %s",
+		                        names.count == 1 ? "" : "s", list, what);
+		for (size_t i = 0; i < names.count; i++)
+			for (struct place *other = *place; other < end; other++)
+				if (str_equal(place_name(other), names.items[i]))
+					diagnosis_mark(other, finding);
+		return finding;
+	}
+	return NULL;
 }
 
 /* ------------------------------------------------------------------------------- pods that are not */
@@ -71,8 +106,7 @@ static void check_missing(struct diagnosis *diagnosis)
 		finding_set_cause(
 		    finding, "deleted a moment ago, or Kubernetes refuses to make it (quota, admission, Pod Security): "
 		             "the StatefulSet's events say which");
-	finding_set_command(finding, "kubectl describe statefulset %s -n %s", diagnosis->set_word,
-	                    diagnosis->namespace_word);
+	remedy_describe_set(diagnosis, finding);
 }
 
 static void check_waiting(struct diagnosis *diagnosis)
@@ -106,10 +140,9 @@ static void check_waiting(struct diagnosis *diagnosis)
 	else
 		finding_set_cause(finding, "podManagementPolicy OrderedReady makes one pod after the other");
 	if (first->server->has_pod)
-		set_describe_command(diagnosis, first, finding);
+		remedy_describe_pod(diagnosis, first, finding);
 	else
-		finding_set_command(finding, "kubectl describe statefulset %s -n %s", diagnosis->set_word,
-		                    diagnosis->namespace_word);
+		remedy_describe_set(diagnosis, finding);
 }
 
 /* --------------------------------------------------------------------------- pods that do not run */
@@ -148,7 +181,7 @@ static void check_ended(struct diagnosis *diagnosis)
 		finding_set_cause(finding, str_equal(pod->status_reason, "Evicted")
 		                               ? "its node ran out of memory or disk, and evicted it"
 		                               : "its node rejected it or shut down; the controller should replace it");
-		set_describe_command(diagnosis, place, finding);
+		remedy_describe_pod(diagnosis, place, finding);
 		place->explained = true;
 	}
 }
@@ -168,19 +201,22 @@ static const char *unscheduled_cause(const char *message)
 	return "no node fulfils what the pod asks for";
 }
 
+static char *unscheduled(const struct place *place)
+{
+	const struct kube_pod *pod = &place->server->pod;
+
+	return pod->unscheduled_message && !pod->node ? xasprintf("cannot be scheduled: %s", pod->unscheduled_message)
+	                                              : NULL;
+}
+
 static void check_unschedulable(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE (place, diagnosis) {
-		const char *message = place->server->pod.unscheduled_message;
-		struct finding *finding;
+	struct place *place = diagnosis->places;
+	struct finding *finding;
 
-		if (!place->wanted || place->explained || !message || place->server->pod.node)
-			continue;
-		finding = diagnosis_add(diagnosis, "pod-unschedulable", place, "pod %s cannot be scheduled: %s",
-		                        place_name(place), message);
-		finding_set_cause(finding, "%s", unscheduled_cause(message));
-		set_describe_command(diagnosis, place, finding);
-		place->explained = true;
+	while ((finding = add_alike(diagnosis, "pod-unschedulable", unscheduled, &place))) {
+		finding_set_cause(finding, "%s", unscheduled_cause(place->server->pod.unscheduled_message));
+		remedy_describe_pod(diagnosis, place, finding);
 	}
 }
 
@@ -205,21 +241,44 @@ static const char *image_cause(const char *message)
 	return "a wrong name or tag, missing credentials, or a registry out of reach";
 }
 
-static void check_image(struct diagnosis *diagnosis)
+/* Without Kubernetes' own words: pods that lack the same image are at different steps of trying. */
+static char *without_image(const struct place *place)
 {
+	return is_image_reason(waiting_reason(place))
+	           ? xasprintf("cannot get image %s", place->server->container->image)
+	           : NULL;
+}
+
+/* Kubernetes' words on the first pod that has this trouble for this image and more to tell than that it waits. */
+static const char *image_words(const struct diagnosis *diagnosis, const char *image)
+{
+	const char *words = NULL;
+
 	FOR_EACH_PLACE (place, diagnosis) {
 		const struct kube_container *container = place->server->container;
-		_cleanup_free_ char *message = NULL;
-		struct finding *finding;
 
-		if (!place->wanted || place->explained || !is_image_reason(waiting_reason(place)))
+		if (!place->wanted || !is_image_reason(waiting_reason(place)) || !str_equal(container->image, image))
 			continue;
-		message = after_colon(container->waiting_message);
-		finding = diagnosis_add(diagnosis, "pod-image", place, "pod %s cannot get image %s: %s%s",
-		                        place_name(place), container->image, container->waiting_reason, message);
-		finding_set_cause(finding, "%s", image_cause(container->waiting_message));
-		set_describe_command(diagnosis, place, finding);
-		place->explained = true;
+		if (!words || str_starts_with(words, "Back-off"))
+			words = container->waiting_message;
+	}
+	return words;
+}
+
+static void check_image(struct diagnosis *diagnosis)
+{
+	struct place *place = diagnosis->places;
+	struct finding *finding;
+
+	while ((finding = add_alike(diagnosis, "pod-image", without_image, &place))) {
+		const struct kube_container *container = place->server->container;
+		const char *words = image_words(diagnosis, container->image);
+		_cleanup_free_ char *reason =
+		    words && !str_starts_with(words, "Back-off") ? xstrdup(words) : xstrdup(container->waiting_reason);
+
+		replace_string(&finding->message, xasprintf("%s: %s", finding->message, reason));
+		finding_set_cause(finding, "%s", image_cause(words));
+		remedy_describe_pod(diagnosis, place, finding);
 	}
 }
 
@@ -277,33 +336,41 @@ static void check_crashing(struct diagnosis *diagnosis)
 		                        container->name, place_name(place), container->restarts,
 		                        container->restarts == 1 ? "" : "s", end);
 		finding_set_cause(finding, "%s", end_cause(container));
-		set_logs_command(diagnosis, place, container->was_terminated, finding);
+		remedy_logs(diagnosis, place, container->was_terminated, finding);
 		place->explained = true;
 	}
 }
 
 /* Everything else that keeps a pod from running: ContainerCreating, CreateContainerConfigError, no node named yet. */
+static const char *not_starting_reason(const struct place *place)
+{
+	return waiting_reason(place) ? waiting_reason(place) : "it is not started yet";
+}
+
+static char *not_starting(const struct place *place)
+{
+	const struct kube_container *container = place->server->container;
+	_cleanup_free_ char *message = after_colon(container ? container->waiting_message : NULL);
+
+	if (place->running || !place->server->has_pod)
+		return NULL;
+	return xasprintf("cannot run yet: %s%s", not_starting_reason(place), message);
+}
+
 static void check_not_starting(struct diagnosis *diagnosis)
 {
-	FOR_EACH_PLACE (place, diagnosis) {
-		const struct kube_container *container = place->server->container;
-		_cleanup_free_ char *message = NULL;
-		struct finding *finding;
-		const char *reason;
+	struct place *place = diagnosis->places;
+	struct finding *finding;
 
-		if (!place->wanted || place->explained || place->running || !place->server->has_pod)
-			continue;
-		reason = waiting_reason(place) ? waiting_reason(place) : "it is not started yet";
-		message = after_colon(container ? container->waiting_message : NULL);
-		finding = diagnosis_add(diagnosis, "pod-not-starting", place, "pod %s does not run: %s%s",
-		                        place_name(place), reason, message);
-		if (strstr(reason, "Config"))
-			finding_set_cause(finding, "a Secret, ConfigMap or key that it needs does not exist");
-		else
+	while ((finding = add_alike(diagnosis, "pod-not-starting", not_starting, &place))) {
+		if (strstr(not_starting_reason(place), "Config"))
 			finding_set_cause(finding,
-			                  "just made; or its volume cannot be attached, or it gets no address");
-		set_describe_command(diagnosis, place, finding);
-		place->explained = true;
+			                  "a Secret, ConfigMap or key that the container needs does not exist");
+		else
+			finding_set_cause(
+			    finding,
+			    "just made; or a volume cannot be attached, or the network plugin gives no address");
+		remedy_describe_pod(diagnosis, place, finding);
 	}
 }
 
@@ -328,7 +395,7 @@ static void check_restarted(struct diagnosis *diagnosis)
 		    "container %s of pod %s was restarted lately (%" PRId64 " restart%s in all): %s", container->name,
 		    place_name(place), container->restarts, container->restarts == 1 ? "" : "s", end);
 		finding_set_cause(finding, "%s", end_cause(container));
-		set_logs_command(diagnosis, place, true, finding);
+		remedy_logs(diagnosis, place, true, finding);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -63,7 +64,7 @@ static void add_peers_disagree(struct diagnosis *diagnosis, struct place *place,
 	finding_set_cause(finding, "%s",
 	                  place->server->view.peer_count == 0 ? "it lost its data directory"
 	                                                      : "it lags, or the leader does not reach its port 8300");
-	set_logs_command(diagnosis, place, false, finding);
+	remedy_logs(diagnosis, place, false, finding);
 	place->explained = true;
 }
 
@@ -100,7 +101,7 @@ static void check_raft_unknown(struct diagnosis *diagnosis)
 	finding = diagnosis_add(diagnosis, "raft-unknown", NULL, "no server tells who votes%s%s", err ? ": " : "",
 	                        err ? err->message : "");
 	finding_set_cause(finding, "the token lacks operator:read, or this Consul is too old to tell");
-	set_consul_command(diagnosis, "health --token-file FILE", finding);
+	remedy_explain(finding);
 }
 
 /* Belongs to a member that another finding is about: a failed leftover, or a server elsewhere. */
@@ -147,8 +148,12 @@ static void check_dead_peers(struct diagnosis *diagnosis)
 			                  place_name(former));
 		else
 			finding_set_cause(finding, "a server that was taken away without leaving");
-		if (diagnosis->leader_address)
-			set_consul_command(diagnosis, former ? "health --watch" : "reap", finding);
+		if (!diagnosis->leader_address)
+			continue;
+		if (former)
+			remedy_health(diagnosis, "--watch", finding);
+		else
+			remedy_remove_peer(diagnosis, peer, finding);
 	}
 }
 
@@ -181,7 +186,7 @@ static void check_not_in_raft(struct diagnosis *diagnosis)
 			finding_set_cause(
 			    finding,
 			    "the leader does not add it: datacenter, raft protocol or node id; its log says why");
-		set_consul_command(diagnosis, "health --watch", finding);
+		remedy_health(diagnosis, "--watch", finding);
 		place->explained = true;
 	}
 }
@@ -201,12 +206,12 @@ static void check_not_voter(struct diagnosis *diagnosis)
 			                  "started %" PRId64
 			                  " s ago: it votes after 10 s of stability (server_stabilization_time)",
 			                  running_for(diagnosis, place));
-			set_consul_command(diagnosis, "health --wait", finding);
+			remedy_health(diagnosis, "--wait", finding);
 		} else {
 			finding_set_cause(
 			    finding,
 			    "autopilot does not find it stable (it lags or loses the leader), or it is a read replica");
-			set_logs_command(diagnosis, place, false, finding);
+			remedy_logs(diagnosis, place, false, finding);
 		}
 		place->explained = true;
 	}
@@ -224,7 +229,7 @@ static void check_no_leader_known(struct diagnosis *diagnosis)
 		                        place_name(place), raft_role_name(view->self.role));
 		finding_set_cause(finding, "started a moment ago, or %s does not reach its port 8300",
 		                  diagnosis->assessment->leader_name);
-		set_logs_command(diagnosis, place, false, finding);
+		remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;
 	}
 }
@@ -242,7 +247,7 @@ static void check_old_address(struct diagnosis *diagnosis)
 		                        place->server->pod.ip ? place->server->pod.ip : "no address");
 		finding_set_cause(finding,
 		                  "its pod was made anew; the leader replaces the address within a minute or so");
-		set_consul_command(diagnosis, "health --watch", finding);
+		remedy_health(diagnosis, "--watch", finding);
 		place->explained = true;
 	}
 }
@@ -268,7 +273,7 @@ static void check_lag(struct diagnosis *diagnosis)
 			                  place_name(place), self->last_contact_ms / 1000);
 		finding_set_cause(finding,
 		                  "it catches up after a start; otherwise its disk, CPU or network is too slow");
-		finding_set_command(finding, "kubectl top pod %s -n %s", place->word, diagnosis->namespace_word);
+		remedy_health(diagnosis, "--watch", finding);
 	}
 }
 
@@ -298,11 +303,8 @@ static void check_even_voters(struct diagnosis *diagnosis)
 	                        "%" PRId64 " voters tolerate no more failures than %" PRId64 " would", quorum->voters,
 	                        quorum->voters - 1);
 	finding_set_cause(finding, "the StatefulSet has %" PRId64 " replicas", diagnosis->snapshot->set.replicas);
-	if (diagnosis->snapshot->set.replicas == quorum->voters) {
-		_cleanup_free_ char *words = xasprintf("scale %" PRId64, quorum->voters + 1);
-
-		set_consul_command(diagnosis, words, finding);
-	}
+	if (diagnosis->snapshot->set.replicas == quorum->voters)
+		remedy_scale(diagnosis, quorum->voters + 1, finding);
 }
 
 diagnosis_check *const raft_checks[] = {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -47,7 +48,7 @@ static void check_not_ready(struct diagnosis *diagnosis)
 			finding_set_cause(
 			    finding,
 			    "its readiness probe fails, or has not passed yet; the pod's events have its words");
-		set_describe_command(diagnosis, place, finding);
+		remedy_describe_pod(diagnosis, place, finding);
 		place->explained = true;
 	}
 }
@@ -69,7 +70,7 @@ static void check_few_replicas(struct diagnosis *diagnosis)
 	else
 		finding = diagnosis_add(diagnosis, "few-replicas", NULL,
 		                        "two servers need each other: any failure is an outage");
-	set_consul_command(diagnosis, "scale 3", finding);
+	remedy_scale(diagnosis, 3, finding);
 }
 
 static void check_version_skew(struct diagnosis *diagnosis)
@@ -142,7 +143,7 @@ static void check_node_spread(struct diagnosis *diagnosis)
 		                        "%zu of %zu servers run on node %s: without it there is no quorum", most,
 		                        placed, node);
 	finding_set_cause(finding, "no anti-affinity or topology spread that is required, or too few nodes");
-	finding_set_command(finding, "kubectl get pods -n %s -o wide", diagnosis->namespace_word);
+	remedy_list_pods(diagnosis, finding);
 }
 
 /* ---------------------------------------------------------------------------------- disruption budget */
@@ -251,7 +252,7 @@ static void check_gossip(struct diagnosis *diagnosis)
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "gossip-unencrypted", NULL, "gossip is not encrypted on %s", list);
 	finding_set_cause(finding, "no `encrypt` key in the servers' configuration");
-	finding_set_command(finding, "kubectl consul explain gossip-unencrypted");
+	remedy_explain(finding);
 }
 
 static void check_leave_on_terminate(struct diagnosis *diagnosis)
@@ -268,7 +269,7 @@ static void check_leave_on_terminate(struct diagnosis *diagnosis)
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "leave-on-terminate-off", NULL, "leave_on_terminate is off on %s", list);
 	finding_set_cause(finding, "Consul's default for servers: each planned restart costs an election or two");
-	finding_set_command(finding, "kubectl consul explain leave-on-terminate-off");
+	remedy_explain(finding);
 }
 
 /* -------------------------------------------------------------------------------------------- claims */

@@ -162,24 +162,3 @@ char *shell_word(const char *text)
 	buf_addc(&word, '\'');
 	return buf_detach(&word);
 }
-
-void set_logs_command(const struct diagnosis *diagnosis, const struct place *place, bool previous,
-                      struct finding *finding)
-{
-	const struct kube_container *container = place->server->container;
-	_cleanup_free_ char *name = container ? shell_word(container->name) : NULL;
-
-	finding_set_command(finding, "kubectl logs %s -n %s%s%s%s", place->word, diagnosis->namespace_word,
-	                    name ? " -c " : "", name ? name : "", previous ? " --previous" : "");
-}
-
-void set_describe_command(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding)
-{
-	finding_set_command(finding, "kubectl describe pod %s -n %s", place->word, diagnosis->namespace_word);
-}
-
-void set_consul_command(const struct diagnosis *diagnosis, const char *words, struct finding *finding)
-{
-	finding_set_command(finding, "kubectl consul %s -n %s%s", words, diagnosis->namespace_word,
-	                    diagnosis->name_option);
-}

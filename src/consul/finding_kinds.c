@@ -68,8 +68,8 @@ const struct finding_kind finding_kinds[] = {
 	  "liveness probe that needs a leader is dangerous: it restarts every server at once when quorum is lost." },
 	{ "CON111", "pod-going", SEVERITY_INFO, "A server is being scaled away",
 	  "This pod's ordinal is not wanted any more: the StatefulSet was scaled down and the pod is on its way "
-	  "out. When it is gone the server should be `left` and no raft peer; `kubectl consul health` shows it "
-	  "otherwise, and `kubectl consul reap` clears up." },
+	  "out. When it is gone the server should be `left` and no raft peer. If it is not, `kubectl consul health` "
+	  "says so, and how to clear up." },
 
 	/* ---------------------------------------------------------------------------- 2xx: asking */
 	{ "CON201", "agent-silent", SEVERITY_DEGRADED, "A server does not answer",
@@ -96,12 +96,19 @@ const struct finding_kind finding_kinds[] = {
 	  "The agent answers, but only with `Permission denied`: ACLs are on, and there was no token, or one "
 	  "without the rights. What health needs: node:read (members), agent:read (the server on itself) and "
 	  "operator:read (raft). Nothing is changed, so no write right is needed.\n\n"
-	  "Give the token in a file (--token-file) or in CONSUL_HTTP_TOKEN, never on a command line. `ACL not "
-	  "found` means that the token itself is unknown: deleted, or of another cluster." },
+	  "    node_prefix \"\" { policy = \"read\" }\n"
+	  "    agent_prefix \"\" { policy = \"read\" }\n"
+	  "    operator = \"read\"\n\n"
+	  "The token is that of the container: asking by exec (--via exec; auto falls back to it) runs `consul` there, "
+	  "which takes CONSUL_HTTP_TOKEN from the container's environment. To put it there, from a Secret with that "
+	  "key "
+	  "(this restarts the servers, one by one):\n\n"
+	  "    kubectl set env statefulset/NAME -n NAMESPACE --from=secret/SECRET --keys=CONSUL_HTTP_TOKEN\n\n"
+	  "`ACL not found` means that the token itself is unknown: deleted, or of another cluster." },
 	{ "CON205", "acl-limited", SEVERITY_WARNING, "Consul's ACLs refuse some questions",
 	  "The token may ask one thing and not the other, so parts of this report are missing or come from a "
 	  "second-best source. What health needs: node:read (members), agent:read (the server on itself) and "
-	  "operator:read (raft)." },
+	  "operator:read (raft). How to give them: `kubectl consul explain acl-denied`." },
 	{ "CON206", "tls-mismatch", SEVERITY_DEGRADED, "HTTP and HTTPS, or certificates, do not fit",
 	  "The connection to the agent came about, but one side speaks TLS and the other does not, or the "
 	  "certificate is not trusted. Which port and scheme an agent has is taken from CONSUL_HTTP_ADDR, "
@@ -147,8 +154,10 @@ const struct finding_kind finding_kinds[] = {
 	  "a scale-down, or from pods under another name. If they are raft voters still, they count as dead ones in "
 	  "the quorum, so that fewer of the living may fail. Consul itself forgets failed members only after 72 "
 	  "hours.\n\n"
-	  "`kubectl consul reap` removes them one at a time (force-leave, then remove-peer where needed) and looks "
-	  "again before each." },
+	  "`consul force-leave NODE`, typed in the pod of any server, makes the others take it for left, and the "
+	  "leader "
+	  "then drops it from raft. Before that be sure that the server does not run anywhere: one that lives comes "
+	  "back by itself. With ACLs it takes a token with operator:write." },
 	{ "CON306", "leftover-left", SEVERITY_INFO, "Servers that left are still listed",
 	  "These servers left the cluster in good order, mostly by a scale-down. They do not count in the quorum "
 	  "and do no harm; Consul forgets them after 72 hours." },
@@ -165,9 +174,29 @@ const struct finding_kind finding_kinds[] = {
 	  "removed. Reads work only where staleness is allowed. Nothing is lost as long as the servers' volumes "
 	  "exist.\n\n"
 	  "First bring the servers back that can come back: with the same claims the cluster heals by itself as "
-	  "soon as a majority runs, even with new addresses. Do not delete claims and do not scale meanwhile. Only "
-	  "if the majority is gone for good, `kubectl consul recover` rebuilds the cluster from the most advanced "
-	  "server that is left; what only the lost ones had is lost." },
+	  "soon as a majority runs, even with new addresses. Do not delete claims and do not scale meanwhile.\n\n"
+	  "Only if the majority is gone for good, rebuild the cluster from the servers that still have their data. "
+	  "What only the lost ones had is lost. This is for Consul 1.0 and newer (raft protocol 3) with its data in "
+	  "/consul/data; fill in NAMESPACE and CONTAINER, and POD for each server that still has data. A server that "
+	  "lost its claim and started empty is not one of them, whether it runs or not.\n\n"
+	  "1. Keep a copy of the data of each:\n\n"
+	  "    kubectl exec POD -n NAMESPACE -c CONTAINER -- tar cf - /consul/data > POD.tar\n\n"
+	  "2. Let each print its entry, the id and address that raft is to know it by:\n\n"
+	  "    kubectl exec POD -n NAMESPACE -c CONTAINER -- sh -c 'echo "
+	  "\"{\\\"id\\\":\\\"$(cat /consul/data/node-id)\\\",\\\"address\\\":\\\"$(hostname -i):8300\\\","
+	  "\\\"non_voter\\\":false}\"'\n\n"
+	  "3. Put the entries into a file peers.json on your side, in brackets and with commas between: [{...},{...}]. "
+	  "One server alone is enough: [{...}].\n\n"
+	  "4. Copy that file, the same one, into each of these servers:\n\n"
+	  "    kubectl exec -i POD -n NAMESPACE -c CONTAINER -- sh -c 'cat > /consul/data/raft/peers.json' < "
+	  "peers.json\n\n"
+	  "5. Restart the process of each, right after one another. Do not delete the pod: it would come back with "
+	  "another "
+	  "address.\n\n"
+	  "    kubectl exec POD -n NAMESPACE -c CONTAINER -- kill -QUIT 1\n\n"
+	  "6. Each reads the file as it starts, and removes it. A leader is there within seconds; servers that started "
+	  "empty join by themselves and vote ten seconds later:\n\n"
+	  "    kubectl consul health -n NAMESPACE --watch" },
 	{ "CON402", "no-leader", SEVERITY_CRITICAL, "The cluster has no leader",
 	  "Enough voters live, but they have no leader. An election takes a few seconds (with raft_multiplier 5, "
 	  "the default, up to about fifteen); look again. If it stays: the servers do not reach each other's port "
@@ -190,8 +219,9 @@ const struct finding_kind finding_kinds[] = {
 	{ "CON406", "dead-peer", SEVERITY_DEGRADED, "A raft peer belongs to no server",
 	  "The peer set holds an entry that is none of the servers. A voter that nobody is counts as dead in the "
 	  "quorum, so that fewer of the living may fail. Often it is a former address of a server whose pod was "
-	  "made anew: the leader replaces such an entry by itself (raft protocol 3). If it stays, `kubectl consul "
-	  "reap` removes it." },
+	  "made anew: the leader replaces such an entry by itself (raft protocol 3). If it stays, `consul operator "
+	  "raft remove-peer`, typed in the pod of any server, removes it; with ACLs it takes a token with "
+	  "operator:write." },
 	{ "CON407", "not-in-raft", SEVERITY_DEGRADED, "A server is no raft peer",
 	  "The server is alive for gossip, but raft does not have it: it stores nothing and does not vote. The "
 	  "leader adds every alive server within about a minute. It does not if the server has another datacenter, "
@@ -252,8 +282,7 @@ const struct finding_kind finding_kinds[] = {
 	  "With leave_on_terminate off, Consul's default for servers, a stopped pod looks like a crash: the others "
 	  "wait for it to answer, and its old log disturbs the next election. Measured with Consul 1.8.7: a plain "
 	  "rollout of three servers stopped writes for 19 and 65 seconds; with leave_on_terminate = true, "
-	  "raft_multiplier 1 and a readiness that means `is a voter`, for 3 seconds. `kubectl consul scale` works "
-	  "with both." },
+	  "raft_multiplier 1 and a readiness that means `is a voter`, for 3 seconds." },
 	{ "CON509", "leftover-claims", SEVERITY_INFO, "Claims of servers that are gone",
 	  "A StatefulSet keeps the claims of the servers it scaled away. If it is scaled up again they are used "
 	  "again, with the old data and identity on them. That is fine within a week; later see stale-claims. They "

@@ -385,7 +385,7 @@ Test(assess_raft, commands_are_safe_to_paste)
 	sample_add_member(&snapshot, "$(reboot)", "10.0.0.13", MEMBER_FAILED, true);
 	assess(&snapshot, &assessment);
 	cr_expect_str_eq(sample_finding(&assessment, "leftover-failed")->command,
-	                 "kubectl consul reap -n 'it'\\''s' --name 'vault; reboot'");
+	                 "kubectl exec consul-0 -n 'it'\\''s' -c consul -- consul force-leave '$(reboot)'");
 	assessment_release(&assessment);
 	snapshot_release(&snapshot);
 }

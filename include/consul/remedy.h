@@ -1,0 +1,43 @@
+/*
+ * consul/remedy.h - what to type next: each command that a finding can name has its one place here.
+ *
+ * Every command can be pasted as it is, today: names, namespace and container are filled in and quoted for a shell.
+ * Where a name that it needs is not known the finding is left without a command. Used by consul/check_*.c only.
+ */
+#ifndef CONSUL_REMEDY_H
+#define CONSUL_REMEDY_H
+
+#include "consul/diagnosis.h"
+
+/* The log of the server's container (of its previous run), or the description of its pod. */
+void remedy_logs(const struct diagnosis *diagnosis, const struct place *place, bool previous, struct finding *finding);
+void remedy_describe_pod(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding);
+
+/* The description of the StatefulSet: its events say why a pod is not made. */
+void remedy_describe_set(const struct diagnosis *diagnosis, struct finding *finding);
+
+/* Where the servers' pods run. */
+void remedy_list_pods(const struct diagnosis *diagnosis, struct finding *finding);
+
+/* Whose pod has this address, in all namespaces. */
+void remedy_find_address(const char *address, struct finding *finding);
+
+/* `kubectl consul health OPTION` for this cluster. */
+void remedy_health(const struct diagnosis *diagnosis, const char *option, struct finding *finding);
+
+/* `kubectl consul explain` for this kind of finding: where the way out does not fit in a line. */
+void remedy_explain(struct finding *finding);
+
+/* Makes failed members leave: `consul force-leave` for each node name, in the leader's pod. */
+void remedy_force_leave(const struct diagnosis *diagnosis, const struct strv *nodes, struct finding *finding);
+
+/* Takes a peer out of raft: `consul operator raft remove-peer`, by id, or by address when it has none. */
+void remedy_remove_peer(const struct diagnosis *diagnosis, const struct peer *peer, struct finding *finding);
+
+/* More servers, or fewer. */
+void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
+
+/* Another token: after a refusal by tunnel the container's own one, which exec uses; else which rules are needed. */
+void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding);
+
+#endif

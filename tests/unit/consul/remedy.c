@@ -1,0 +1,201 @@
+/* consul/remedy.h: what findings tell to type works as it stands, today. */
+#include <criterion/criterion.h>
+
+#include "consul/assess.h"
+#include "sample.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* Judges, and releases the snapshot. */
+static void expect_command(struct snapshot *snapshot, const char *finding, const char *command)
+{
+	struct assessment assessment;
+	const struct finding *found;
+
+	assess(snapshot, &assessment);
+	found = sample_finding(&assessment, finding);
+	cr_assert_not_null(found->command, "%s tells nothing to type", finding);
+	cr_expect_str_eq(found->command, command);
+	assessment_release(&assessment);
+	snapshot_release(snapshot);
+}
+
+static void sample_forbid_all(struct snapshot *snapshot, enum ask_way way)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		sample_silence(snapshot, i, ERR_FORBIDDEN, "Consul refuses /v1/agent/self: Permission denied");
+		snapshot->servers[i].view.way = way;
+	}
+}
+
+Test(remedy, one_failed_leftover_is_forced_to_leave)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_FAILED, true);
+	expect_command(&snapshot, "leftover-failed",
+	               "kubectl exec consul-0 -n ns -c consul -- consul force-leave consul-3");
+}
+
+Test(remedy, a_dead_peer_is_removed_by_its_id_or_else_its_address)
+{
+	struct snapshot snapshot;
+	struct peer *peer;
+
+	for (int with_id = 0; with_id < 2; with_id++) {
+		sample_init(&snapshot, 3);
+		sample_add_peer(&snapshot, "consul-9", "10.0.0.19", true);
+		for (size_t i = 0; i < 3; i++) {
+			peer = &snapshot.servers[i].view.peers[3];
+			replace_string(&peer->id, xstrdup(with_id ? "5f3a" : peer->address));
+		}
+		expect_command(
+		    &snapshot, "dead-peer",
+		    with_id ? "kubectl exec consul-0 -n ns -c consul -- consul operator raft remove-peer -id=5f3a"
+		            : "kubectl exec consul-0 -n ns -c consul -- consul operator raft remove-peer "
+		              "-address=10.0.0.19:8300");
+	}
+}
+
+/* Somebody else's container has another name; without any pod that runs there is nobody to type it to. */
+Test(remedy, commands_name_a_pod_that_can_take_them)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++)
+		replace_string(&snapshot.servers[i].pod.containers[0].name, xstrdup("the server"));
+	sample_set_leader(&snapshot, -1, "10.0.0.11:8300");
+	snapshot.servers[0].view.self.role = RAFT_FOLLOWER;
+	snapshot.servers[1].view.self.role = RAFT_LEADER;
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_FAILED, true);
+	expect_command(&snapshot, "leftover-failed",
+	               "kubectl exec consul-1 -n ns -c 'the server' -- consul force-leave consul-3");
+}
+
+Test(remedy, more_servers_are_for_kubectl_scale)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 1);
+	expect_command(&snapshot, "few-replicas", "kubectl scale statefulset consul -n ns --replicas=3");
+	sample_init(&snapshot, 4);
+	expect_command(&snapshot, "even-voters", "kubectl scale statefulset consul -n ns --replicas=5");
+}
+
+Test(remedy, acls_are_asked_by_exec_or_explained)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_forbid_all(&snapshot, ASK_TUNNEL);
+	expect_command(&snapshot, "acl-denied", "kubectl consul health --via exec -n ns");
+	sample_init(&snapshot, 3);
+	sample_forbid_all(&snapshot, ASK_EXEC);
+	expect_command(&snapshot, "acl-denied", "kubectl consul explain acl-denied");
+}
+
+Test(remedy, a_lost_majority_is_explained)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_peer(&snapshot, "consul-7", "10.0.0.17", true);
+	sample_add_peer(&snapshot, "consul-8", "10.0.0.18", true);
+	sample_add_peer(&snapshot, "consul-9", "10.0.0.19", true);
+	sample_no_leader(&snapshot);
+	expect_command(&snapshot, "quorum-lost", "kubectl consul explain quorum-lost");
+	cr_expect_not_null(strstr(finding_kind_find("quorum-lost")->explanation, "/consul/data/raft/peers.json"));
+}
+
+/* Until there are such commands nobody is told to type them. */
+Test(remedy, no_explanation_names_a_command_that_does_not_exist)
+{
+	static const char *const none[] = { "consul reap", "consul recover", "kubectl consul scale", "consul failover",
+		                            "--token-file" };
+
+	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
+		for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+			cr_expect_null(strstr(kind->explanation, none[i]), "%s names %s", kind->code, none[i]);
+}
+
+/* ---------------------------------------------------------------------------------------- in plain words */
+
+Test(remedy, a_refused_connection_is_told_in_plain_words)
+{
+	static const struct {
+		const char *error, *message, *command;
+	} cases[] = {
+		{ "by tunnel: pod consul-2 port 8500: nothing listens there (connection refused); by exec: Get "
+		  "\"http://127.0.0.1:8500/v1/agent/self\": dial tcp 127.0.0.1:8500: connect: connection refused",
+		  "consul-2 runs but does not answer: nothing listens on port 8500 (connection refused)",
+		  "kubectl logs consul-2 -n ns -c consul" },
+		{ "dial tcp 127.0.0.1: connect: connection refused",
+		  "consul-2 runs but does not answer: nothing listens on its port (connection refused)",
+		  "kubectl logs consul-2 -n ns -c consul" },
+		{ "by tunnel: pod consul-2 port 8500: nothing listens there (connection refused); by exec: pod "
+		  "consul-2: "
+		  "an error on the server (\"container not found (\\\"consul\\\")\") has prevented the request from "
+		  "succeeding",
+		  "consul-2 does not answer: its container has just ended", "kubectl consul health --watch -n ns" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct snapshot snapshot;
+		struct assessment assessment;
+
+		sample_init(&snapshot, 3);
+		sample_silence(&snapshot, 2, ERR_UNREACHABLE, cases[i].error);
+		assess(&snapshot, &assessment);
+		cr_expect_str_eq(sample_finding(&assessment, "agent-silent")->message, cases[i].message);
+		cr_expect_str_eq(sample_finding(&assessment, "agent-silent")->command, cases[i].command);
+		assessment_release(&assessment);
+		snapshot_release(&snapshot);
+	}
+}
+
+/* --------------------------------------------------------------------------- one trouble of several pods */
+
+static void wait_for_image(struct snapshot *snapshot, size_t server, const char *reason, const char *message)
+{
+	struct kube_container *container = &snapshot->servers[server].pod.containers[0];
+
+	sample_stop(snapshot, server, reason);
+	replace_string(&container->image, xstrdup("consul:9"));
+	replace_string(&container->waiting_message, xstrdup(message));
+}
+
+Test(remedy, pods_without_the_same_image_are_one_finding)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+
+	sample_init(&snapshot, 5);
+	wait_for_image(&snapshot, 3, "ImagePullBackOff", "Back-off pulling image \"consul:9\"");
+	wait_for_image(&snapshot, 4, "ErrImagePull", "consul:9: not found");
+	assess(&snapshot, &assessment);
+	cr_expect_str_eq(sample_finding(&assessment, "pod-image")->message,
+	                 "pods consul-3 and consul-4 cannot get image consul:9: consul:9: not found");
+	cr_expect_str_eq(sample_finding(&assessment, "pod-image")->cause,
+	                 "there is no such image or tag in the registry");
+	cr_expect_str_eq(sample_finding(&assessment, "pod-image")->command, "kubectl describe pod consul-3 -n ns");
+	cr_expect_eq(assessment.servers[4].worst, SEVERITY_DEGRADED);
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "DEGRADED pod-image");
+}
+
+Test(remedy, pods_without_a_node_are_one_finding_for_each_reason)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 7);
+	for (size_t i = 4; i < 7; i++) {
+		sample_stop(&snapshot, i, NULL);
+		replace_string(&snapshot.servers[i].pod.node, NULL);
+		replace_string(&snapshot.servers[i].pod.unscheduled_message,
+		               xstrdup(i == 6 ? "0/6 nodes are available: 6 volume node affinity conflict."
+		                              : "0/6 nodes are available: 6 Insufficient cpu."));
+	}
+	sample_expect(&snapshot, "DEGRADED pod-unschedulable pod-unschedulable(consul-6)");
+}
