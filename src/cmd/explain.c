@@ -107,6 +107,21 @@ static void add_list(const struct selection *selection, const struct term *term,
 	table_render(table, term, true, out);
 }
 
+/* Wrapped, but for lines that are indented: those are there to be pasted. */
+static void add_explanation(const char *text, const struct term *term, struct buf *out)
+{
+	for (;;) {
+		size_t length = strcspn(text, "\n");
+		_cleanup_free_ char *line = xstrndup(text, length);
+
+		term_add_wrapped(out, line, *line == ' ' ? 0 : term_prose_width(term), "");
+		buf_addc(out, '\n');
+		if (!text[length])
+			return;
+		text += length + 1;
+	}
+}
+
 static void add_kind(const struct finding_kind *kind, const struct term *term, struct buf *out)
 {
 	_cleanup_free_ char *title = term_text(term, kind->title);
@@ -118,9 +133,7 @@ static void add_kind(const struct finding_kind *kind, const struct term *term, s
 	buf_addc(out, '\n');
 	term_add_styled(out, term, TERM_BOLD, title);
 	buf_adds(out, "\n\n");
-	term_add_wrapped(out, explanation, term_prose_width(term), "");
-	if (!str_ends_with(explanation, "\n"))
-		buf_addc(out, '\n');
+	add_explanation(explanation, term, out);
 }
 
 static void print_text(const struct cmd_context *context, const struct selection *selection)
@@ -187,7 +200,7 @@ const struct command cmd_explain = {
 	            "kubectl consul explain\n"
 	            "\n"
 	            "# Explain one of them\n"
-	            "kubectl consul explain CON004\n",
+	            "kubectl consul explain CON401\n",
 	.options = option_table,
 	.options_size = sizeof(struct explain_options),
 	.run = run_explain,
