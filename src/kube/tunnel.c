@@ -176,7 +176,7 @@ static void set_port_error(const struct portforward_event *event, struct err *er
 		text[--length] = '\0';
 	shown = str_visible(cause ? cause : text, SHOWN_MAX);
 	if (strstr(text, "onnection refused"))
-		err_set(err, ERR_UNREACHABLE, "connection refused (%s)", shown);
+		err_set(err, ERR_UNREACHABLE, "nothing listens there (connection refused)");
 	else
 		err_set(err, ERR_UNREACHABLE, "%s", shown);
 }
