@@ -72,12 +72,14 @@ struct view {
 	bool members_known;
 	struct member *members;
 	size_t member_count;
+	size_t *members_shared; /* how many views have this list (view_share); NULL: this one alone */
 	struct err members_err;
 
 	bool peers_known;
 	enum peers_source peers_source;
 	struct peer *peers;
 	size_t peer_count;
+	size_t *peers_shared;   /* the same */
 	struct err peers_err; /* of the raft endpoint; may be set although peers_known (by way of self) */
 
 	bool self_known;
@@ -95,6 +97,12 @@ void view_release(struct view *view);
 /* Empties one plane, which is unknown afterwards; its err is left alone. */
 void view_clear_members(struct view *view);
 void view_clear_peers(struct view *view);
+
+/*
+ * Sorts the members of view and with by name and address; where view's members or peers say the same as those of with, both
+ * views have one list from then on. In a large cluster that agrees all servers' lists take the memory of one.
+ */
+void view_share(struct view *view, struct view *with);
 
 /* Moves from's peers to view, where they replace what was there and are known from source. */
 void view_move_peers(struct view *view, struct view *from, enum peers_source source);

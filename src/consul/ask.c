@@ -115,13 +115,20 @@ struct round {
 	struct asking *askings;
 	size_t count;
 	size_t left;
+	struct view *first; /* of the first server that told its members: most others say the same */
 };
 
 static void finish(struct asking *asking)
 {
+	struct round *round = asking->round;
+
 	assert(!asking->done);
 	asking->done = true;
-	asking->round->left--;
+	round->left--;
+	if (!round->first && asking->target->view->members_known)
+		round->first = asking->target->view;
+	else if (round->first)
+		view_share(asking->target->view, round->first);
 }
 
 static bool answered_nothing(const struct view *view)

@@ -2,6 +2,7 @@
 #include "consul/view.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "consul/value.h"
 #include "util/mem.h"
@@ -35,11 +36,26 @@ void self_release(struct self *self)
 	*self = (struct self)SELF_INIT;
 }
 
+/* True when the list was another view's as well and stays with it. *shared is NULL afterwards. */
+static bool leave_shared(size_t **shared)
+{
+	size_t *count = TAKE(*shared);
+
+	if (!count)
+		return false;
+	if (--*count > 0)
+		return true;
+	free(count);
+	return false;
+}
+
 void view_clear_members(struct view *view)
 {
-	for (size_t i = 0; i < view->member_count; i++)
-		member_release(&view->members[i]);
-	free(view->members);
+	if (!leave_shared(&view->members_shared)) {
+		for (size_t i = 0; i < view->member_count; i++)
+			member_release(&view->members[i]);
+		free(view->members);
+	}
 	view->members = NULL;
 	view->member_count = 0;
 	view->members_known = false;
@@ -47,9 +63,11 @@ void view_clear_members(struct view *view)
 
 void view_clear_peers(struct view *view)
 {
-	for (size_t i = 0; i < view->peer_count; i++)
-		peer_release(&view->peers[i]);
-	free(view->peers);
+	if (!leave_shared(&view->peers_shared)) {
+		for (size_t i = 0; i < view->peer_count; i++)
+			peer_release(&view->peers[i]);
+		free(view->peers);
+	}
 	view->peers = NULL;
 	view->peer_count = 0;
 	view->peers_known = false;
@@ -60,10 +78,96 @@ void view_move_peers(struct view *view, struct view *from, enum peers_source sou
 {
 	view_clear_peers(view);
 	view->peers = TAKE(from->peers);
+	view->peers_shared = TAKE(from->peers_shared);
 	view->peer_count = from->peer_count;
 	view->peers_known = true;
 	view->peers_source = source;
 	from->peer_count = 0;
+}
+
+static int compare_members(const void *a, const void *b)
+{
+	const struct member *left = a, *right = b;
+	int order = strcmp(left->name, right->name);
+
+	return order ? order : strcmp(left->address, right->address);
+}
+
+static void sort_members(struct view *view)
+{
+	for (size_t i = 1; i < view->member_count; i++) {
+		if (compare_members(&view->members[i - 1], &view->members[i]) > 0) {
+			qsort(view->members, view->member_count, sizeof(*view->members), compare_members);
+			return;
+		}
+	}
+}
+
+static bool same_member(const struct member *a, const struct member *b)
+{
+	return str_equal(a->name, b->name) && str_equal(a->address, b->address) && a->port == b->port &&
+	       a->status == b->status && a->is_server == b->is_server && str_equal(a->id, b->id) &&
+	       str_equal(a->version, b->version) && str_equal(a->datacenter, b->datacenter) &&
+	       a->protocol == b->protocol && a->expect == b->expect;
+}
+
+static bool same_members(const struct view *a, const struct view *b)
+{
+	if (a->member_count != b->member_count)
+		return false;
+	for (size_t i = 0; i < a->member_count; i++)
+		if (!same_member(&a->members[i], &b->members[i]))
+			return false;
+	return true;
+}
+
+static bool same_peers(const struct view *a, const struct view *b)
+{
+	if (a->peer_count != b->peer_count || a->peers_source != b->peers_source)
+		return false;
+	for (size_t i = 0; i < a->peer_count; i++) {
+		const struct peer *left = &a->peers[i], *right = &b->peers[i];
+
+		if (!str_equal(left->name, right->name) || !str_equal(left->id, right->id) ||
+		    !str_equal(left->address, right->address) || left->leader != right->leader ||
+		    left->voter != right->voter || left->protocol != right->protocol)
+			return false;
+	}
+	return true;
+}
+
+/* One more view has the list that *shared counts. */
+static size_t *join_shared(size_t **shared)
+{
+	if (!*shared) {
+		*shared = xmalloc(sizeof(**shared));
+		**shared = 1;
+	}
+	++**shared;
+	return *shared;
+}
+
+void view_share(struct view *view, struct view *with)
+{
+	if (view == with)
+		return;
+	sort_members(view);
+	sort_members(with);
+	if (view->members_known && with->members_known && view->members != with->members && same_members(view, with)) {
+		view_clear_members(view);
+		view->members = with->members;
+		view->member_count = with->member_count;
+		view->members_shared = join_shared(&with->members_shared);
+		view->members_known = true;
+	}
+	if (view->peers_known && with->peers_known && view->peers != with->peers && same_peers(view, with)) {
+		view_clear_peers(view);
+		view->peers = with->peers;
+		view->peer_count = with->peer_count;
+		view->peers_source = with->peers_source;
+		view->peers_shared = join_shared(&with->peers_shared);
+		view->peers_known = true;
+	}
 }
 
 void view_release(struct view *view)

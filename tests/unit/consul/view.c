@@ -149,3 +149,51 @@ Test(view, finds_by_address_and_name_and_forgets_everything)
 	cr_expect_null(view.members);
 	cr_expect_null(view_first_err(&view));
 }
+
+static struct view view_of_two(const char *first, const char *second, enum member_status status)
+{
+	struct view view = VIEW_INIT;
+
+	view.members_known = view.peers_known = true;
+	view.member_count = view.peer_count = 2;
+	view.members = xcalloc(2, sizeof(*view.members));
+	view.peers = xcalloc(2, sizeof(*view.peers));
+	view.members[0] = (struct member){ .name = xstrdup(first), .address = xstrdup("10.0.0.1"), .status = status };
+	view.members[1] = (struct member){ .name = xstrdup(second), .address = xstrdup("10.0.0.2"), .status = MEMBER_ALIVE };
+	view.peers[0].id = xstrdup("a");
+	view.peers[1].id = xstrdup("b");
+	return view;
+}
+
+Test(view, equal_lists_are_shared_whatever_their_order)
+{
+	struct view with = view_of_two("a", "b", MEMBER_ALIVE), view = view_of_two("b", "a", MEMBER_ALIVE);
+	struct view third = view_of_two("a", "b", MEMBER_ALIVE);
+
+	replace_string(&view.members[0].address, xstrdup("10.0.0.2"));
+	replace_string(&view.members[1].address, xstrdup("10.0.0.1"));
+	view_share(&view, &with);
+	view_share(&third, &with);
+	cr_assert_eq(view.members, with.members);
+	cr_assert_eq(third.peers, with.peers);
+	cr_assert_eq(*with.members_shared, 3);
+	view_release(&with);
+	cr_assert_str_eq(view.members[1].name, "b");
+	cr_assert(view.members_known && view.peers_known);
+	view_release(&view);
+	cr_assert_str_eq(third.members[0].name, "a");
+	view_release(&third);
+}
+
+Test(view, lists_that_differ_stay_apart)
+{
+	struct view with = view_of_two("a", "b", MEMBER_ALIVE), view = view_of_two("a", "b", MEMBER_FAILED);
+
+	view.peers[1].voter = true;
+	view_share(&view, &with);
+	cr_assert_neq(view.members, with.members);
+	cr_assert_neq(view.peers, with.peers);
+	cr_assert_eq(view.members[0].status, MEMBER_FAILED);
+	view_release(&view);
+	view_release(&with);
+}
