@@ -100,6 +100,12 @@ bool diagnosis_has(const struct diagnosis *diagnosis, enum severity severity);
 /* What the reader calls the server: the pod's name. */
 const char *place_name(const struct place *place);
 
+/* Runs and answers, and raft has nothing in it: a server that lost its data, or never had any. */
+bool place_is_empty(const struct place *place);
+
+/* The member entry of this server is that of a pod before its present one: it has another address. */
+bool place_has_former_entry(const struct place *place);
+
 /* The raft peer, in the set that counts, of a member: by id, else by address; NULL when it has none. */
 const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, const struct member *member);
 

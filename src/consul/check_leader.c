@@ -5,36 +5,55 @@
 
 #include "util/mem.h"
 
-/* Names of the voters that count as dead. */
-static void list_dead_voters(const struct diagnosis *diagnosis, struct strv *ret_names, bool *ret_all_are_pods)
+/* Names of the voters that count as dead, and whether all of them are servers that may come back with their data. */
+static void list_dead_voters(const struct diagnosis *diagnosis, struct strv *ret_names, bool *ret_may_come_back)
 {
 	const struct view *view = &diagnosis->peers_of->view;
 
-	*ret_all_are_pods = true;
-	FOR_EACH_PLACE (place, diagnosis)
-		if (place->peer && place->peer->voter && !place->live)
-			strv_add(ret_names, place_name(place));
+	*ret_may_come_back = true;
+	FOR_EACH_PLACE (place, diagnosis) {
+		if (!place->peer || !place->peer->voter || place->live)
+			continue;
+		strv_add(ret_names, place_name(place));
+		*ret_may_come_back &= !place_is_empty(place);
+	}
 	for (size_t i = 0; i < view->peer_count; i++) {
 		const struct peer *peer = &view->peers[i];
 
 		if (!peer->voter || diagnosis->peer_taken[i])
 			continue;
-		*ret_all_are_pods = false;
+		*ret_may_come_back = false;
 		strv_add(ret_names, peer->name ? peer->name : peer->address);
 	}
+}
+
+/* Servers that were made anew in place of voters: "consul-1 and consul-2 run"; NULL: there are none. */
+static char *list_empty(const struct diagnosis *diagnosis)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && place_is_empty(place))
+			strv_add(&names, place_name(place));
+	if (names.count == 0)
+		return NULL;
+	list = list_names(&names);
+	return xasprintf("%s run%s", list, names.count == 1 ? "s" : "");
 }
 
 static void check_quorum_lost(struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;
 	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *list = NULL;
+	_cleanup_free_ char *list = NULL, *empty = NULL;
 	struct finding *finding;
-	bool all_are_pods;
+	bool may_come_back;
 
 	if (diagnosis->answered == 0 || diagnosis_has_quorum(diagnosis))
 		return;
-	list_dead_voters(diagnosis, &names, &all_are_pods);
+	list_dead_voters(diagnosis, &names, &may_come_back);
+	empty = list_empty(diagnosis);
 	list = list_names(&names);
 	finding = diagnosis_add(diagnosis, "quorum-lost", NULL,
 	                        "%" PRId64 " of %" PRId64 " voters %s, %" PRId64 " are needed; dead or silent: %s",
@@ -43,13 +62,15 @@ static void check_quorum_lost(struct diagnosis *diagnosis)
 	if (diagnosis->leader_address)
 		finding_set_cause(finding, "%s still leads, so some of them may live and only cannot be asked",
 		                  diagnosis->assessment->leader_name);
-	else if (all_are_pods)
+	else if (may_come_back)
 		finding_set_cause(
 		    finding,
 		    "their pods do not run or do not answer; back with their claims, the cluster heals by itself");
+	else if (empty)
+		finding_set_cause(finding, "%s without data in place of voters that are gone: new volumes", empty);
 	else
 		finding_set_cause(finding, "voters that have no pod any more: they cannot come back by themselves");
-	if (all_are_pods)
+	if (may_come_back)
 		remedy_list_pods(diagnosis, finding);
 	else
 		remedy_explain(finding);

@@ -11,6 +11,13 @@ static bool should_be_fine(const struct place *place)
 	return place->wanted && place->answered && !place->explained;
 }
 
+/* What the list has is the pod before: the one that runs now is not known yet. */
+static void set_former_cause(struct finding *finding, const struct place *place)
+{
+	finding_set_cause(finding, "that is its former address, %s; with the new one, %s, it has not joined yet",
+	                  place->member->address, place->server->pod.ip);
+}
+
 static void check_failed(struct diagnosis *diagnosis)
 {
 	FOR_EACH_PLACE (place, diagnosis) {
@@ -22,10 +29,12 @@ static void check_failed(struct diagnosis *diagnosis)
 		finding = diagnosis_add(diagnosis, "member-failed", place, "%s answers, but %s has it as %s",
 		                        place_name(place), diagnosis->members_of->name,
 		                        member_status_name(place->member->status));
-		finding_set_cause(
-		    finding,
-		    "just restarted; or gossip (port 8301, TCP and UDP) between its node and the others is cut");
-		remedy_health(diagnosis, "--members", finding);
+		if (place_has_former_entry(place))
+			set_former_cause(finding, place);
+		else
+			finding_set_cause(finding, "just restarted; or gossip (port 8301, TCP and UDP) between its "
+			                           "node and the others is cut");
+		remedy_health(diagnosis, place_has_former_entry(place) ? "--watch" : "--members", finding);
 		place->explained = true;
 	}
 }
@@ -40,9 +49,11 @@ static void check_left(struct diagnosis *diagnosis)
 			continue;
 		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)",
 		                        place_name(place), member_status_name(place->member->status));
-		finding_set_cause(
-		    finding,
-		    "it said goodbye (`consul leave`, or a stop with leave_on_terminate) and has not joined again");
+		if (place_has_former_entry(place))
+			set_former_cause(finding, place);
+		else
+			finding_set_cause(finding, "it said goodbye (`consul leave`, or a stop with "
+			                           "leave_on_terminate) and has not joined again");
 		remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;
 	}
@@ -121,9 +132,13 @@ static void check_leftover_failed(struct diagnosis *diagnosis)
 		return;
 	list = list_names(&names);
 	voting = list_failed_nodes(diagnosis, &nodes);
-	finding = diagnosis_add(diagnosis, "leftover-failed", NULL,
-	                        "failed and without a pod: %s; %zu of them still %s in raft", list, voting,
-	                        voting == 1 ? "votes" : "vote");
+	if (names.count == 1)
+		finding = diagnosis_add(diagnosis, "leftover-failed", NULL, "failed and without a pod: %s%s", list,
+		                        voting == 1 ? ", still a voter in raft" : "");
+	else
+		finding = diagnosis_add(diagnosis, "leftover-failed", NULL,
+		                        "failed and without a pod: %s; %zu of them still %s in raft", list, voting,
+		                        voting == 1 ? "votes" : "vote");
 	finding_set_cause(finding, "scaled away, or renamed, without leaving; autopilot has not removed %s",
 	                  names.count == 1 ? "it" : "them");
 	if (diagnosis->leader_address)
@@ -144,6 +159,18 @@ static void check_leftover_left(struct diagnosis *diagnosis)
 	finding_set_cause(finding, "a scale-down; Consul forgets them after 72 hours");
 }
 
+/* All of them have names that pods of this StatefulSet have. */
+static bool are_of_this_set(const struct diagnosis *diagnosis, unsigned int statuses)
+{
+	const struct view *view = &diagnosis->members_of->view;
+
+	for (size_t i = 0; i < view->member_count; i++)
+		if (is_other(diagnosis, i, statuses) &&
+		    kube_ordinal(diagnosis->snapshot->set.name, view->members[i].name) < 0)
+			return false;
+	return true;
+}
+
 static void check_elsewhere(struct diagnosis *diagnosis)
 {
 	const unsigned int statuses = 1u << MEMBER_ALIVE | 1u << MEMBER_LEAVING | 1u << MEMBER_UNKNOWN;
@@ -157,8 +184,12 @@ static void check_elsewhere(struct diagnosis *diagnosis)
 	list = list_names(&names);
 	finding =
 	    diagnosis_add(diagnosis, "member-elsewhere", NULL, "%s: alive in this cluster, but none of its pods", list);
-	finding_set_cause(finding,
-	                  "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
+	if (are_of_this_set(diagnosis, statuses))
+		finding_set_cause(finding, "scaled away a moment ago and not missed yet; or a pod of that name in "
+		                           "another namespace joined this cluster");
+	else
+		finding_set_cause(
+		    finding, "a server on a machine, or in another StatefulSet or namespace, that joined this cluster");
 	for (size_t i = 0; i < diagnosis->members_of->view.member_count; i++) {
 		if (!is_other(diagnosis, i, statuses))
 			continue;

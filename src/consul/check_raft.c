@@ -131,6 +131,9 @@ static void check_dead_peers(struct diagnosis *diagnosis)
 {
 	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
 
+	/* Without a quorum nobody can remove them, and quorum-lost has named the voters. */
+	if (!diagnosis_has_quorum(diagnosis))
+		return;
 	for (size_t i = 0; view && i < view->peer_count; i++) {
 		const struct peer *peer = &view->peers[i];
 		const struct place *former;
@@ -282,13 +285,26 @@ static void check_lag(struct diagnosis *diagnosis)
 static void check_redundancy(struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;
+	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	struct finding *finding;
 
 	if (!quorum->known || !diagnosis_works(diagnosis) || quorum->tolerance > 0 ||
 	    diagnosis->snapshot->set.replicas < 3 || diagnosis_has(diagnosis, SEVERITY_DEGRADED))
 		return;
-	diagnosis_add(diagnosis, "redundancy-lost", NULL,
-	              "%" PRId64 " voters live and %" PRId64 " are needed: the next failure stops the cluster",
-	              quorum->live_voters, quorum->quorum);
+	finding =
+	    diagnosis_add(diagnosis, "redundancy-lost", NULL,
+	                  "%" PRId64 " voters live and %" PRId64 " are needed: the next failure stops the cluster",
+	                  quorum->live_voters, quorum->quorum);
+	for (size_t i = 0; view && i < view->peer_count; i++)
+		if (view->peers[i].voter && !diagnosis->peer_taken[i])
+			strv_add(&names, view->peers[i].name ? view->peers[i].name : view->peers[i].address);
+	if (names.count == 0)
+		return;
+	list = list_names(&names);
+	finding_set_cause(finding, "%s vote%s and cannot be asked from here: counted as dead", list,
+	                  names.count == 1 ? "s" : "");
 }
 
 static void check_even_voters(struct diagnosis *diagnosis)

@@ -319,9 +319,9 @@ static void add_claims(struct diagnosis *diagnosis, const char *kind, const stru
 		return;
 	list = list_names(names);
 	words = strv_join(names, " ", " ");
-	finding =
-	    diagnosis_add(diagnosis, kind, NULL, "claim%s of servers that are gone: %s (the oldest was made %s ago)",
-	                  names->count == 1 ? "" : "s", list, age);
+	finding = diagnosis_add(diagnosis, kind, NULL, "%s gone: %s (%smade %s ago)",
+	                        names->count == 1 ? "claim of a server that is" : "claims of servers that are", list,
+	                        names->count == 1 ? "" : "the oldest was ", age);
 	finding_set_cause(finding, "a scale-down keeps them; a scale-up would use them again, with what is on them");
 	if (names->count == 1 && strchr(words, '\'') == NULL) {
 		_cleanup_free_ char *word = shell_word(words);

@@ -79,6 +79,16 @@ const char *place_name(const struct place *place)
 	return place->server->name;
 }
 
+bool place_is_empty(const struct place *place)
+{
+	return place->answered && place->server->view.peers_known && place->server->view.peer_count == 0;
+}
+
+bool place_has_former_entry(const struct place *place)
+{
+	return place->member && place->server->pod.ip && !str_equal(place->member->address, place->server->pod.ip);
+}
+
 bool diagnosis_has_quorum(const struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;

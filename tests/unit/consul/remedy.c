@@ -185,6 +185,93 @@ Test(remedy, pods_without_the_same_image_are_one_finding)
 	sample_expect(&snapshot, "DEGRADED pod-image");
 }
 
+static void lose_data(struct snapshot *snapshot, size_t server)
+{
+	struct view *view = &snapshot->servers[server].view;
+
+	view_clear_peers(view);
+	view->peers_known = true;
+	view->peers_source = PEERS_SELF;
+	replace_string(&view->self.id, xstrdup("new"));
+	view->self.last_log_index = 0;
+	sample_set_leader(snapshot, (int)server, NULL);
+}
+
+/* Seen on a real cluster: the claims of two of three servers were deleted with their pods. */
+Test(remedy, a_majority_that_lost_its_data_is_one_finding)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+	const struct finding *finding;
+
+	sample_init(&snapshot, 3);
+	sample_no_leader(&snapshot);
+	for (size_t i = 1; i < 3; i++) {
+		lose_data(&snapshot, i);
+		replace_string(&snapshot.servers[i].pod.ip, i == 1 ? xstrdup("10.0.0.71") : xstrdup("10.0.0.72"));
+		replace_string(&snapshot.servers[0].view.peers[i].name, NULL);
+		for (size_t k = 0; k < 3; k++) {
+			struct member *member = &snapshot.servers[k].view.members[i];
+
+			replace_string(&member->address, xstrdup(snapshot.servers[i].pod.ip));
+			replace_string(&member->id, xstrdup("new"));
+		}
+	}
+	assess(&snapshot, &assessment);
+	finding = sample_finding(&assessment, "quorum-lost");
+	cr_expect_str_eq(finding->message,
+	                 "1 of 3 voters lives, 2 are needed; dead or silent: 10.0.0.11:8300 and 10.0.0.12:8300");
+	cr_expect_str_eq(finding->cause,
+	                 "consul-1 and consul-2 run without data in place of voters that are gone: new volumes");
+	cr_expect_str_eq(finding->command, "kubectl consul explain quorum-lost");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "CRITICAL quorum-lost");
+}
+
+Test(remedy, a_former_address_explains_why_a_server_failed_or_left)
+{
+	static const struct {
+		enum member_status status;
+		const char *finding, *cause;
+	} cases[] = {
+		{ MEMBER_FAILED, "member-failed",
+		  "that is its former address, 10.0.0.11; with the new one, 10.0.0.71, it has not joined yet" },
+		{ MEMBER_LEFT, "member-left",
+		  "that is its former address, 10.0.0.11; with the new one, 10.0.0.71, it has not joined yet" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct snapshot snapshot;
+		struct assessment assessment;
+
+		sample_init(&snapshot, 3);
+		replace_string(&snapshot.servers[1].pod.ip, xstrdup("10.0.0.71"));
+		sample_see(&snapshot, -1, "consul-1", cases[i].status);
+		assess(&snapshot, &assessment);
+		cr_expect_str_eq(sample_finding(&assessment, cases[i].finding)->cause, cases[i].cause);
+		assessment_release(&assessment);
+		snapshot_release(&snapshot);
+	}
+}
+
+Test(remedy, a_server_scaled_away_a_moment_ago_is_not_called_somebody_elses)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+
+	sample_init(&snapshot, 3);
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_ALIVE, true);
+	sample_add_peer(&snapshot, "consul-3", "10.0.0.13", true);
+	assess(&snapshot, &assessment);
+	cr_expect_not_null(strstr(sample_finding(&assessment, "member-elsewhere")->cause, "scaled away a moment ago"));
+	cr_expect_str_eq(sample_finding(&assessment, "member-elsewhere")->command,
+	                 "kubectl get pods -A -o wide --field-selector=status.podIP=10.0.0.13");
+	cr_expect_str_eq(sample_finding(&assessment, "redundancy-lost")->cause,
+	                 "consul-3 votes and cannot be asked from here: counted as dead");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "DEGRADED redundancy-lost member-elsewhere");
+}
+
 Test(remedy, pods_without_a_node_are_one_finding_for_each_reason)
 {
 	struct snapshot snapshot;
