@@ -51,9 +51,12 @@ static enum failure total_failure(const struct place *place)
 	return err ? failure_of(err) : FAILURE_SILENT;
 }
 
-/* One finding for all servers that failed in this way, since they have the same cause. NULL when there is none. */
+/*
+ * One finding for all servers that failed in this way, since they have the same cause; with_error quotes the first
+ * one's. *ret_err is that, or NULL with the result NULL when there is none.
+ */
 static struct finding *add_together(struct diagnosis *diagnosis, enum failure failure, const char *kind,
-                                    const char *what)
+                                    const char *what, bool with_error, const struct err **ret_err)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
@@ -68,10 +71,12 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 		err = err ? err : view_first_err(&place->server->view);
 		strv_add(&names, place_name(place));
 	}
+	*ret_err = one ? err : NULL;
 	if (!one || !err)
 		return NULL;
 	list = list_names(&names);
-	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s: %s", what, list, err->message);
+	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s%s%s", what, list,
+	                        with_error ? ": " : "", with_error ? err->message : "");
 	FOR_EACH_PLACE (place, diagnosis) {
 		if (total_failure(place) != failure)
 			continue;
@@ -81,24 +86,43 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 	return finding;
 }
 
+/* Whom Kubernetes refuses: user "jane", as its own words name them. New string. */
+static char *refused_user(const struct err *err)
+{
+	const char *name = strstr(err->message, "User \"");
+	size_t length = name ? strcspn(name + 6, "\"") : 0;
+
+	return length > 0 ? xasprintf("user \"%.*s\"", (int)length, name + 6) : xstrdup("your Kubernetes user");
+}
+
 static void check_exec_denied(struct diagnosis *diagnosis)
 {
-	struct finding *finding = add_together(diagnosis, FAILURE_EXEC_DENIED, "exec-denied", "you may not exec into");
+	_cleanup_free_ char *user = NULL;
+	const struct err *err;
+	struct finding *finding =
+	    add_together(diagnosis, FAILURE_EXEC_DENIED, "exec-denied", "you may not exec into", false, &err);
 
 	if (!finding)
 		return;
-	finding_set_cause(finding, "your Kubernetes user lacks pods/exec in namespace %s", diagnosis->namespace_word);
+	user = refused_user(err);
+	finding_set_cause(finding, "%s lacks pods/exec in namespace %s", user, diagnosis->namespace_word);
 	remedy_explain(finding);
 }
 
+/* By tunnel alone, or by both ways. */
 static void check_portforward_denied(struct diagnosis *diagnosis)
 {
-	struct finding *finding =
-	    add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied", "you may not forward ports to");
+	_cleanup_free_ char *user = NULL;
+	const struct err *err;
+	struct finding *finding = add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied",
+	                                       "you may not forward ports to", false, &err);
 
 	if (!finding)
 		return;
-	finding_set_cause(finding, "your Kubernetes user lacks pods/portforward in namespace %s",
+	user = refused_user(err);
+	finding_set_cause(finding, "%s has %s in namespace %s", user,
+	                  strstr(err->message, "pods/exec") ? "neither pods/portforward nor pods/exec"
+	                                                    : "no pods/portforward",
 	                  diagnosis->namespace_word);
 	remedy_explain(finding);
 }
@@ -118,8 +142,9 @@ static enum ask_way refused_way(const struct diagnosis *diagnosis)
 static void check_acl_denied(struct diagnosis *diagnosis)
 {
 	enum ask_way way = refused_way(diagnosis);
+	const struct err *err;
 	struct finding *finding =
-	    add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on");
+	    add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on", true, &err);
 
 	if (!finding)
 		return;
@@ -130,7 +155,9 @@ static void check_acl_denied(struct diagnosis *diagnosis)
 
 static void check_tls_mismatch(struct diagnosis *diagnosis)
 {
-	struct finding *finding = add_together(diagnosis, FAILURE_TLS, "tls-mismatch", "no common language (TLS) with");
+	const struct err *err;
+	struct finding *finding =
+	    add_together(diagnosis, FAILURE_TLS, "tls-mismatch", "no common language (TLS) with", true, &err);
 
 	if (!finding)
 		return;
@@ -313,25 +340,30 @@ static void check_raft_from_self(struct diagnosis *diagnosis)
 	                  "they have not heard a leader since they started, or this Consul has no such command");
 }
 
+/* What was not looked at and why, when that is news: most often it just may not be listed. */
+static void add_unchecked(struct strv *list, const char *what, bool known, const struct err *err)
+{
+	if (known || !err_is_set(err))
+		return;
+	if (err->kind == ERR_FORBIDDEN)
+		strv_addf(list, "%s (you may not list them)", what);
+	else
+		strv_addf(list, "%s (%s)", what, err->message);
+}
+
 /* Before the pods' budgets and claims are judged: what Kubernetes did not let us see. */
 static void check_not_checked(struct diagnosis *diagnosis)
 {
 	const struct snapshot *snapshot = diagnosis->snapshot;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
 
-	if (!snapshot->budget.known && err_is_set(&snapshot->budget.err)) {
-		struct finding *finding =
-		    diagnosis_add(diagnosis, "not-checked", NULL, "PodDisruptionBudgets were not checked: %s",
-		                  snapshot->budget.err.message);
-
-		remedy_explain(finding);
-	}
-	if (!snapshot->claims_known && err_is_set(&snapshot->claims_err)) {
-		struct finding *finding =
-		    diagnosis_add(diagnosis, "not-checked", NULL, "PersistentVolumeClaims were not checked: %s",
-		                  snapshot->claims_err.message);
-
-		remedy_explain(finding);
-	}
+	add_unchecked(&names, "PodDisruptionBudgets", snapshot->budget.known, &snapshot->budget.err);
+	add_unchecked(&names, "PersistentVolumeClaims", snapshot->claims_known, &snapshot->claims_err);
+	if (names.count == 0)
+		return;
+	list = list_names(&names);
+	remedy_explain(diagnosis_add(diagnosis, "not-checked", NULL, "not checked: %s", list));
 }
 
 diagnosis_check *const ask_checks[] = {

@@ -265,6 +265,17 @@ static const char *image_words(const struct diagnosis *diagnosis, const char *im
 	return words;
 }
 
+/* Of `… failed to resolve "REF": failed to do request: Head "URL": dial tcp: …` what is behind the last quoted thing.
+ */
+static const char *last_words(const char *text)
+{
+	const char *last = text;
+
+	for (const char *at = text; (at = strstr(at, "\": ")); at += 3)
+		last = at[3] ? at + 3 : last;
+	return last;
+}
+
 static void check_image(struct diagnosis *diagnosis)
 {
 	struct place *place = diagnosis->places;
@@ -273,10 +284,10 @@ static void check_image(struct diagnosis *diagnosis)
 	while ((finding = add_alike(diagnosis, "pod-image", without_image, &place))) {
 		const struct kube_container *container = place->server->container;
 		const char *words = image_words(diagnosis, container->image);
-		_cleanup_free_ char *reason =
-		    words && !str_starts_with(words, "Back-off") ? xstrdup(words) : xstrdup(container->waiting_reason);
+		bool is_news = words && !str_starts_with(words, "Back-off");
 
-		replace_string(&finding->message, xasprintf("%s: %s", finding->message, reason));
+		replace_string(&finding->message, xasprintf("%s: %s", finding->message,
+		                                            is_news ? last_words(words) : container->waiting_reason));
 		finding_set_cause(finding, "%s", image_cause(words));
 		remedy_describe_pod(diagnosis, place, finding);
 	}
@@ -289,7 +300,7 @@ static char *last_end(const struct diagnosis *diagnosis, const struct kube_conta
 
 	if (container->was_terminated) {
 		strv_addf(&parts, "exit code %" PRId64, container->last_exit_code);
-		if (!str_is_empty(container->last_reason))
+		if (!str_is_empty(container->last_reason) && !str_equal(container->last_reason, "Error"))
 			strv_add(&parts, container->last_reason);
 		if (container->last_finished_at > 0) {
 			_cleanup_free_ char *age =

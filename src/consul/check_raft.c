@@ -230,7 +230,8 @@ static void check_no_leader_known(struct diagnosis *diagnosis)
 			continue;
 		finding = diagnosis_add(diagnosis, "no-leader-known", place, "%s knows no leader (%s)",
 		                        place_name(place), raft_role_name(view->self.role));
-		finding_set_cause(finding, "started a moment ago, or %s does not reach its port 8300",
+		finding_set_cause(finding, "%s%s and it do not reach each other's port 8300 (network)",
+		                  running_for(diagnosis, place) < STABILIZATION_S ? "started a moment ago, or " : "",
 		                  diagnosis->assessment->leader_name);
 		remedy_logs(diagnosis, place, false, finding);
 		place->explained = true;

@@ -105,18 +105,17 @@ static void check_version_skew(struct diagnosis *diagnosis)
 }
 
 /* The node with most servers, and how many. */
-static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, size_t *ret_placed)
+static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most)
 {
 	const char *fullest = NULL;
 
-	*ret_most = *ret_placed = 0;
+	*ret_most = 0;
 	FOR_EACH_PLACE (place, diagnosis) {
 		const char *node = place->server->pod.node;
 		size_t count = 0;
 
 		if (!place->wanted || !node)
 			continue;
-		++*ret_placed;
 		FOR_EACH_PLACE (other, diagnosis)
 			count += other->wanted && str_equal(other->server->pod.node, node);
 		if (count > *ret_most) {
@@ -130,18 +129,18 @@ static const char *fullest_node(struct diagnosis *diagnosis, size_t *ret_most, s
 static void check_node_spread(struct diagnosis *diagnosis)
 {
 	int64_t replicas = diagnosis->snapshot->set.replicas;
-	size_t most, placed;
-	const char *node = fullest_node(diagnosis, &most, &placed);
+	size_t most;
+	const char *node = fullest_node(diagnosis, &most);
 	struct finding *finding;
 
 	if (replicas < 3 || replicas - (int64_t)most >= replicas / 2 + 1)
 		return;
-	if (most == placed)
-		finding = diagnosis_add(diagnosis, "node-spread", NULL, "all %zu servers run on node %s", placed, node);
+	if ((int64_t)most == replicas)
+		finding = diagnosis_add(diagnosis, "node-spread", NULL, "all %zu servers run on node %s", most, node);
 	else
 		finding = diagnosis_add(diagnosis, "node-spread", NULL,
-		                        "%zu of %zu servers run on node %s: without it there is no quorum", most,
-		                        placed, node);
+		                        "%zu of %" PRId64 " servers run on node %s: without it there is no quorum",
+		                        most, replicas, node);
 	finding_set_cause(finding, "no anti-affinity or topology spread that is required, or too few nodes");
 	remedy_list_pods(diagnosis, finding);
 }

@@ -298,7 +298,7 @@ static void count_quorum(struct diagnosis *diagnosis)
 	if (!diagnosis->peers_of)
 		return;
 	view = &diagnosis->peers_of->view;
-	quorum->known = true;
+	*quorum = (struct quorum){ .known = true };
 	for (size_t i = 0; i < view->peer_count; i++)
 		quorum->voters += view->peers[i].voter;
 	for (size_t i = 0; i < diagnosis->snapshot->server_count; i++) {
@@ -336,6 +336,18 @@ static bool is_gone(const struct diagnosis *diagnosis)
 	    diagnosis->leader_address ? place_of_leader(diagnosis, diagnosis->leader_address) : NULL;
 
 	return place && !place->running;
+}
+
+/* The others have a leader and these do not hear it: they are no part of what keeps the cluster going. */
+static void discount_lonely(struct diagnosis *diagnosis)
+{
+	for (size_t i = 0; i < diagnosis->snapshot->server_count; i++) {
+		struct place *place = &diagnosis->places[i];
+		const char *address;
+
+		if (opinion_of(&place->server->view, &address) && !address)
+			place->live = false;
+	}
 }
 
 static void name_leader(struct diagnosis *diagnosis)
@@ -427,6 +439,10 @@ void diagnosis_begin(struct diagnosis *diagnosis, const struct snapshot *snapsho
 	count_quorum(diagnosis);
 	if (is_outvoted(diagnosis) || is_gone(diagnosis))
 		diagnosis->leader_address = NULL;
+	if (diagnosis->leader_address) {
+		discount_lonely(diagnosis);
+		count_quorum(diagnosis);
+	}
 	name_leader(diagnosis);
 	fill_statuses(diagnosis);
 }

@@ -346,7 +346,7 @@ Test(assess_raft, budgets)
 	snapshot.budget.known = snapshot.claims_known = false;
 	err_set(&snapshot.budget.err, ERR_FORBIDDEN, "poddisruptionbudgets.policy is forbidden");
 	err_set(&snapshot.claims_err, ERR_FORBIDDEN, "persistentvolumeclaims is forbidden");
-	sample_expect(&snapshot, "HEALTHY not-checked not-checked");
+	sample_expect(&snapshot, "HEALTHY not-checked");
 }
 
 static void add_claim(struct snapshot *snapshot, const char *name, int64_t age_s)

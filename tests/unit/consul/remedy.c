@@ -173,7 +173,9 @@ Test(remedy, pods_without_the_same_image_are_one_finding)
 
 	sample_init(&snapshot, 5);
 	wait_for_image(&snapshot, 3, "ImagePullBackOff", "Back-off pulling image \"consul:9\"");
-	wait_for_image(&snapshot, 4, "ErrImagePull", "consul:9: not found");
+	wait_for_image(
+	    &snapshot, 4, "ErrImagePull",
+	    "rpc error: code = NotFound desc = failed to resolve reference \"consul:9\": consul:9: not found");
 	assess(&snapshot, &assessment);
 	cr_expect_str_eq(sample_finding(&assessment, "pod-image")->message,
 	                 "pods consul-3 and consul-4 cannot get image consul:9: consul:9: not found");
@@ -226,6 +228,46 @@ Test(remedy, a_majority_that_lost_its_data_is_one_finding)
 	cr_expect_str_eq(finding->command, "kubectl consul explain quorum-lost");
 	assessment_release(&assessment);
 	sample_expect(&snapshot, "CRITICAL quorum-lost");
+}
+
+/* Seen on a real cluster: packets between one follower and the leader were dropped. */
+Test(remedy, a_voter_that_does_not_hear_the_leader_is_no_reserve)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+
+	sample_init(&snapshot, 3);
+	sample_set_leader(&snapshot, 1, NULL);
+	snapshot.servers[1].view.self.role = RAFT_CANDIDATE;
+	assess(&snapshot, &assessment);
+	cr_expect_str_eq(assessment.summary, "2/3 voters \xc2\xb7 leader consul-0 \xc2\xb7 tolerates no failure");
+	cr_expect_str_eq(sample_finding(&assessment, "no-leader-known")->cause,
+	                 "consul-0 and it do not reach each other's port 8300 (network)");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "DEGRADED no-leader-known(consul-1)");
+}
+
+/* Two refusals for the whole cluster: what is missing counts, not Kubernetes' sentences about each pod. */
+Test(remedy, refusals_of_kubernetes_are_told_in_short)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+	const struct finding *finding;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++)
+		sample_silence(
+		    &snapshot, i, ERR_FORBIDDEN,
+		    "by tunnel: pods \"consul-0\" is forbidden: User \"jane\" cannot get resource "
+		    "\"pods/portforward\" in API group \"\" in the namespace \"ns\"; by exec: pods \"consul-0\" is "
+		    "forbidden: User \"jane\" cannot get resource \"pods/exec\" in API group \"\"");
+	assess(&snapshot, &assessment);
+	finding = sample_finding(&assessment, "portforward-denied");
+	cr_expect_str_eq(finding->message, "you may not forward ports to consul-0, consul-1 and consul-2");
+	cr_expect_str_eq(finding->cause, "user \"jane\" has neither pods/portforward nor pods/exec in namespace ns");
+	cr_expect_str_eq(finding->command, "kubectl consul explain portforward-denied");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "UNKNOWN portforward-denied");
 }
 
 Test(remedy, a_former_address_explains_why_a_server_failed_or_left)
