@@ -23,6 +23,8 @@ struct ask_target {
 	const struct kube_container *container;
 	/* out: every plane known or with an err */
 	struct view *view;
+	/* internal */
+	struct view **first;
 };
 
 /*

@@ -37,6 +37,12 @@ bool ask_question_is_known(const struct ask_question *question, const struct vie
 void ask_take_http(const struct ask_question *question, long http_status, const char *body, size_t length,
 		   struct view *view);
 
+/*
+ * To be called when the target's view has got a plane: where it says the same as the view of the first server that told its
+ * members, the two share it (view_share).
+ */
+void ask_share(const struct ask_target *target);
+
 /* Called once from loop_run when a way has come to its end; everything it learnt is in the view. */
 typedef void ask_way_done(void *context);
 

@@ -11,16 +11,8 @@
 
 #define SHOWN_BYTES 200 /* how much of an agent's error an err quotes */
 
+/* The raft configuration before self, which need not tell the peers then. */
 const struct ask_question ask_questions[ASK_QUESTIONS] = {
-	{
-		.name = "self",
-		.path = "/v1/agent/self",
-		.command = { "consul", "info" },
-		.decode_json = decode_self_json,
-		.decode_text = decode_info_text,
-		.err_offset = offsetof(struct view, self_err),
-		.known_offset = offsetof(struct view, self_known),
-	},
 	{
 		.name = "members",
 		.path = "/v1/agent/members",
@@ -38,6 +30,15 @@ const struct ask_question ask_questions[ASK_QUESTIONS] = {
 		.decode_text = decode_raft_text,
 		.err_offset = offsetof(struct view, peers_err),
 		.known_offset = offsetof(struct view, peers_known),
+	},
+	{
+		.name = "self",
+		.path = "/v1/agent/self",
+		.command = { "consul", "info" },
+		.decode_json = decode_self_json,
+		.decode_text = decode_info_text,
+		.err_offset = offsetof(struct view, self_err),
+		.known_offset = offsetof(struct view, self_known),
 	},
 };
 
@@ -97,6 +98,16 @@ struct ask_endpoint ask_endpoint_of(const struct kube_container *container)
 	return endpoint;
 }
 
+void ask_share(const struct ask_target *target)
+{
+	struct view **first = target->first;
+
+	if (!*first && target->view->members_known)
+		*first = target->view;
+	else if (*first)
+		view_share(target->view, *first);
+}
+
 /* ---------------------------------------------------------------------------- one server being asked */
 
 struct asking {
@@ -115,7 +126,7 @@ struct round {
 	struct asking *askings;
 	size_t count;
 	size_t left;
-	struct view *first; /* of the first server that told its members: most others say the same */
+	struct view *first; /* see ask_share */
 };
 
 static void finish(struct asking *asking)
@@ -125,10 +136,7 @@ static void finish(struct asking *asking)
 	assert(!asking->done);
 	asking->done = true;
 	round->left--;
-	if (!round->first && asking->target->view->members_known)
-		round->first = asking->target->view;
-	else if (round->first)
-		view_share(asking->target->view, round->first);
+	ask_share(asking->target);
 }
 
 static bool answered_nothing(const struct view *view)
@@ -231,6 +239,7 @@ int ask_views(struct kube_client *client, struct ask_target *targets, size_t cou
 	for (size_t i = 0; i < count; i++) {
 		round.askings[i].round = &round;
 		round.askings[i].target = &targets[i];
+		targets[i].first = &round.first;
 		start(&round.askings[i]);
 	}
 	/* Every way ends by itself at the deadline, so only an interrupt can make this fail. */

@@ -30,8 +30,11 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 	else
 		ask_take_http(asked->question, call->http_status, buf_text(&call->body_out), call->body_out.len, view);
 	kube_tunnel_call_release(call);
-	if (--way->left == 0)
-		way->done(way->context);
+	ask_share(way->target);
+	if (--way->left > 0)
+		return;
+	kube_tunnel_free(TAKE(way->tunnel)); /* its connection is not kept until the last server has answered */
+	way->done(way->context);
 }
 
 struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,

@@ -142,6 +142,80 @@ void tunnel_update_pause(struct kube_tunnel *tunnel)
 		kube_websocket_pause(tunnel->websocket, is_full);
 }
 
+/* ------------------------------------------------------------------------------- turns of long answers */
+
+static void give_turn(struct kube_tunnel *tunnel)
+{
+	tunnel->pool->tunnel_turns++;
+	tunnel->has_turn = true;
+	for (size_t i = 0; i < tunnel->lane_count; i++)
+		if (tunnel->lanes[i]->request)
+			tunnel_request_resume(tunnel->lanes[i]->request);
+}
+
+static void leave_line(struct kube_tunnel *tunnel)
+{
+	struct kube_tunnel **place = &tunnel->pool->tunnel_line;
+
+	while (*place && *place != tunnel)
+		place = &(*place)->next_in_line;
+	if (*place)
+		*place = tunnel->next_in_line;
+	tunnel->wants_turn = false;
+}
+
+static void call_next(struct kube_websocket_pool *pool)
+{
+	struct kube_tunnel *next = pool->tunnel_line;
+
+	if (!next || pool->tunnel_turns >= TUNNEL_TURNS)
+		return;
+	leave_line(next);
+	give_turn(next);
+}
+
+bool tunnel_take_turn(struct tunnel_request *request)
+{
+	struct kube_tunnel *tunnel = request->tunnel;
+	struct kube_tunnel **place = &tunnel->pool->tunnel_line;
+
+	request->is_large = true;
+	if (!tunnel->has_turn && tunnel->pool->tunnel_turns < TUNNEL_TURNS)
+		give_turn(tunnel);
+	if (tunnel->has_turn || tunnel->wants_turn)
+		return tunnel->has_turn;
+	while (*place)
+		place = &(*place)->next_in_line;
+	tunnel->next_in_line = NULL;
+	*place = tunnel;
+	tunnel->wants_turn = true;
+	return false;
+}
+
+static void leave_turn(struct kube_tunnel *tunnel)
+{
+	leave_line(tunnel);
+	if (!tunnel->has_turn)
+		return;
+	tunnel->has_turn = false;
+	tunnel->pool->tunnel_turns--;
+	call_next(tunnel->pool);
+}
+
+/* A large answer was told. Not before: until then it takes memory. */
+static void leave_turn_unless_needed(struct kube_tunnel *tunnel)
+{
+	for (size_t i = 0; i < tunnel->lane_count; i++)
+		if (tunnel->lanes[i]->request && tunnel->lanes[i]->request->is_large)
+			return;
+	for (const struct tunnel_request *request = tunnel->ended; request; request = request->next)
+		if (request->is_large)
+			return;
+	leave_turn(tunnel);
+}
+
+/* ------------------------------------------------------------------------------------- its events */
+
 static void on_open(void *context)
 {
 	struct kube_tunnel *tunnel = context;
@@ -286,10 +360,13 @@ static bool tell(struct kube_tunnel *tunnel)
 		struct kube_tunnel_call *call = request->call;
 		kube_tunnel_done *done = request->done;
 		void *context = request->context;
+		bool was_large = request->is_large;
 
 		tunnel->ended = request->next;
 		tunnel_request_free(request);
 		done(context, call);
+		if (was_large && !tunnel->doomed)
+			leave_turn_unless_needed(tunnel);
 	}
 	tunnel->is_telling = false;
 	if (!tunnel->doomed)
@@ -375,6 +452,7 @@ void kube_tunnel_free(struct kube_tunnel *tunnel)
 			tunnel_request_free(tunnel->lanes[i]->request);
 	free_requests(&tunnel->waiting);
 	free_requests(&tunnel->ended);
+	leave_turn(tunnel);
 	close_websocket(tunnel);
 	free_lanes(tunnel);
 	loop_timer_free(tunnel->soon);

@@ -25,6 +25,13 @@
 
 #define TUNNEL_LANES_MAX 3
 
+/*
+ * An answer of more than TUNNEL_LARGE bytes needs a turn of its tunnel, of which there are TUNNEL_TURNS; meanwhile the
+ * rest of it stays in the sockets and with the API server. So hundreds of long answers at the same time take the memory of a few.
+ */
+#define TUNNEL_LARGE ((size_t)4 * 1024 - 1)
+#define TUNNEL_TURNS 8
+
 struct tunnel_request {
 	struct kube_tunnel *tunnel;
 	struct kube_tunnel_call *call;
@@ -40,6 +47,8 @@ struct tunnel_request {
 	bool is_whole_when_quiet; /* it does not, and it is an error's text: the timer ends it */
 	bool was_put_back;        /* its lane was spent before it could be sent */
 	bool is_too_large;
+	bool is_large;  /* its answer has more than TUNNEL_LARGE bytes */
+	bool is_paused; /* until its tunnel has a turn */
 	char detail[CURL_ERROR_SIZE];
 };
 
@@ -73,6 +82,9 @@ struct kube_tunnel {
 	struct tunnel_request *waiting; /* in the order they came */
 	struct tunnel_request *ended;   /* to be told */
 	struct loop_timer *soon;
+	bool has_turn;   /* may read long answers */
+	bool wants_turn; /* stands in line for it */
+	struct kube_tunnel *next_in_line;
 	bool is_telling; /* ends: whoever is told may free the tunnel */
 	bool doomed;     /* which was done */
 };
@@ -107,6 +119,9 @@ void tunnel_request_begin(struct tunnel_request *request, struct lane *lane);
 /* Takes it off its lane, whatever libcurl is doing with it. */
 void tunnel_request_stop(struct tunnel_request *request);
 
+/* Reads on if it was paused. */
+void tunnel_request_resume(struct tunnel_request *request);
+
 void tunnel_request_free(struct tunnel_request *request);
 
 /* "pod consul-0 port 8500: " in front, unless the message names the pod already. Returns -1. */
@@ -122,6 +137,9 @@ void tunnel_put_back(struct tunnel_request *request);
 
 /* The lane cannot be pumped any more. */
 void tunnel_fail(struct kube_tunnel *tunnel, const struct err *err);
+
+/* The answer to request is a large one: true when it may be read on; else it is resumed when it may. */
+bool tunnel_take_turn(struct tunnel_request *request);
 
 /* Reading is stopped while some lane has pending bytes. */
 void tunnel_update_pause(struct kube_tunnel *tunnel);

@@ -47,6 +47,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	long status = 0;
 	int64_t quiet_ms;
 
+	if (request->call->body_out.len + length > TUNNEL_LARGE && !tunnel_take_turn(request)) {
+		request->is_paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (buf_add(&request->call->body_out, bytes, length) < 0) {
 		request->is_too_large = true;
 		return 0;
@@ -237,6 +241,14 @@ void tunnel_request_stop(struct tunnel_request *request)
 	kube_transport_headers_free(TAKE(request->headers));
 	request->lane->request = NULL;
 	request->lane = NULL;
+}
+
+void tunnel_request_resume(struct tunnel_request *request)
+{
+	if (!request->is_paused)
+		return;
+	request->is_paused = false;
+	curl->easy_pause(request->easy, CURLPAUSE_CONT);
 }
 
 void tunnel_request_free(struct tunnel_request *request)

@@ -26,6 +26,8 @@ struct kube_websocket_pool {
 	struct kube_multi *tunnel_multi; /* the requests inside tunnels; NULL until the first */
 	uint32_t lane_count;             /* of tunnels, ever opened: names their connections */
 	size_t tunnel_count;             /* open now */
+	size_t tunnel_turns;             /* taken by tunnels with long answers (tunnel_parts.h) */
+	struct kube_tunnel *tunnel_line; /* of those that wait for one */
 	struct connection *warm;         /* those that nobody has taken */
 	struct connection *queue;        /* those that are not begun yet, in order */
 	size_t connecting_count;         /* those that are begun and not ready yet */

@@ -105,13 +105,13 @@ Test(ask, http_answers_become_planes_or_errors)
 	static const char denied[] = "Permission denied\nrpc error";
 	struct view view = VIEW_INIT;
 
-	ask_take_http(&ask_questions[1], 403, denied, strlen(denied), &view);
+	ask_take_http(&ask_questions[0], 403, denied, strlen(denied), &view);
 	cr_assert_eq(view.members_err.kind, ERR_FORBIDDEN);
 	cr_assert_null(strchr(view.members_err.message, '\n'));
-	ask_take_http(&ask_questions[2], 500, "No cluster leader", 17, &view);
+	ask_take_http(&ask_questions[1], 500, "No cluster leader", 17, &view);
 	cr_assert_eq(view.peers_err.kind, ERR_UNAVAILABLE);
 	cr_assert_not_null(strstr(view.peers_err.message, "No cluster leader"));
-	ask_take_http(&ask_questions[0], 200, "<html>", 6, &view);
+	ask_take_http(&ask_questions[2], 200, "<html>", 6, &view);
 	cr_assert_not(view.self_known);
 	cr_assert(err_is_set(&view.self_err));
 	view_release(&view);
