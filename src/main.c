@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -21,7 +22,7 @@ static const struct command *const commands[] = {
 
 #define DESCRIPTION                                                                                                    \
 	"Run Consul servers on Kubernetes, and trust them with their quorum: deploy them, see their health as "        \
-	"Kubernetes, gossip and raft have it, and change their number without losing data."
+	"Kubernetes, gossip and raft have it, and learn what to do about it."
 
 /* A file opened later must not become standard output: closed standard descriptors lead nowhere. */
 static void open_standard_descriptors(void)
@@ -70,6 +71,17 @@ static int finish_output(FILE *output, struct err *err)
 	return err_set(err, ERR_FAILED, "cannot write to standard output: %s", strerror(errno));
 }
 
+/* A tunnel takes up to five descriptors, and a shell's usual soft limit of 1024 is for programs that use select. */
+static void allow_many_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *name = cmd_program_name(argc > 0 ? argv[0] : NULL);
@@ -87,6 +99,7 @@ int main(int argc, char **argv)
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	allow_many_descriptors();
 	cmd_environment_read(&environment);
 	context.output_term = cmd_environment_term(&environment, STDOUT_FILENO);
 	context.messages_term = cmd_environment_term(&environment, STDERR_FILENO);
