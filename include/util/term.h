@@ -66,7 +66,7 @@ void term_add_cut(struct buf *out, const struct term *term, const char *text, si
 
 /*
  * Adds text with its lines wrapped at width (0: not wrapped), each line but the first after indent. Line
- * breaks in text stay. Words longer than a line are not broken.
+ * breaks in text stay. Words longer than a line are not broken. Spaces of indent count, a tab does not.
  */
 void term_add_wrapped(struct buf *out, const char *text, size_t width, const char *indent);
 

@@ -18,7 +18,7 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 	ret_connection->loop = loop_new();
 	loop_set_interrupt(ret_connection->loop, context->interrupt_fd);
 	return kube_client_new(ret_connection->loop, &ret_connection->config, &ret_connection->client_options,
-			       &ret_connection->client, err);
+	                       &ret_connection->client, err);
 }
 
 static bool never(void *context)

@@ -36,8 +36,9 @@ static const struct option deploy_option_table[] = {
 	  .min = 1,
 	  .max = MANIFEST_REPLICAS_MAX,
 	  .value_name = "N",
-	  .help =
-	      "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists it is changed by scale." },
+	  .help = "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists `kubectl scale "
+	          "statefulset` "
+	          "changes it." },
 	{ .name = "image",
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, image),
@@ -249,19 +250,20 @@ const struct command cmd_deploy = {
 	.name = "deploy",
 	.group = "Cluster",
 	.summary = "Make a cluster of Consul servers, or bring one up to date",
-	.description = "Makes everything that a cluster of Consul servers needs, in this order: ServiceAccount, Secret "
-	               "with the gossip key, "
-	               "ConfigMap, headless Service, client Service, PodDisruptionBudget, StatefulSet. Then waits "
-	               "until every server is a "
-	               "voter, and shows the health.\n\n"
-	               "Run again it changes what differs, and says unchanged of everything else. Options that are not "
-	               "given mean: as it is. "
-	               "The gossip key is made once. The number of servers of an existing cluster is changed by scale, "
-	               "not here.\n\n"
-	               "Clients use the Service NAME-client: HTTP API on port 8500, DNS on port 8600.\n\n"
-	               "Exit codes: 0 deployed and HEALTHY, 2 or 3 deployed but CRITICAL or DEGRADED, 1 it failed, 4 "
-	               "refused, 124 not all "
-	               "servers were voters in time (what was applied stays), 130 interrupted.",
+	.description =
+	    "Makes everything that a cluster of Consul servers needs, in this order: ServiceAccount, Secret "
+	    "with the gossip key, "
+	    "ConfigMap, headless Service, client Service, PodDisruptionBudget, StatefulSet. Then waits "
+	    "until every server is a "
+	    "voter, and shows the health.\n\n"
+	    "Run again it changes what differs, and says unchanged of everything else. Options that are not "
+	    "given mean: as it is. "
+	    "The gossip key is made once. The number of servers of an existing cluster is changed by `kubectl "
+	    "scale statefulset`, not here.\n\n"
+	    "Clients use the Service NAME-client: HTTP API on port 8500, DNS on port 8600.\n\n"
+	    "Exit codes: 0 deployed and HEALTHY, 2 or 3 deployed but CRITICAL or DEGRADED, 1 it failed, 4 "
+	    "refused, 124 not all "
+	    "servers were voters in time (what was applied stays), 130 interrupted.",
 	.examples = "# Three servers in namespace consul\n"
 	            "kubectl create namespace consul\n"
 	            "kubectl consul deploy -n consul\n"

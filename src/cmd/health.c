@@ -196,6 +196,7 @@ static char *change_line(const struct look *look, const struct term *term)
 	struct term plain = *term;
 
 	plain.color = false;
+	plain.width = 0;
 	health_screen_verdict(&look->snapshot, &look->assessment, &plain, &line);
 	line.data[--line.len] = '\0';
 	for (size_t i = 0; i < findings->count; i++)

@@ -37,16 +37,22 @@ static char *shown(const struct term *term, const char *text)
 	return term_text(term, visible);
 }
 
-void health_screen_verdict(const struct snapshot *snapshot, const struct assessment *assessment, const struct term *term,
-			   struct buf *out)
+void health_screen_verdict(const struct snapshot *snapshot, const struct assessment *assessment,
+                           const struct term *term, struct buf *out)
 {
 	_cleanup_free_ char *name = xasprintf("%s/%s", snapshot->namespace_name, snapshot->set.name);
 	_cleanup_free_ char *shown_name = shown(term, name);
 	_cleanup_free_ char *summary = shown(term, assessment->summary);
 	const char *word = verdict_name(assessment->verdict);
+	_cleanup_buf_ struct buf line = BUF_TEXT;
 
-	term_add_styled(out, term, verdict_style(assessment->verdict), word);
-	buf_addf(out, "  %s  %s\n", shown_name, summary);
+	term_add_styled(&line, term, verdict_style(assessment->verdict), word);
+	buf_addf(&line, "  %s  %s", shown_name, summary);
+	if (term->width > 0 && term_text_width(buf_text(&line)) > term->width)
+		term_add_wrapped(out, buf_text(&line), term->width, "    ");
+	else
+		buf_adds(out, buf_text(&line));
+	buf_addc(out, '\n');
 }
 
 /* ------------------------------------------------------------------------------------- server table */
@@ -76,6 +82,8 @@ static const char *pod_word(const struct server *server)
 		return "Terminating";
 	if (server->container && server->container->waiting_reason)
 		return server->container->waiting_reason;
+	if (server->container && !server->container->running && server->container->terminated_reason)
+		return server->container->terminated_reason;
 	if (server->pod.status_reason)
 		return server->pod.status_reason;
 	if (server->pod.unscheduled_message)
@@ -149,7 +157,7 @@ static void add_server_row(struct table *table, const struct snapshot *snapshot,
 }
 
 static void add_server_table(const struct snapshot *snapshot, const struct assessment *assessment,
-			     const struct health_screen_options *options, const struct term *term, struct buf *out)
+                             const struct health_screen_options *options, const struct term *term, struct buf *out)
 {
 	_cleanup_table_ struct table *table = table_new(server_columns, ARRAY_SIZE(server_columns));
 
@@ -192,7 +200,7 @@ static void add_finding(const struct finding *finding, const struct term *term, 
 }
 
 static void add_findings(const struct assessment *assessment, const struct health_screen_options *options,
-			 const struct term *term, struct buf *out)
+                         const struct term *term, struct buf *out)
 {
 	const struct findings *findings = &assessment->findings;
 
@@ -205,7 +213,7 @@ static void add_findings(const struct assessment *assessment, const struct healt
 }
 
 void health_screen(const struct snapshot *snapshot, const struct assessment *assessment,
-		   const struct health_screen_options *options, const struct term *term, struct buf *out)
+                   const struct health_screen_options *options, const struct term *term, struct buf *out)
 {
 	health_screen_verdict(snapshot, assessment, term, out);
 	buf_addc(out, '\n');
@@ -238,7 +246,7 @@ static const struct server *members_source(const struct snapshot *snapshot, cons
 }
 
 static void add_member_table(const struct view *view, const struct health_screen_options *options,
-			     const struct term *term, struct buf *out)
+                             const struct term *term, struct buf *out)
 {
 	_cleanup_table_ struct table *table = table_new(member_columns, ARRAY_SIZE(member_columns));
 
@@ -263,7 +271,7 @@ static void add_member_table(const struct view *view, const struct health_screen
 
 /* One line for each member that view has otherwise than the list that is shown. */
 static bool add_differences(const struct server *server, const struct view *list, const struct term *term,
-			    struct buf *out)
+                            struct buf *out)
 {
 	const struct view *view = &server->view;
 	bool differs = false;
@@ -271,12 +279,15 @@ static bool add_differences(const struct server *server, const struct view *list
 	for (size_t i = 0; i < list->member_count; i++) {
 		const struct member *member = &list->members[i];
 		const struct member *other = view_member_by_name(view, member->name);
-		const char *word = other ? member_status_name(other->status) : "not in its list";
 		_cleanup_free_ char *line = NULL, *fit = NULL;
 
 		if (other && other->status == member->status)
 			continue;
-		line = xasprintf("%s disagrees: %s is %s there", server->name, member->name, word);
+		if (other)
+			line = xasprintf("%s disagrees: it has %s as %s", server->name, member->name,
+			                 member_status_name(other->status));
+		else
+			line = xasprintf("%s disagrees: it does not list %s", server->name, member->name);
 		fit = shown(term, line);
 		buf_addf(out, "%s\n", fit);
 		differs = true;
@@ -287,7 +298,7 @@ static bool add_differences(const struct server *server, const struct view *list
 		if (view_member_by_name(list, view->members[i].name))
 			continue;
 		line = xasprintf("%s disagrees: it also lists %s (%s)", server->name, view->members[i].name,
-				 member_status_name(view->members[i].status));
+		                 member_status_name(view->members[i].status));
 		fit = shown(term, line);
 		buf_addf(out, "%s\n", fit);
 		differs = true;
@@ -296,7 +307,7 @@ static bool add_differences(const struct server *server, const struct view *list
 }
 
 static void add_disagreements(const struct snapshot *snapshot, const struct server *source, const struct term *term,
-			      struct buf *out)
+                              struct buf *out)
 {
 	_cleanup_buf_ struct buf lines = BUF_TEXT;
 	size_t answered = 0;
@@ -308,8 +319,8 @@ static void add_disagreements(const struct snapshot *snapshot, const struct serv
 			answered++;
 			add_differences(server, &source->view, term, &lines);
 		} else if (server->has_pod && err_is_set(&server->view.members_err)) {
-			_cleanup_free_ char *line = xasprintf("%s did not answer: %s", server->name,
-							      server->view.members_err.message);
+			_cleanup_free_ char *line =
+			    xasprintf("%s did not answer: %s", server->name, server->view.members_err.message);
 			_cleanup_free_ char *fit = shown(term, line);
 
 			buf_addf(&lines, "%s\n", fit);
@@ -322,7 +333,7 @@ static void add_disagreements(const struct snapshot *snapshot, const struct serv
 }
 
 void health_screen_members(const struct snapshot *snapshot, const struct assessment *assessment,
-			   const struct health_screen_options *options, const struct term *term, struct buf *out)
+                           const struct health_screen_options *options, const struct term *term, struct buf *out)
 {
 	const struct server *source = members_source(snapshot, assessment);
 

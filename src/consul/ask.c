@@ -14,31 +14,31 @@
 /* The raft configuration before self, which need not tell the peers then. */
 const struct ask_question ask_questions[ASK_QUESTIONS] = {
 	{
-		.name = "members",
-		.path = "/v1/agent/members",
-		.command = { "consul", "members", "-detailed" },
-		.decode_json = decode_members_json,
-		.decode_text = decode_members_text,
-		.err_offset = offsetof(struct view, members_err),
-		.known_offset = offsetof(struct view, members_known),
+	    .name = "members",
+	    .path = "/v1/agent/members",
+	    .command = { "consul", "members", "-detailed" },
+	    .decode_json = decode_members_json,
+	    .decode_text = decode_members_text,
+	    .err_offset = offsetof(struct view, members_err),
+	    .known_offset = offsetof(struct view, members_known),
 	},
 	{
-		.name = "raft",
-		.path = "/v1/operator/raft/configuration?stale",
-		.command = { "consul", "operator", "raft", "list-peers", "-stale=true" },
-		.decode_json = decode_raft_json,
-		.decode_text = decode_raft_text,
-		.err_offset = offsetof(struct view, peers_err),
-		.known_offset = offsetof(struct view, peers_known),
+	    .name = "raft",
+	    .path = "/v1/operator/raft/configuration?stale",
+	    .command = { "consul", "operator", "raft", "list-peers", "-stale=true" },
+	    .decode_json = decode_raft_json,
+	    .decode_text = decode_raft_text,
+	    .err_offset = offsetof(struct view, peers_err),
+	    .known_offset = offsetof(struct view, peers_known),
 	},
 	{
-		.name = "self",
-		.path = "/v1/agent/self",
-		.command = { "consul", "info" },
-		.decode_json = decode_self_json,
-		.decode_text = decode_info_text,
-		.err_offset = offsetof(struct view, self_err),
-		.known_offset = offsetof(struct view, self_known),
+	    .name = "self",
+	    .path = "/v1/agent/self",
+	    .command = { "consul", "info" },
+	    .decode_json = decode_self_json,
+	    .decode_text = decode_info_text,
+	    .err_offset = offsetof(struct view, self_err),
+	    .known_offset = offsetof(struct view, self_known),
 	},
 };
 
@@ -53,7 +53,7 @@ bool ask_question_is_known(const struct ask_question *question, const struct vie
 }
 
 void ask_take_http(const struct ask_question *question, long http_status, const char *body, size_t length,
-		   struct view *view)
+                   struct view *view)
 {
 	struct err *err = ask_question_err(question, view);
 	_cleanup_free_ char *text = NULL, *shown = NULL;
@@ -163,7 +163,7 @@ static void join_errors(struct view *view, struct view *tunnel_view)
 		if (!err_is_set(err) || !err_is_set(tunnel_err) || str_equal(err->message, tunnel_err->message))
 			continue;
 		replace_string(&err->message,
-			       xasprintf("by tunnel: %s; by exec: %s", tunnel_err->message, err->message));
+		               xasprintf("by tunnel: %s; by exec: %s", tunnel_err->message, err->message));
 		err->kind = tunnel_err->kind;
 		if (!err->hint)
 			err->hint = TAKE(tunnel_err->hint);
@@ -182,8 +182,8 @@ static void on_exec_done(void *context)
 static void start_exec(struct asking *asking)
 {
 	asking->target->view->way = ASK_EXEC;
-	asking->exec = ask_exec_start(asking->round->client, asking->target, asking->round->deadline_ms, on_exec_done,
-				      asking);
+	asking->exec =
+	    ask_exec_start(asking->round->client, asking->target, asking->round->deadline_ms, on_exec_done, asking);
 }
 
 static void on_tunnel_done(void *context)
@@ -207,8 +207,8 @@ static void start(struct asking *asking)
 		return;
 	}
 	asking->target->view->way = ASK_TUNNEL;
-	asking->tunnel = ask_tunnel_start(asking->round->client, asking->target, asking->round->deadline_ms,
-					  on_tunnel_done, asking);
+	asking->tunnel =
+	    ask_tunnel_start(asking->round->client, asking->target, asking->round->deadline_ms, on_tunnel_done, asking);
 }
 
 static bool all_done(void *context)
@@ -230,9 +230,11 @@ static void mark_unasked(struct view *view, const struct err *reason)
 }
 
 int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_way via,
-	      int64_t deadline_ms, struct err *err)
+              int64_t deadline_ms, struct err *err)
 {
-	struct round round = { .client = client, .via = via, .deadline_ms = deadline_ms, .count = count, .left = count };
+	struct round round = {
+		.client = client, .via = via, .deadline_ms = deadline_ms, .count = count, .left = count
+	};
 	int status;
 
 	round.askings = xcalloc(count, sizeof(*round.askings));

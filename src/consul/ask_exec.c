@@ -19,18 +19,18 @@
  * some builds of busybox crash on it. Each answer ends in a line "BOUNDARY NAME json|text STATUS".
  */
 static const char script_head[] =
-	"b=$0; a=${CONSUL_HTTP_ADDR:-127.0.0.1:8500}\n"
-	"case $a in *://*) ;; *) a=http://$a ;; esac\n"
-	"[ \"$CONSUL_HTTP_SSL\" = true ] && a=https\n"
-	"if command -v curl >/dev/null; then g='curl -fs -m 5'; h=-H; else g='wget -q -O -'; h=--header; fi\n"
-	"ask() {\n"
-	"n=$1 p=$2; shift 2\n"
-	"case $a in http://*)\n"
-	"o=$($g ${CONSUL_HTTP_TOKEN:+$h \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
-	"{ printf '%s\\n%s %s json 0\\n' \"$o\" \"$b\" \"$n\"; return; } ;;\n"
-	"esac\n"
-	"\"$@\" 2>&1; s=$?; printf '\\n%s %s text %s\\n' \"$b\" \"$n\" \"$s\"\n"
-	"}\n";
+    "b=$0; a=${CONSUL_HTTP_ADDR:-127.0.0.1:8500}\n"
+    "case $a in *://*) ;; *) a=http://$a ;; esac\n"
+    "[ \"$CONSUL_HTTP_SSL\" = true ] && a=https\n"
+    "if command -v curl >/dev/null; then g='curl -fs -m 5'; h=-H; else g='wget -q -O -'; h=--header; fi\n"
+    "ask() {\n"
+    "n=$1 p=$2; shift 2\n"
+    "case $a in http://*)\n"
+    "o=$($g ${CONSUL_HTTP_TOKEN:+$h \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
+    "{ printf '%s\\n%s %s json 0\\n' \"$o\" \"$b\" \"$n\"; return; } ;;\n"
+    "esac\n"
+    "\"$@\" 2>&1; s=$?; printf '\\n%s %s text %s\\n' \"$b\" \"$n\" \"$s\"\n"
+    "}\n";
 
 enum { BOUNDARY_BYTES = 12 };
 
@@ -48,8 +48,8 @@ struct ask_exec {
 	char boundary[2 * BOUNDARY_BYTES + 1];
 	char *script;
 	const char *argv[5];
-	struct kube_exec exec;                            /* of the script */
-	struct question_exec questions[ASK_QUESTIONS];    /* without a shell: one each */
+	struct kube_exec exec;                         /* of the script */
+	struct question_exec questions[ASK_QUESTIONS]; /* without a shell: one each */
 	size_t left;
 	ask_way_done *done;
 	void *context;
@@ -88,7 +88,7 @@ static bool says_denied(const char *text)
 
 /* The outcome of one CLI command. */
 static void take_text(const struct ask_question *question, const char *text, size_t length, int64_t status,
-		      struct view *view)
+                      struct view *view)
 {
 	struct err *err = ask_question_err(question, view);
 	_cleanup_free_ char *words = NULL;
@@ -103,7 +103,7 @@ static void take_text(const struct ask_question *question, const char *text, siz
 		err_set(err, ERR_FAILED, "there is no consul command in the container: %s", words);
 	else
 		err_set(err, says_denied(words) ? ERR_FORBIDDEN : ERR_UNAVAILABLE,
-			"consul %s exits with %" PRId64 ": %s", question->command[1], status, words);
+		        "consul %s exits with %" PRId64 ": %s", question->command[1], status, words);
 }
 
 static const struct ask_question *question_named(const char *name)
@@ -151,7 +151,7 @@ void ask_exec_take(const char *output, size_t length, const char *boundary, stru
 
 		if (!ask_question_is_known(&ask_questions[i], view) && !err_is_set(err))
 			err_set(err, ERR_PROTOCOL, "the answer to \"consul %s\" did not come whole",
-				ask_questions[i].command[1]);
+			        ask_questions[i].command[1]);
 	}
 }
 
@@ -174,7 +174,8 @@ static void on_question_done(void *context, struct kube_exec *exec)
 	if (err_is_set(&exec->err)) {
 		err_move(ask_question_err(asked->question, view), &exec->err);
 	} else {
-		const struct buf *text = exec->exit_code && exec->error_output.len ? &exec->error_output : &exec->output;
+		const struct buf *text =
+		    exec->exit_code && exec->error_output.len ? &exec->error_output : &exec->output;
 
 		take_text(asked->question, buf_text(text), text->len, exec->exit_code, view);
 	}
@@ -183,7 +184,7 @@ static void on_question_done(void *context, struct kube_exec *exec)
 }
 
 static void start_one(struct ask_exec *way, struct kube_exec *exec, const char *const *argv, kube_exec_done *done,
-		      void *context)
+                      void *context)
 {
 	*exec = (struct kube_exec)KUBE_EXEC_INIT;
 	exec->namespace_name = way->target->pod->namespace_name;
@@ -234,7 +235,7 @@ static void on_script_done(void *context, struct kube_exec *exec)
 }
 
 struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-				ask_way_done *done, void *context)
+                                ask_way_done *done, void *context)
 {
 	struct ask_exec *way = xcalloc(1, sizeof(*way));
 	unsigned char random[BOUNDARY_BYTES];

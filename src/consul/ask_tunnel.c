@@ -38,7 +38,7 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 }
 
 struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-				    ask_way_done *done, void *context)
+                                    ask_way_done *done, void *context)
 {
 	struct ask_endpoint endpoint = ask_endpoint_of(target->container);
 	/* Without an authority of its own nothing is verified inside the tunnel, and nothing secret is sent. */
@@ -58,7 +58,8 @@ struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask
 	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
 		struct question_call *asked = &way->calls[i];
 
-		*asked = (struct question_call){ .way = way, .question = &ask_questions[i], .call = KUBE_TUNNEL_CALL_INIT };
+		*asked =
+		    (struct question_call){ .way = way, .question = &ask_questions[i], .call = KUBE_TUNNEL_CALL_INIT };
 		asked->call.method = KUBE_GET;
 		asked->call.path = ask_questions[i].path;
 		kube_tunnel_start(way->tunnel, &asked->call, deadline_ms, on_answer, asked);

@@ -109,21 +109,25 @@ static void check_exec_denied(struct diagnosis *diagnosis)
 	remedy_explain(finding);
 }
 
-/* By tunnel alone, or by both ways. */
+/* By tunnel alone, or by both ways; or exec was let in, and failed for another reason. */
 static void check_portforward_denied(struct diagnosis *diagnosis)
 {
 	_cleanup_free_ char *user = NULL;
 	const struct err *err;
 	struct finding *finding = add_together(diagnosis, FAILURE_FORWARD_DENIED, "portforward-denied",
 	                                       "you may not forward ports to", false, &err);
+	const char *by_exec;
 
 	if (!finding)
 		return;
 	user = refused_user(err);
-	finding_set_cause(finding, "%s has %s in namespace %s", user,
-	                  strstr(err->message, "pods/exec") ? "neither pods/portforward nor pods/exec"
-	                                                    : "no pods/portforward",
-	                  diagnosis->namespace_word);
+	by_exec = strstr(err->message, "; by exec: ");
+	if (strstr(err->message, "pods/exec"))
+		finding_set_cause(finding, "%s has neither pods/portforward nor pods/exec in namespace %s", user,
+		                  diagnosis->namespace_word);
+	else
+		finding_set_cause(finding, "%s has no pods/portforward in namespace %s%s", user,
+		                  diagnosis->namespace_word, by_exec ? by_exec : "");
 	remedy_explain(finding);
 }
 

@@ -196,6 +196,8 @@ static const char *unscheduled_cause(const char *message)
 		return "its claim has no volume: no such StorageClass, or its provisioner does not deliver";
 	if (strstr(message, "Insufficient"))
 		return "no node has as much free CPU or memory as the pod asks for";
+	if (strstr(message, "node affinity") || strstr(message, "node selector"))
+		return "no node has the labels that the pod's nodeSelector or node affinity asks for";
 	if (strstr(message, "unschedulable") || strstr(message, "taint"))
 		return "the nodes left are cordoned or have taints that the pod does not tolerate";
 	return "no node fulfils what the pod asks for";

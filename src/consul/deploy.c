@@ -191,9 +191,9 @@ static int refuse_scaling(const char *name, int64_t wanted, int64_t live, const 
 	        "statefulset.apps/%s has %" PRId64 " replicas, not %" PRId64
 	        "; deploy does not change the number of servers",
 	        name, live, wanted);
-	return err_hint(err, "kubectl consul scale %" PRId64 " -n %s%s%s does it, one server at a time", wanted,
-	                namespace_name, str_equal(name, "consul") ? "" : " --name ",
-	                str_equal(name, "consul") ? "" : name);
+	return err_hint(err,
+	                "kubectl scale statefulset %s -n %s --replicas=%" PRId64 " does it; down: one server at a time",
+	                name, namespace_name, wanted);
 }
 
 static int refuse_fixed(const struct deploy_request *request, const char *option, const char *live, const char *why,

@@ -11,8 +11,8 @@ static bool container_runs_server(const struct kube_container *container)
 	if (!container->image || !strstr(container->image, "consul"))
 		return false;
 	for (size_t i = 0; i < container->command.count + container->args.count; i++) {
-		const char *word = i < container->command.count ? container->command.items[i] :
-								  container->args.items[i - container->command.count];
+		const char *word = i < container->command.count ? container->command.items[i]
+		                                                : container->args.items[i - container->command.count];
 
 		if (strstr(word, "-server"))
 			return true;
@@ -54,7 +54,7 @@ static int list_candidates(const cJSON *list, struct strv *ret_names, struct str
 
 	if (kube_list_items(list, &items, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach (item, items) {
 		struct kube_statefulset set = KUBE_STATEFULSET_INIT;
 		int status = kube_statefulset_decode(item, &set, err);
 
@@ -70,25 +70,26 @@ static int list_candidates(const cJSON *list, struct strv *ret_names, struct str
 }
 
 static int none_found(const struct strv *all, const char *namespace_name, const char *wanted, bool is_explicit,
-		      struct err *err)
+                      struct err *err)
 {
 	_cleanup_free_ char *names = strv_join(all, ", ", " and ");
 
-	err_set(err, ERR_NOT_FOUND, "no Consul servers in namespace \"%s\": there is no StatefulSet \"%s\"", namespace_name,
-		wanted);
+	err_set(err, ERR_NOT_FOUND, "no Consul servers in namespace \"%s\": there is no StatefulSet \"%s\"",
+	        namespace_name, wanted);
 	if (is_explicit && all->count > 0)
 		return err_hint(err, "--name takes one of the StatefulSets there: %s", names);
 	if (all->count > 0)
-		return err_hint(err, "no other StatefulSet there looks like Consul servers (%s); if one is, name it with --name",
-				names);
+		return err_hint(
+		    err, "no other StatefulSet there looks like Consul servers (%s); if one is, name it with --name",
+		    names);
 	return err_hint(err,
-			"in another namespace? kubectl get statefulsets -A shows all; -n NAMESPACE chooses one\n"
-			"to make a cluster here: kubectl consul deploy -n %s",
-			namespace_name);
+	                "in another namespace? kubectl get statefulsets -A shows all; -n NAMESPACE chooses one\n"
+	                "to make a cluster here: kubectl consul deploy -n %s",
+	                namespace_name);
 }
 
 int discover_other(const cJSON *list, const char *namespace_name, const char *wanted, bool is_explicit, char **ret_name,
-		   struct err *err)
+                   struct err *err)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT, all = STRV_INIT;
 	_cleanup_free_ char *text = NULL;
@@ -102,6 +103,7 @@ int discover_other(const cJSON *list, const char *namespace_name, const char *wa
 		return 0;
 	}
 	text = strv_join(&names, ", ", " and ");
-	err_set(err, ERR_NOT_FOUND, "several StatefulSets in namespace \"%s\" run Consul servers: %s", namespace_name, text);
+	err_set(err, ERR_NOT_FOUND, "several StatefulSets in namespace \"%s\" run Consul servers: %s", namespace_name,
+	        text);
 	return err_hint(err, "name one of them with --name");
 }

@@ -56,7 +56,7 @@ static void start_call(struct observing *observing, int which, char *path)
 	observing->paths[which] = path;
 	observing->calls[which] = (struct kube_call){ .method = KUBE_GET, .path = path };
 	kube_client_start(observing->client, &observing->calls[which], observing->options->deadline_ms, on_call_done,
-			  observing);
+	                  observing);
 }
 
 static void release_call(struct observing *observing, int which)
@@ -95,8 +95,7 @@ static void start_set(struct observing *observing)
 
 	buf_adds(&set, "statefulsets/");
 	buf_add_url(&set, observing->name);
-	start_call(observing, CALL_SET,
-		   make_path("/apis/apps/v1", observing->options->namespace_name, buf_text(&set)));
+	start_call(observing, CALL_SET, make_path("/apis/apps/v1", observing->options->namespace_name, buf_text(&set)));
 }
 
 static void start_all(struct observing *observing)
@@ -110,7 +109,7 @@ static void start_all(struct observing *observing)
 	/* v1 from Kubernetes 1.21, v1beta1 before; asking both costs less than asking one after the other. */
 	start_call(observing, CALL_BUDGETS, make_path("/apis/policy/v1", namespace_name, "poddisruptionbudgets"));
 	start_call(observing, CALL_BUDGETS_BETA,
-		   make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
+	           make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
 }
 
 /* No StatefulSet of the wanted name: another one may be meant (consul/discover.h). */
@@ -124,7 +123,7 @@ static int find_other(struct observing *observing, char **ret_name, struct err *
 		status = err_move(err, &call.err);
 	if (status == 0)
 		status = discover_other(call.json, observing->options->namespace_name, observing->name,
-					observing->options->name != NULL, ret_name, err);
+		                        observing->options->name != NULL, ret_name, err);
 	kube_call_release(&call);
 	return status;
 }
@@ -162,7 +161,7 @@ static int take_pods(const cJSON *list, struct snapshot *snapshot, struct err *e
 
 	if (kube_list_items(list, &items, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach (item, items) {
 		struct kube_pod pod = KUBE_POD_INIT;
 		struct server *server;
 
@@ -222,7 +221,7 @@ static void take_claims(struct observing *observing, struct snapshot *snapshot)
 	}
 	if (kube_list_items(call->json, &items, &snapshot->claims_err) < 0)
 		return;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach (item, items) {
 		struct kube_claim claim = KUBE_CLAIM_INIT;
 
 		if (kube_claim_decode(item, &claim, &snapshot->claims_err) < 0) {
@@ -233,7 +232,8 @@ static void take_claims(struct observing *observing, struct snapshot *snapshot)
 			kube_claim_release(&claim);
 			continue;
 		}
-		snapshot->claims = xreallocarray(snapshot->claims, snapshot->claim_count + 1, sizeof(*snapshot->claims));
+		snapshot->claims =
+		    xreallocarray(snapshot->claims, snapshot->claim_count + 1, sizeof(*snapshot->claims));
 		snapshot->claims[snapshot->claim_count++] = claim;
 	}
 	snapshot->claims_known = true;
@@ -244,7 +244,7 @@ static const cJSON *some_pod_labels(struct observing *observing, const struct sn
 {
 	const cJSON *items = json_get(observing->calls[CALL_PODS].json, "items"), *item;
 
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach (item, items) {
 		const char *name = json_string_at(item, "metadata.name");
 
 		if (name && snapshot_server_by_name(snapshot, name))
@@ -267,7 +267,7 @@ static void take_budget(struct observing *observing, struct snapshot *snapshot)
 	}
 	if (kube_list_items(call->json, &items, &state->err) < 0)
 		return;
-	cJSON_ArrayForEach(item, items) {
+	cJSON_ArrayForEach (item, items) {
 		struct kube_budget budget = KUBE_BUDGET_INIT;
 
 		if (kube_budget_decode(item, &budget, &state->err) < 0) {
@@ -295,11 +295,11 @@ static int cannot_ask(const struct server *server, struct err *err)
 		return err_set(err, ERR_FAILED, "pod %s has several containers and none is named consul", server->name);
 	if (!str_equal(server->pod.phase, "Running"))
 		return err_set(err, ERR_UNAVAILABLE, "pod %s is %s", server->name,
-			       server->pod.phase ? server->pod.phase : "in no phase");
+		               server->pod.phase ? server->pod.phase : "in no phase");
 	if (!server->container->running)
-		return err_set(err, ERR_UNAVAILABLE, "container %s of pod %s is not running%s%s", server->container->name,
-			       server->name, server->container->waiting_reason ? ": " : "",
-			       server->container->waiting_reason ? server->container->waiting_reason : "");
+		return err_set(err, ERR_UNAVAILABLE, "container %s of pod %s is not running%s%s",
+		               server->container->name, server->name, server->container->waiting_reason ? ": " : "",
+		               server->container->waiting_reason ? server->container->waiting_reason : "");
 	return 0;
 }
 
@@ -317,12 +317,11 @@ static int ask_servers(struct observing *observing, struct snapshot *snapshot, s
 			err_copy(&server->view.self_err, &server->view.members_err);
 			continue;
 		}
-		targets[count++] = (struct ask_target){ .pod = &server->pod,
-							.container = server->container,
-							.view = &server->view };
+		targets[count++] =
+		    (struct ask_target){ .pod = &server->pod, .container = server->container, .view = &server->view };
 	}
-	status = ask_views(observing->client, targets, count, observing->options->via, observing->options->deadline_ms,
-			   err);
+	status =
+	    ask_views(observing->client, targets, count, observing->options->via, observing->options->deadline_ms, err);
 	free(targets);
 	return status;
 }
@@ -335,8 +334,7 @@ static int list_pods_again(struct observing *observing, const struct kube_statef
 	buf_adds(&query, "pods?labelSelector=");
 	buf_add_url(&query, set->selector ? set->selector : "");
 	release_call(observing, CALL_PODS);
-	start_call(observing, CALL_PODS,
-		   make_path("/api/v1", observing->options->namespace_name, buf_text(&query)));
+	start_call(observing, CALL_PODS, make_path("/api/v1", observing->options->namespace_name, buf_text(&query)));
 	return wait_for(observing, set_and_pods_done, err);
 }
 
@@ -377,7 +375,7 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 }
 
 int observe(struct kube_client *client, const struct observe_options *options, struct snapshot *ret_snapshot,
-	    struct err *err)
+            struct err *err)
 {
 	struct observing observing = { .client = client, .options = options };
 	_cleanup_free_ char *other = NULL;

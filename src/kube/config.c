@@ -34,9 +34,10 @@ static int unsupported_user(const struct kubeconfig_user *user, bool replaced_by
 		feature = "impersonation (as)";
 	if (!feature)
 		return 0;
-	err_set(err, ERR_CONFIG, "user \"%s\" of the kubeconfig uses %s, which kubectl-consul does not support yet", shown,
-		feature);
-	return err_hint(err, "give --token (for example from: kubectl create token NAME), or --user with another entry");
+	err_set(err, ERR_CONFIG, "user \"%s\" of the kubeconfig uses %s, which kubectl-consul does not support yet",
+	        shown, feature);
+	return err_hint(err,
+	                "give --token (for example from: kubectl create token NAME), or --user with another entry");
 }
 
 static int unsupported_cluster(const struct kubeconfig_cluster *cluster, struct err *err)
@@ -45,8 +46,8 @@ static int unsupported_cluster(const struct kubeconfig_cluster *cluster, struct 
 
 	if (!cluster->proxy_url)
 		return 0;
-	err_set(err, ERR_CONFIG, "cluster \"%s\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet",
-		shown);
+	err_set(err, ERR_CONFIG,
+	        "cluster \"%s\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet", shown);
 	return err_hint(err, "set HTTPS_PROXY in the environment and use a cluster entry without proxy-url");
 }
 
@@ -69,7 +70,7 @@ static int hint_contexts(const struct kubeconfig *config, struct err *err)
 
 /* The entry that a flag or the context names is missing. kind is kubectl's word for it. */
 static int missing_entry(const struct choice *choice, const char *kind, const char *flag, const char *name,
-			 struct err *err)
+                         struct err *err)
 {
 	_cleanup_free_ char *shown = str_visible(name, NAME_SHOWN), *context = NULL;
 
@@ -81,7 +82,7 @@ static int missing_entry(const struct choice *choice, const char *kind, const ch
 }
 
 static int choose_context(const struct kube_config_inputs *inputs, const struct kubeconfig *config,
-			  struct choice *choice, struct err *err)
+                          struct choice *choice, struct err *err)
 {
 	const char *flag = str_is_empty(inputs->context) ? NULL : inputs->context;
 	const char *name = flag ? flag : config->current_context;
@@ -101,7 +102,7 @@ static int choose_context(const struct kube_config_inputs *inputs, const struct 
 }
 
 static int choose_cluster(const struct kube_config_inputs *inputs, const struct kubeconfig *config,
-			  struct choice *choice, struct err *err)
+                          struct choice *choice, struct err *err)
 {
 	const char *flag = str_is_empty(inputs->cluster) ? NULL : inputs->cluster;
 	const char *name = flag ? flag : choice->context ? choice->context->cluster : NULL;
@@ -120,7 +121,7 @@ static bool flags_log_in(const struct kube_config_inputs *inputs)
 }
 
 static int choose_user(const struct kube_config_inputs *inputs, const struct kubeconfig *config, struct choice *choice,
-		       struct err *err)
+                       struct err *err)
 {
 	const char *flag = str_is_empty(inputs->user) ? NULL : inputs->user;
 	const char *name = flag ? flag : choice->context ? choice->context->user : NULL;
@@ -135,7 +136,7 @@ static int choose_user(const struct kube_config_inputs *inputs, const struct kub
 
 /* kubectl would go on with localhost:8080 here. In a pod without any configuration there is the service account. */
 static int check_server_known(const struct kube_config_inputs *inputs, const struct kubeconfig *config,
-			      const struct choice *choice, struct err *err)
+                              const struct choice *choice, struct err *err)
 {
 	_cleanup_free_ char *shown = NULL;
 
@@ -185,7 +186,7 @@ static char *service_account_namespace(const struct kube_config_inputs *inputs)
 }
 
 static int resolve_namespace(const struct kube_config_inputs *inputs, const struct choice *choice,
-			     struct kube_config *config, struct err *err)
+                             struct kube_config *config, struct err *err)
 {
 	bool from_flag = !str_is_empty(inputs->namespace_name);
 	_cleanup_free_ char *shown = NULL;
@@ -208,7 +209,7 @@ static int resolve_namespace(const struct kube_config_inputs *inputs, const stru
 /* ------------------------------------------------------------------------------------------- all of it */
 
 static int resolve(const struct kube_config_inputs *inputs, const struct kubeconfig *files, struct kube_config *config,
-		   struct err *err)
+                   struct err *err)
 {
 	struct choice choice = { 0 };
 

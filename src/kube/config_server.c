@@ -19,7 +19,7 @@ bool config_in_cluster_possible(const struct kube_config_inputs *inputs)
 }
 
 int config_resolve_authorities(const struct kube_config_inputs *inputs, const struct choice *choice,
-			       struct kube_config *config, struct err *err)
+                               struct kube_config *config, struct err *err)
 {
 	static const char contradiction[] = "specifying a root certificates file with the insecure flag is not allowed";
 	const struct kubeconfig_cluster *cluster = choice->cluster;
@@ -31,7 +31,8 @@ int config_resolve_authorities(const struct kube_config_inputs *inputs, const st
 	if (config->insecure)
 		return 0;
 	if (flag)
-		return config_read_pem(flag, "certificate-authority", cluster ? cluster->name : "", &config->ca_pem, err);
+		return config_read_pem(flag, "certificate-authority", cluster ? cluster->name : "", &config->ca_pem,
+		                       err);
 	if (!cluster)
 		return 0;
 	if (cluster->insecure && (cluster->ca_pem || cluster->ca_file))
@@ -135,7 +136,7 @@ static int resolve_in_cluster(const struct kube_config_inputs *inputs, struct ku
 /* ------------------------------------------------------------------------------------------- together */
 
 int config_resolve_server(const struct kube_config_inputs *inputs, const struct choice *choice,
-			  struct kube_config *config, struct err *err)
+                          struct kube_config *config, struct err *err)
 {
 	bool from_flag = !str_is_empty(inputs->server);
 	const char *server = from_flag ? inputs->server : choice->cluster ? choice->cluster->server : NULL;

@@ -16,17 +16,17 @@ int config_read_pem(const char *path, const char *what, const char *owner, char 
 
 	if (file_read(path, &pem, &reason) < 0)
 		return err_set(err, reason.kind, "unable to read %s %s for %s due to %s", what, shown_path, shown_owner,
-			       reason.message);
+		               reason.message);
 	if (pem.len == 0 || strlen(buf_text(&pem)) != pem.len)
-		return err_set(err, ERR_CONFIG, "unable to read %s %s for %s due to its content, which is not PEM", what,
-			       shown_path, shown_owner);
+		return err_set(err, ERR_CONFIG, "unable to read %s %s for %s due to its content, which is not PEM",
+		               what, shown_path, shown_owner);
 	*ret_pem = buf_detach(&pem);
 	return 0;
 }
 
 /* A flag wins over data, data over a file. */
 static int resolve_pem(const char *flag, const char *data, const char *file, const char *what, const char *owner,
-		       char **ret_pem, struct err *err)
+                       char **ret_pem, struct err *err)
 {
 	if (!str_is_empty(flag))
 		return config_read_pem(flag, what, owner, ret_pem, err);
@@ -38,7 +38,7 @@ static int resolve_pem(const char *flag, const char *data, const char *file, con
 }
 
 static int resolve_certificate(const struct kube_config_inputs *inputs, const struct kubeconfig_user *user,
-			       struct kube_config *config, struct err *err)
+                               struct kube_config *config, struct err *err)
 {
 	static const struct kubeconfig_user nobody = { 0 };
 	_cleanup_free_ char *shown = NULL;
@@ -47,20 +47,21 @@ static int resolve_certificate(const struct kube_config_inputs *inputs, const st
 	if (!user || !str_is_empty(inputs->token))
 		user = &nobody;
 	if (resolve_pem(inputs->client_certificate, user->cert_pem, user->cert_file, "client-cert", owner,
-			&config->client_cert_pem, err) < 0 ||
+	                &config->client_cert_pem, err) < 0 ||
 	    resolve_pem(inputs->client_key, user->key_pem, user->key_file, "client-key", owner, &config->client_key_pem,
-			err) < 0)
+	                err) < 0)
 		return -1;
 	if (!config->client_cert_pem == !config->client_key_pem)
 		return 0;
 	shown = str_visible(owner, NAME_SHOWN);
 	if (config->client_cert_pem)
 		return err_set(err, ERR_CONFIG,
-			       "client-key-data or client-key must be specified for %s to use the clientCert "
-			       "authentication method.",
-			       shown);
+		               "client-key-data or client-key must be specified for %s to use the clientCert "
+		               "authentication method.",
+		               shown);
 	return err_set(err, ERR_CONFIG,
-		       "client-certificate-data or client-certificate must be specified for %s to use its client key", shown);
+	               "client-certificate-data or client-certificate must be specified for %s to use its client key",
+	               shown);
 }
 
 /* The client reads it again and again; a file that cannot be read at all is told now. */
@@ -77,8 +78,8 @@ static int check_token_file(const char *path, struct err *err)
 	return err_set(err, ERR_CONFIG, "token file \"%s\" was empty", shown);
 }
 
-int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice, struct kube_config *config,
-			struct err *err)
+int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice,
+                        struct kube_config *config, struct err *err)
 {
 	const struct kubeconfig_user *user = choice->user;
 

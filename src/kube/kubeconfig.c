@@ -224,8 +224,7 @@ static int refuse_repeated(const cJSON *items, const char *list, struct err *err
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, items)
-	{
+	cJSON_ArrayForEach (item, items) {
 		const char *name = json_string_at(item, "name");
 
 		if (name)
@@ -244,7 +243,7 @@ static int refuse_repeated(const cJSON *items, const char *list, struct err *err
 }
 
 static int add_list(struct kubeconfig *config, const char *path, const cJSON *json, const char *list, add_entry_fn *add,
-		    struct err *err)
+                    struct err *err)
 {
 	const cJSON *items = json_get(json, list), *item;
 	size_t position = 0;
@@ -257,8 +256,7 @@ static int add_list(struct kubeconfig *config, const char *path, const cJSON *js
 		return err_set(err, ERR_TOO_LARGE, "more than %zu %s", KUBECONFIG_ENTRIES_MAX, list);
 	if (refuse_repeated(items, list, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(item, items)
-	{
+	cJSON_ArrayForEach (item, items) {
 		position++;
 		if (add(config, path, item, err) < 0)
 			return err_wrap(err, "entry %zu of %s", position, list);
@@ -342,7 +340,8 @@ static int add_files(struct kubeconfig *config, const char *list, struct err *er
 		if (!*path || strv_contains(&seen, path) || (!file_exists(path) && !file_is_directory(path)))
 			continue;
 		if (seen.count == KUBECONFIG_FILES_MAX)
-			return err_set(err, ERR_TOO_LARGE, "$KUBECONFIG names more than %zu files", KUBECONFIG_FILES_MAX);
+			return err_set(err, ERR_TOO_LARGE, "$KUBECONFIG names more than %zu files",
+			               KUBECONFIG_FILES_MAX);
 		strv_add(&seen, path);
 		if (add_file(config, path, err) < 0)
 			return -1;
@@ -351,7 +350,7 @@ static int add_files(struct kubeconfig *config, const char *list, struct err *er
 }
 
 int kubeconfig_load(struct kubeconfig *config, const char *explicit_file, const char *env_list, const char *home,
-		    struct err *err)
+                    struct err *err)
 {
 	_cleanup_free_ char *usual = NULL;
 

@@ -63,15 +63,14 @@ int objects_strings(const cJSON *json, const char *path, const char *item_path, 
 
 	if (objects_list(json, path, &list, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach (item, list) {
 		const cJSON *value = item_path ? json_at(item, item_path) : item;
 
 		if (cJSON_IsString(value))
 			strv_add(strings, value->valuestring);
 		else if (value || !item_path)
-			return err_set(err, ERR_INVALID, "%s%s%s holds something that is no string", path, item_path ? "[]." : "",
-				       item_path ? item_path : "");
+			return err_set(err, ERR_INVALID, "%s%s%s holds something that is no string", path,
+			               item_path ? "[]." : "", item_path ? item_path : "");
 	}
 	return 0;
 }
@@ -127,8 +126,7 @@ static int decode_owner(const cJSON *json, struct kube_pod *pod, struct err *err
 
 	if (objects_list(json, "metadata.ownerReferences", &owners, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(owner, owners)
-	{
+	cJSON_ArrayForEach (owner, owners) {
 		if (!json_bool_at(owner, "controller", false))
 			continue;
 		if (json_decode(owner, owner_fields, pod, err) < 0)
@@ -144,8 +142,7 @@ static int decode_conditions(const cJSON *json, struct kube_pod *pod, struct err
 
 	if (objects_list(json, "status.conditions", &conditions, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(condition, conditions)
-	{
+	cJSON_ArrayForEach (condition, conditions) {
 		const char *type = json_string_at(condition, "type"), *status = json_string_at(condition, "status");
 
 		if (str_equal(type, "Ready"))
@@ -165,7 +162,7 @@ static int decode_pod(const cJSON *json, struct kube_pod *pod, struct err *err)
 	    objects_time(json, "metadata.creationTimestamp", &pod->created_at, err) < 0 ||
 	    decode_owner(json, pod, err) < 0 || decode_conditions(json, pod, err) < 0 ||
 	    objects_containers(json, "spec.containers", "status.containerStatuses", &pod->containers,
-			       &pod->container_count, err) < 0)
+	                       &pod->container_count, err) < 0)
 		return -1;
 	replace_string(&pod->revision, objects_label(json, "controller-revision-hash"));
 	pod->deleting = is_deleting(json);
@@ -276,11 +273,11 @@ bool kube_budget_matches(const struct kube_budget *budget, const cJSON *pod_labe
 
 	if (!budget->match_labels || !budget->match_labels->child)
 		return false;
-	cJSON_ArrayForEach(wanted, budget->match_labels)
-	{
+	cJSON_ArrayForEach (wanted, budget->match_labels) {
 		const cJSON *label = json_get(pod_labels, wanted->string);
 
-		if (!cJSON_IsString(wanted) || !cJSON_IsString(label) || !str_equal(label->valuestring, wanted->valuestring))
+		if (!cJSON_IsString(wanted) || !cJSON_IsString(label) ||
+		    !str_equal(label->valuestring, wanted->valuestring))
 			return false;
 	}
 	return true;

@@ -43,8 +43,7 @@ static int decode_env(const cJSON *json, struct kube_container *container, struc
 	if (objects_list(json, "env", &list, err) < 0)
 		return -1;
 	container->env = xcalloc((size_t)cJSON_GetArraySize(list), sizeof(*container->env));
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach (item, list) {
 		struct kube_env *env = &container->env[container->env_count++];
 
 		if (json_decode(item, env_fields, env, err) < 0)
@@ -62,8 +61,7 @@ static int decode_ports(const cJSON *json, struct kube_container *container, str
 	if (objects_list(json, "ports", &list, err) < 0)
 		return -1;
 	container->ports = xcalloc((size_t)cJSON_GetArraySize(list), sizeof(*container->ports));
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach (item, list) {
 		if (json_decode(item, port_fields, &container->ports[container->port_count++], err) < 0)
 			return err_wrap(err, "ports");
 	}
@@ -105,8 +103,7 @@ static int find_status(const cJSON *statuses, struct kube_container *container, 
 {
 	const cJSON *status;
 
-	cJSON_ArrayForEach(status, statuses)
-	{
+	cJSON_ArrayForEach (status, statuses) {
 		if (str_equal(json_string_at(status, "name"), container->name))
 			return decode_status(status, container, err);
 	}
@@ -114,7 +111,7 @@ static int find_status(const cJSON *statuses, struct kube_container *container, 
 }
 
 int objects_containers(const cJSON *json, const char *path, const char *status_path,
-		       struct kube_container **ret_containers, size_t *ret_count, struct err *err)
+                       struct kube_container **ret_containers, size_t *ret_count, struct err *err)
 {
 	const cJSON *list, *statuses = NULL, *item;
 	struct kube_container *containers;
@@ -125,8 +122,7 @@ int objects_containers(const cJSON *json, const char *path, const char *status_p
 		return -1;
 	containers = xcalloc((size_t)cJSON_GetArraySize(list), sizeof(*containers));
 	*ret_containers = containers;
-	cJSON_ArrayForEach(item, list)
-	{
+	cJSON_ArrayForEach (item, list) {
 		struct kube_container *container = &containers[position];
 
 		*ret_count = position + 1;
@@ -166,7 +162,8 @@ void objects_release_containers(struct kube_container *containers, size_t count)
 	free(containers);
 }
 
-const struct kube_container *kube_container_find(const struct kube_container *containers, size_t count, const char *name)
+const struct kube_container *kube_container_find(const struct kube_container *containers, size_t count,
+                                                 const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (str_equal(containers[i].name, name))

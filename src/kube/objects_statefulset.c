@@ -19,7 +19,7 @@ static const struct json_field fields[] = {
 	JSON_FIELD(struct kube_statefulset, replicas, JSON_INT, "spec.replicas", false),
 	JSON_FIELD(struct kube_statefulset, ordinal_start, JSON_INT, "spec.ordinals.start", false),
 	JSON_FIELD(struct kube_statefulset, grace_seconds, JSON_INT, "spec.template.spec.terminationGracePeriodSeconds",
-		   false),
+	           false),
 	JSON_FIELD(struct kube_statefulset, observed_generation, JSON_INT, "status.observedGeneration", false),
 	JSON_FIELD(struct kube_statefulset, status_replicas, JSON_INT, "status.replicas", false),
 	JSON_FIELD(struct kube_statefulset, ready_replicas, JSON_INT, "status.readyReplicas", false),
@@ -50,8 +50,7 @@ static int decode_selector(const cJSON *json, struct kube_statefulset *set, stru
 		return -1;
 	if (labels && !cJSON_IsNull(labels) && !cJSON_IsObject(labels))
 		return err_set(err, ERR_INVALID, "spec.selector.matchLabels is not an object");
-	cJSON_ArrayForEach(label, labels)
-	{
+	cJSON_ArrayForEach (label, labels) {
 		if (!cJSON_IsString(label))
 			return err_set(err, ERR_INVALID, "spec.selector.matchLabels holds something that is no string");
 		strv_addf(&parts, "%s=%s", label->string, label->valuestring);
@@ -77,7 +76,8 @@ static int decode(const cJSON *json, struct kube_statefulset *set, struct err *e
 	if (json_decode(json, fields, set, err) < 0 || check_numbers(set, err) < 0 ||
 	    objects_time(json, "metadata.creationTimestamp", &set->created_at, err) < 0 ||
 	    decode_selector(json, set, err) < 0 ||
-	    objects_containers(json, "spec.template.spec.containers", NULL, &set->containers, &set->container_count, err) < 0)
+	    objects_containers(json, "spec.template.spec.containers", NULL, &set->containers, &set->container_count,
+	                       err) < 0)
 		return -1;
 	if (!set->pod_management)
 		set->pod_management = xstrdup("OrderedReady");

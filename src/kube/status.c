@@ -102,7 +102,8 @@ static char *html_title(const char *html)
 static bool is_html(const char *text)
 {
 	text += strspn(text, " \t\r\n");
-	return strncasecmp(text, "<!doctype", 9) == 0 || strncasecmp(text, "<html", 5) == 0 || strcasestr(text, "<title");
+	return strncasecmp(text, "<!doctype", 9) == 0 || strncasecmp(text, "<html", 5) == 0 ||
+	       strcasestr(text, "<title");
 }
 
 /* HTML without its tags. A new string. */
@@ -176,10 +177,10 @@ static int hint_forbidden(const char *message, struct err *err)
 		return -1;
 	slash = strchr(resource, '/');
 	plain = xstrndup(resource, slash ? (size_t)(slash - resource) : strlen(resource));
-	return err_hint(err, "a Role must allow \"%s\" on \"%s\"%s%s%s; check: kubectl auth can-i %s %s%s%s%s%s%s%s", verb,
-			resource, group ? " of API group \"" : "", group ? group : "", group ? "\"" : "", verb, plain,
-			group ? "." : "", group ? group : "", slash ? " --subresource=" : "", slash ? slash + 1 : "",
-			name_space ? " -n " : "", name_space ? name_space : "");
+	return err_hint(err, "a Role must allow \"%s\" on \"%s\"%s%s%s; check: kubectl auth can-i %s %s%s%s%s%s%s%s",
+	                verb, resource, group ? " of API group \"" : "", group ? group : "", group ? "\"" : "", verb,
+	                plain, group ? "." : "", group ? group : "", slash ? " --subresource=" : "",
+	                slash ? slash + 1 : "", name_space ? " -n " : "", name_space ? name_space : "");
 }
 
 static int hint(long http_status, const cJSON *status, const char *message, struct err *err)
@@ -187,8 +188,9 @@ static int hint(long http_status, const cJSON *status, const char *message, stru
 	int64_t seconds = json_int_at(status, "details.retryAfterSeconds", 0);
 
 	if (http_status == 401)
-		return err_hint(err, "the server does not accept the credentials of the kubeconfig's user (expired?): log in "
-				     "again; see: kubectl config view --minify");
+		return err_hint(
+		    err, "the server does not accept the credentials of the kubeconfig's user (expired?): log in "
+		         "again; see: kubectl config view --minify");
 	if (http_status == 403 && message)
 		return hint_forbidden(message, err);
 	if (err->kind == ERR_UNAVAILABLE && seconds > 0)
@@ -210,10 +212,10 @@ static bool set_invalid(const cJSON *status, struct err *err)
 
 	if (!cJSON_IsArray(causes))
 		return false;
-	cJSON_ArrayForEach(cause, causes)
-	{
+	cJSON_ArrayForEach (cause, causes) {
 		const char *field = json_string_at(cause, "field"), *message = json_string_at(cause, "message");
-		_cleanup_free_ char *text = xasprintf("%s%s%s", field ? field : "", field ? ": " : "", message ? message : "");
+		_cleanup_free_ char *text =
+		    xasprintf("%s%s%s", field ? field : "", field ? ": " : "", message ? message : "");
 		_cleanup_free_ char *line = one_line(text, CAUSE_SHOWN);
 
 		if (*line && lines.count < CAUSES_SHOWN && !strv_contains(&lines, line))
@@ -255,12 +257,12 @@ static int set_generic(long http_status, const char *body, size_t length, struct
 
 	if (!meaning->message && meaning->kind == ERR_UNAVAILABLE) {
 		err_set(err, meaning->kind, "an error on the server (\"%s\") has prevented the request from succeeding",
-			*words ? words : "unknown");
+		        *words ? words : "unknown");
 		return err_label(err, "Error from server (InternalError)");
 	}
 	if (!meaning->message)
 		err_set(err, meaning->kind, "the server answered with HTTP status %ld%s%s%s", http_status,
-			*words ? " (\"" : "", words, *words ? "\")" : "");
+		        *words ? " (\"" : "", words, *words ? "\")" : "");
 	else if (!*words || str_equal(words, "404 page not found"))
 		err_set(err, meaning->kind, "%s", meaning->message);
 	else

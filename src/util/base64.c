@@ -99,7 +99,8 @@ char *base64_encode(const void *bytes, size_t count)
 	char *text = xmalloc(count / 3 * 4 + 5), *out = text;
 
 	for (; count > 0; in += count < 3 ? count : 3, count -= count < 3 ? count : 3) {
-		uint32_t bits = (uint32_t)in[0] << 16 | (count > 1 ? (uint32_t)in[1] << 8 : 0) | (count > 2 ? in[2] : 0);
+		uint32_t bits =
+		    (uint32_t)in[0] << 16 | (count > 1 ? (uint32_t)in[1] << 8 : 0) | (count > 2 ? in[2] : 0);
 
 		*out++ = alphabet[bits >> 18];
 		*out++ = alphabet[bits >> 12 & 63];

@@ -156,8 +156,8 @@ int clock_parse_timeout(const char *text, int64_t *ret_ms, struct err *err)
 {
 	if (parse_timeout(text, ret_ms) < 0)
 		return err_set(err, ERR_USAGE,
-			       "Invalid timeout value. Timeout must be a single integer in seconds, or an integer "
-			       "followed by a corresponding time unit (e.g. 1s | 2m | 3h)");
+		               "Invalid timeout value. Timeout must be a single integer in seconds, or an integer "
+		               "followed by a corresponding time unit (e.g. 1s | 2m | 3h)");
 	return 0;
 }
 

@@ -12,7 +12,7 @@
 #include "util/str.h"
 
 #define NEAR_BYTES 24 /* how much of the text an error shows */
-#define INT_EXACT 9007199254740992.0
+#define INT_EXACT  9007199254740992.0
 
 cJSON json_array_end;
 
@@ -37,7 +37,8 @@ int json_parse(const char *text, size_t length, cJSON **ret_json, struct err *er
 
 	if (!json || !only_space(stop, text + length)) {
 		size_t offset = stop && stop >= text && stop <= text + length ? (size_t)(stop - text) : 0;
-		_cleanup_free_ char *near = xstrndup(text + offset, length - offset < NEAR_BYTES ? length - offset : NEAR_BYTES);
+		_cleanup_free_ char *near =
+		    xstrndup(text + offset, length - offset < NEAR_BYTES ? length - offset : NEAR_BYTES);
 		_cleanup_free_ char *shown = str_visible(near, NEAR_BYTES);
 
 		cJSON_Delete(json);

@@ -160,7 +160,7 @@ static void add_wrapped_line(struct buf *out, const char *line, size_t length, s
 
 		if (after_word && width && column + 1 + word_width > width) {
 			buf_addf(out, "\n%s", indent);
-			column = 0;
+			column = strspn(indent, " ");
 		} else if (after_word) {
 			buf_addc(out, ' ');
 			column++;

@@ -12,7 +12,7 @@
 #include "util/str.h"
 
 #define SHOWN_BYTES ((size_t)60) /* how much of a key or tag an error shows */
-#define TAG_PREFIX "tag:yaml.org,2002:"
+#define TAG_PREFIX  "tag:yaml.org,2002:"
 
 /* node is NULL while it is still being read: an alias to it would contain itself. */
 struct anchor {
@@ -63,13 +63,14 @@ static int fail_parser(struct reader *reader)
 	if (parser->error == YAML_MEMORY_ERROR)
 		abort();
 	if (parser->error == YAML_READER_ERROR)
-		line = count_lines(reader->text, parser->problem_offset < reader->length ? parser->problem_offset : reader->length);
+		line = count_lines(reader->text,
+		                   parser->problem_offset < reader->length ? parser->problem_offset : reader->length);
 	else if (parser->error == YAML_SCANNER_ERROR)
 		line++;
 	else if (line == 0)
 		line = parser->context_mark.line;
 	return err_set(reader->err, ERR_INVALID, "yaml: line %zu: %s", line ? line : 1,
-		       parser->problem ? parser->problem : "cannot be read");
+	               parser->problem ? parser->problem : "cannot be read");
 }
 
 static int next_event(struct reader *reader, yaml_event_t *event)
@@ -82,10 +83,11 @@ static int next_event(struct reader *reader, yaml_event_t *event)
 static int count_nodes(struct reader *reader, const yaml_mark_t *mark, size_t more, size_t depth)
 {
 	if (more > YAML_NODES_MAX - reader->nodes)
-		return err_set(reader->err, ERR_TOO_LARGE, "yaml: line %zu: more than %zu values", mark->line + 1, YAML_NODES_MAX);
+		return err_set(reader->err, ERR_TOO_LARGE, "yaml: line %zu: more than %zu values", mark->line + 1,
+		               YAML_NODES_MAX);
 	if (depth > YAML_DEPTH_MAX)
 		return err_set(reader->err, ERR_TOO_LARGE, "yaml: line %zu: nested deeper than %zu", mark->line + 1,
-			       YAML_DEPTH_MAX);
+		               YAML_DEPTH_MAX);
 	reader->nodes += more;
 	return 0;
 }
@@ -97,7 +99,7 @@ static int add_anchor(struct reader *reader, const yaml_char_t *name, const yaml
 {
 	if (reader->anchor_count == YAML_ANCHORS_MAX)
 		return err_set(reader->err, ERR_TOO_LARGE, "yaml: line %zu: more than %zu anchors", mark->line + 1,
-			       YAML_ANCHORS_MAX);
+		               YAML_ANCHORS_MAX);
 	reader->anchors = xreallocarray(reader->anchors, reader->anchor_count + 1, sizeof(*reader->anchors));
 	reader->anchors[reader->anchor_count] = (struct anchor){ .name = xstrdup((const char *)name) };
 	*ret_index = reader->anchor_count++;
@@ -175,7 +177,8 @@ static int read_scalar(struct reader *reader, const yaml_event_t *event, cJSON *
 		return fail_at(reader, &event->start_mark, "unsupported value: ", text);
 	if (type && !fits_tag(value, type)) {
 		cJSON_Delete(value);
-		return fail_at(reader, &event->start_mark, "value does not fit its tag or the tag is not supported: !!", type);
+		return fail_at(reader, &event->start_mark, "value does not fit its tag or the tag is not supported: !!",
+		               type);
 	}
 	*ret_node = value;
 	return 0;
@@ -214,7 +217,8 @@ static int read_key(struct reader *reader, const yaml_event_t *event, char **ret
 
 	if (event->type != YAML_SCALAR_EVENT)
 		return fail_at(reader, &event->start_mark, "a map key must be a plain value", "");
-	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && str_equal((const char *)event->data.scalar.value, "<<"))
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+	    str_equal((const char *)event->data.scalar.value, "<<"))
 		return fail_at(reader, &event->start_mark, "merge keys (<<) are not supported", "");
 	if (read_scalar(reader, event, &value) < 0)
 		return -1;

@@ -20,12 +20,13 @@ static bool is_one_of(const char *text, const char *const *words)
 }
 
 static const char *const null_words[] = { "", "~", "null", "Null", "NULL", NULL };
-static const char *const true_words[] = { "y",	  "Y",	  "yes", "Yes", "YES", "true",
-					  "True", "TRUE", "on",	 "On",	"ON",  NULL };
-static const char *const false_words[] = { "n",	    "N",     "no",  "No",  "NO",  "false",
-					   "False", "FALSE", "off", "Off", "OFF", NULL };
-static const char *const unsayable_words[] = { ".inf",	".Inf",	 ".INF",  "+.inf", "+.Inf", "+.INF", "-.inf",
-					       "-.Inf", "-.INF", ".nan", ".NaN",  ".NAN",  NULL };
+static const char *const true_words[] = {
+	"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL
+};
+static const char *const false_words[] = { "n",     "N",     "no",  "No",  "NO",  "false",
+	                                   "False", "FALSE", "off", "Off", "OFF", NULL };
+static const char *const unsayable_words[] = { ".inf",  ".Inf",  ".INF", "+.inf", "+.Inf", "+.INF", "-.inf",
+	                                       "-.Inf", "-.INF", ".nan", ".NaN",  ".NAN",  NULL };
 
 /* A copy without the underscores that may group digits. */
 static char *without_underscores(const char *text)

@@ -34,7 +34,8 @@ static void emit_scalar(yaml_emitter_t *emitter, const char *text, yaml_scalar_s
 	yaml_event_t event;
 
 	emit(emitter, &event,
-	     yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)checked, (int)strlen(checked), 1, 1, style));
+	     yaml_scalar_event_initialize(&event, NULL, NULL, (yaml_char_t *)checked, (int)strlen(checked), 1, 1,
+	                                  style));
 }
 
 /* "190:20:30" is a number for the YAML 1.1 readers that know base 60. */
@@ -123,8 +124,8 @@ static void emit_node(yaml_emitter_t *emitter, const cJSON *json)
 
 	if (cJSON_IsObject(json)) {
 		emit(emitter, &event,
-		     yaml_mapping_start_event_initialize(&event, NULL, NULL, 1,
-							 json->child ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE));
+		     yaml_mapping_start_event_initialize(
+		         &event, NULL, NULL, 1, json->child ? YAML_BLOCK_MAPPING_STYLE : YAML_FLOW_MAPPING_STYLE));
 		for (const cJSON *child = json->child; child; child = child->next) {
 			emit_key(emitter, child->string);
 			emit_node(emitter, child);
@@ -132,8 +133,8 @@ static void emit_node(yaml_emitter_t *emitter, const cJSON *json)
 		emit(emitter, &event, yaml_mapping_end_event_initialize(&event));
 	} else if (cJSON_IsArray(json)) {
 		emit(emitter, &event,
-		     yaml_sequence_start_event_initialize(&event, NULL, NULL, 1,
-							  json->child ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE));
+		     yaml_sequence_start_event_initialize(
+		         &event, NULL, NULL, 1, json->child ? YAML_BLOCK_SEQUENCE_STYLE : YAML_FLOW_SEQUENCE_STYLE));
 		for (const cJSON *child = json->child; child; child = child->next)
 			emit_node(emitter, child);
 		emit(emitter, &event, yaml_sequence_end_event_initialize(&event));

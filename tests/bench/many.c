@@ -1,6 +1,6 @@
 /*
- * health of a large cluster: COUNT servers on the scripted API server, each answer (inside the tunnels too) DELAY_MS late,
- * over TLS:
+ * health of a large cluster: COUNT servers on the scripted API server, each answer (inside the tunnels too) DELAY_MS
+ * late, over TLS:
  *
  *     KUBECTL_CONSUL=… many COUNT DELAY_MS [ROUNDS]
  *
@@ -82,18 +82,19 @@ static char *read_all(int fd)
 static bool take_sample(const char *kubeconfig, struct sample *ret_sample)
 {
 	struct run_options options = { .argv = RUN_ARGV("health", "--via", "tunnel", "--timeout", "30s"),
-				       .kubeconfig = kubeconfig,
-				       .timeout_ms = DEADLINE_MS };
+		                       .kubeconfig = kubeconfig,
+		                       .timeout_ms = DEADLINE_MS };
 	struct run_result result;
 	bool good;
 
 	run_program(&options, &result);
 	good = result.exit_code == 0;
 	if (!good)
-		fprintf(stderr, "many: exit code %d\n%.2000s\n%.2000s\n", result.exit_code, result.output, result.error_output);
+		fprintf(stderr, "many: exit code %d\n%.2000s\n%.2000s\n", result.exit_code, result.output,
+		        result.error_output);
 	*ret_sample = (struct sample){ .wall_ms = (double)result.wall_ms,
-				       .cpu_ms = (double)result.cpu_ms,
-				       .peak_kib = (double)result.max_rss_kib };
+		                       .cpu_ms = (double)result.cpu_ms,
+		                       .peak_kib = (double)result.max_rss_kib };
 	run_result_release(&result);
 	return good;
 }

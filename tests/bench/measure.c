@@ -3,8 +3,8 @@
  *
  *     measure ROUNDS COMMAND [ARG…] [-- COMMAND [ARG…]]…
  *
- * One line for each command: median, minimum and maximum wall milliseconds, median CPU milliseconds (user and system, of
- * the process and the children it waited for), largest peak memory in KiB, exit code. Output is thrown away. One
+ * One line for each command: median, minimum and maximum wall milliseconds, median CPU milliseconds (user and system,
+ * of the process and the children it waited for), largest peak memory in KiB, exit code. Output is thrown away. One
  * round before the counted ones warms caches.
  */
 #include <fcntl.h>

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(json_parse(text, strlen(text), &again, &err), &err);
 		decode(json);
 		if (kube_list_items(json, &items, &err) == 0)
-			cJSON_ArrayForEach(item, items)
+			cJSON_ArrayForEach (item, items)
 				decode(item);
 		free(text);
 		free(pretty);

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (kubeconfig_add(&config, "dir/config", (const char *)data, size, &err) == 0) {
 		size_t clusters = config.cluster_count;
 
-		if (kubeconfig_add(&config, "other", (const char *)data, size, &err) < 0 || config.cluster_count != clusters)
+		if (kubeconfig_add(&config, "other", (const char *)data, size, &err) < 0 ||
+		    config.cluster_count != clusters)
 			abort();
 		kubeconfig_find_context(&config, config.current_context);
 	} else if (!err_is_set(&err)) {

@@ -28,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	if (kube_status_error(statuses[data[0] % (sizeof(statuses) / sizeof(statuses[0]))], (const char *)data + 1, size - 1,
-			      &err) != -1 ||
+	if (kube_status_error(statuses[data[0] % (sizeof(statuses) / sizeof(statuses[0]))], (const char *)data + 1,
+	                      size - 1, &err) != -1 ||
 	    !err_is_set(&err))
 		abort();
 	check_visible(err.label);

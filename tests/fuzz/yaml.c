@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const cJSON *document;
 
 	if (yaml_parse((const char *)data, size, &documents, &err) == 0) {
-		cJSON_ArrayForEach(document, documents)
+		cJSON_ArrayForEach (document, documents)
 			round_trip(document);
 	} else if (!err_is_set(&err) || documents) {
 		abort();

@@ -12,13 +12,13 @@
 #include "util/str.h"
 
 /* One cluster, user and context; %s are the fields of cluster and user. "Zm9v" is "foo". */
-#define ONE(cluster, user)                                                                          \
-	"apiVersion: v1\nkind: Config\ncurrent-context: a\n"                                         \
-	"clusters: [{name: c, cluster: {" cluster "}}]\nusers: [{name: u, user: {" user "}}]\n"      \
-	"contexts: [{name: a, context: {cluster: c, user: u}}, {name: lost, context: {cluster: gone, user: u}},\n" \
+#define ONE(cluster, user)                                                                                             \
+	"apiVersion: v1\nkind: Config\ncurrent-context: a\n"                                                           \
+	"clusters: [{name: c, cluster: {" cluster "}}]\nusers: [{name: u, user: {" user "}}]\n"                        \
+	"contexts: [{name: a, context: {cluster: c, user: u}}, {name: lost, context: {cluster: gone, user: u}},\n"     \
 	" {name: nobody, context: {cluster: c, user: gone}}, {name: bare, context: {user: u}}]\n"
 #define SERVER "server: 'https://10.0.0.1:6443/'"
-#define TOKEN "token: secret"
+#define TOKEN  "token: secret"
 
 static void make_directory(void)
 {
@@ -34,9 +34,18 @@ static void make_directory(void)
 
 static void remove_directory(void)
 {
-	static const char *const entries[] = { "config", "other",	  "cert",	"key",		     "ca",
-					       "home/.kube/config", "sub/config", "sub/ca",	"sub/token",	     "account/token",
-					       "account/namespace", "account/ca.crt" };
+	static const char *const entries[] = { "config",
+		                               "other",
+		                               "cert",
+		                               "key",
+		                               "ca",
+		                               "home/.kube/config",
+		                               "sub/config",
+		                               "sub/ca",
+		                               "sub/token",
+		                               "account/token",
+		                               "account/namespace",
+		                               "account/ca.crt" };
 	static const char *const directories[] = { "home/.kube", "home", "sub", "account" };
 	_cleanup_free_ char *here = getcwd(NULL, 0);
 
@@ -94,7 +103,8 @@ Test(config, the_simple_case)
 	struct kube_config config;
 
 	write_file("config", ONE(SERVER ", certificate-authority-data: Zm9v", TOKEN));
-	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .env_kubeconfig = "/nope", .home = "home" });
+	config =
+	    loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .env_kubeconfig = "/nope", .home = "home" });
 	cr_expect_str_eq(config.server, "https://10.0.0.1:6443");
 	cr_expect_str_eq(config.namespace_name, "default");
 	cr_expect_str_eq(config.context, "a");
@@ -112,8 +122,9 @@ Test(config, json_is_fine_too)
 {
 	struct kube_config config;
 
-	write_file("home/.kube/config", "{\"current-context\":\"a\",\"clusters\":[{\"name\":\"c\",\"cluster\":{\"server\":"
-					"\"https://h\"}}],\"contexts\":[{\"name\":\"a\",\"context\":{\"cluster\":\"c\"}}]}");
+	write_file("home/.kube/config",
+	           "{\"current-context\":\"a\",\"clusters\":[{\"name\":\"c\",\"cluster\":{\"server\":"
+	           "\"https://h\"}}],\"contexts\":[{\"name\":\"a\",\"context\":{\"cluster\":\"c\"}}]}");
 	config = loaded(&(struct kube_config_inputs){ .home = "home" });
 	cr_expect_str_eq(config.server, "https://h");
 	cr_expect_null(config.user);
@@ -129,12 +140,14 @@ Test(config, the_first_file_wins_entry_by_entry)
 	write_file("sub/token", "t");
 	write_file("sub/ca", "authority");
 	write_file("config", "current-context: a\nclusters: [{name: c, cluster: {server: 'https://one'}}]\n"
-			     "users: [{name: u, user: {token: one}}]\n"
-			     "contexts: [{name: a, context: {cluster: c, user: u}}]\n");
-	write_file("sub/config", "current-context: b\nclusters: [{name: c, cluster: {server: 'https://two', certificate-authority: gone}},"
-				 " {name: d, cluster: {server: 'https://three', certificate-authority: ca}}]\n"
-				 "users: [{name: u, user: {username: x}}, {name: v, user: {tokenFile: token}}]\n"
-				 "contexts: [{name: b, context: {cluster: d, user: v, namespace: ns}}]\n");
+	                     "users: [{name: u, user: {token: one}}]\n"
+	                     "contexts: [{name: a, context: {cluster: c, user: u}}]\n");
+	write_file(
+	    "sub/config",
+	    "current-context: b\nclusters: [{name: c, cluster: {server: 'https://two', certificate-authority: gone}},"
+	    " {name: d, cluster: {server: 'https://three', certificate-authority: ca}}]\n"
+	    "users: [{name: u, user: {username: x}}, {name: v, user: {tokenFile: token}}]\n"
+	    "contexts: [{name: b, context: {cluster: d, user: v, namespace: ns}}]\n");
 	config = loaded(&inputs);
 	cr_expect_str_eq(config.server, "https://one");
 	cr_expect_str_eq(config.token, "one");
@@ -153,40 +166,46 @@ Test(config, files_that_are_none)
 {
 	write_file("config", "");
 	expect_failure(&(struct kube_config_inputs){ .kubeconfig = "/nope" }, ERR_CONFIG,
-		       "error: stat /nope: no such file or directory");
+	               "error: stat /nope: no such file or directory");
 	expect_failure(&(struct kube_config_inputs){ .kubeconfig = "sub" }, ERR_CONFIG,
-		       "error: error loading config file \"sub\": read sub: is a directory");
+	               "error: error loading config file \"sub\": read sub: is a directory");
 	expect_failure(&(struct kube_config_inputs){ .env_kubeconfig = "/nope:sub" }, ERR_CONFIG,
-		       "error: error loading config file \"sub\": read sub: is a directory");
+	               "error: error loading config file \"sub\": read sub: is a directory");
 	expect_failure(&(struct kube_config_inputs){ .env_kubeconfig = "/nope", .home = "home" }, ERR_CONFIG,
-		       "error: invalid configuration: no configuration has been provided");
+	               "error: invalid configuration: no configuration has been provided");
 	expect_failure(&(struct kube_config_inputs){ .kubeconfig = "config" }, ERR_CONFIG,
-		       "error: invalid configuration: no configuration has been provided");
+	               "error: invalid configuration: no configuration has been provided");
 	expect_failure(&(struct kube_config_inputs){ .home = "home" }, ERR_CONFIG,
-		       "error: invalid configuration: no configuration has been provided");
+	               "error: invalid configuration: no configuration has been provided");
 	expect_failure(&(struct kube_config_inputs){ 0 }, ERR_CONFIG,
-		       "error: invalid configuration: no configuration has been provided");
+	               "error: invalid configuration: no configuration has been provided");
 }
 
 Test(config, content_that_is_none)
 {
-	expect_refused("a: [1\n", "error: error loading config file \"config\": yaml: line 1: did not find expected ',' or ']'");
+	expect_refused("a: [1\n",
+	               "error: error loading config file \"config\": yaml: line 1: did not find expected ',' or ']'");
 	expect_refused("hello", "error: error loading config file \"config\": it is no kubeconfig");
-	expect_refused("kind: Pod", "error: error loading config file \"config\": it is no kubeconfig but of kind \"Pod\"");
+	expect_refused("kind: Pod",
+	               "error: error loading config file \"config\": it is no kubeconfig but of kind \"Pod\"");
 	expect_refused("apiVersion: v2", "error: error loading config file \"config\": apiVersion \"v2\" is not known");
 	expect_refused("clusters: 3", "error: error loading config file \"config\": clusters is not a list");
-	expect_refused("users: [{user: {}}]", "error: error loading config file \"config\": entry 1 of users: name is missing");
-	expect_refused("users: [{name: a}, {name: b, user: {token: 3}}]",
-		       "error: error loading config file \"config\": entry 2 of users: user.token is not of the expected type");
+	expect_refused("users: [{user: {}}]",
+	               "error: error loading config file \"config\": entry 1 of users: name is missing");
+	expect_refused(
+	    "users: [{name: a}, {name: b, user: {token: 3}}]",
+	    "error: error loading config file \"config\": entry 2 of users: user.token is not of the expected type");
 	expect_refused("clusters: [{name: a}, {name: a}]",
-		       "error: error loading config file \"config\": duplicate name \"a\" in clusters");
-	expect_refused(ONE(SERVER ", certificate-authority-data: '!!'", TOKEN),
-		       "error: error loading config file \"config\": entry 1 of clusters: cluster.certificate-authority-data: "
-		       "illegal base64 data at input byte 0");
-	expect_refused(ONE(SERVER, "client-key-data: AGE="),
-		       "error: error loading config file \"config\": entry 1 of users: user.client-key-data: it is not PEM");
+	               "error: error loading config file \"config\": duplicate name \"a\" in clusters");
+	expect_refused(
+	    ONE(SERVER ", certificate-authority-data: '!!'", TOKEN),
+	    "error: error loading config file \"config\": entry 1 of clusters: cluster.certificate-authority-data: "
+	    "illegal base64 data at input byte 0");
+	expect_refused(
+	    ONE(SERVER, "client-key-data: AGE="),
+	    "error: error loading config file \"config\": entry 1 of users: user.client-key-data: it is not PEM");
 	expect_refused("current-context: [a]",
-		       "error: error loading config file \"config\": current-context is not of the expected type");
+	               "error: error loading config file \"config\": current-context is not of the expected type");
 }
 
 /* -------------------------------------------------------------------------------- which entries */
@@ -210,7 +229,7 @@ Test(config, entries_that_are_missing)
 	inputs.user = "zz";
 	expect_failure(&inputs, ERR_CONFIG, "error: auth info \"zz\" does not exist");
 	expect_refused("current-context: gone",
-		       "Error in configuration: context was not found for specified context: gone");
+	               "Error in configuration: context was not found for specified context: gone");
 	expect_refused("contexts: [{name: x}]", "error: invalid configuration: current-context is not set");
 	expect_refused(ONE("", TOKEN), "error: no server found for cluster \"c\"");
 }
@@ -255,8 +274,10 @@ Test(config, servers)
 		{ "localhost", "http://localhost" },
 		{ "https://h?x/", "https://h" },
 	};
-	static const char *const bad[] = { "http://a b", "https://", ":5",	    "h:1/foo",	  "https://h:0", "https://h:65536",
-					   "https://u:p@h", "https://h:x", "https://h/\x01", "http://%zz", "https://[::1" };
+	static const char *const bad[] = { "http://a b",    "https://",    ":5",
+		                           "h:1/foo",       "https://h:0", "https://h:65536",
+		                           "https://u:p@h", "https://h:x", "https://h/\x01",
+		                           "http://%zz",    "https://[::1" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct kube_config config = loaded(&(struct kube_config_inputs){ .server = rows[i][0] });
@@ -271,12 +292,13 @@ Test(config, servers)
 		expect_failure(&(struct kube_config_inputs){ .server = bad[i] }, ERR_CONFIG, text);
 	}
 	expect_failure(&(struct kube_config_inputs){ .server = "ftp://h" }, ERR_CONFIG,
-		       "error: unsupported protocol scheme in the server's URL \"ftp://h\"");
+	               "error: unsupported protocol scheme in the server's URL \"ftp://h\"");
 }
 
 Test(config, a_server_without_scheme_is_https_when_tls_is_spoken_of)
 {
-	struct kube_config config = loaded(&(struct kube_config_inputs){ .server = "h:1", .insecure_skip_tls_verify = true });
+	struct kube_config config =
+	    loaded(&(struct kube_config_inputs){ .server = "h:1", .insecure_skip_tls_verify = true });
 
 	cr_expect_str_eq(config.server, "https://h:1");
 	cr_expect(config.insecure);
@@ -304,7 +326,8 @@ Test(config, the_server_flag_clears_the_tls_server_name)
 
 Test(config, authorities)
 {
-	static const char contradiction[] = "error: specifying a root certificates file with the insecure flag is not allowed";
+	static const char contradiction[] =
+	    "error: specifying a root certificates file with the insecure flag is not allowed";
 	struct kube_config_inputs inputs = { .kubeconfig = "config" };
 	struct kube_config config;
 
@@ -325,8 +348,9 @@ Test(config, authorities)
 	cr_expect(config.insecure);
 	kube_config_release(&config);
 	expect_refused(ONE(SERVER ", certificate-authority: ca, insecure-skip-tls-verify: true", TOKEN), contradiction);
-	expect_refused(ONE(SERVER ", certificate-authority: gone", TOKEN),
-		       "error: unable to read certificate-authority gone for c due to open gone: no such file or directory");
+	expect_refused(
+	    ONE(SERVER ", certificate-authority: gone", TOKEN),
+	    "error: unable to read certificate-authority gone for c due to open gone: no such file or directory");
 	write_file("config", ONE(SERVER ", insecure-skip-tls-verify: true", TOKEN));
 	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .certificate_authority = "ca" });
 	cr_expect_not(config.insecure);
@@ -347,7 +371,8 @@ Test(config, client_certificates)
 	cr_expect_str_eq(config.client_cert_pem, "certificate");
 	cr_expect_str_eq(config.client_key_pem, "private");
 	kube_config_release(&config);
-	write_file("config", ONE(SERVER, "client-certificate: gone, client-certificate-data: Zm9v, client-key-data: Zm9v"));
+	write_file("config",
+	           ONE(SERVER, "client-certificate: gone, client-certificate-data: Zm9v, client-key-data: Zm9v"));
 	config = loaded(&inputs);
 	cr_expect_str_eq(config.client_cert_pem, "foo");
 	kube_config_release(&config);
@@ -361,13 +386,15 @@ Test(config, client_certificates)
 Test(config, client_certificates_that_cannot_be_used)
 {
 	expect_refused(ONE(SERVER, "client-certificate-data: Zm9v"),
-		       "error: client-key-data or client-key must be specified for u to use the clientCert authentication method.");
-	expect_refused(ONE(SERVER, "client-key-data: Zm9v"),
-		       "error: client-certificate-data or client-certificate must be specified for u to use its client key");
+	               "error: client-key-data or client-key must be specified for u to use the clientCert "
+	               "authentication method.");
+	expect_refused(
+	    ONE(SERVER, "client-key-data: Zm9v"),
+	    "error: client-certificate-data or client-certificate must be specified for u to use its client key");
 	expect_refused(ONE(SERVER, "client-certificate-data: Zm9v, client-key: gone"),
-		       "error: unable to read client-key gone for u due to open gone: no such file or directory");
+	               "error: unable to read client-key gone for u due to open gone: no such file or directory");
 	expect_refused(ONE(SERVER, "client-certificate: gone, client-key-data: Zm9v"),
-		       "error: unable to read client-cert gone for u due to open gone: no such file or directory");
+	               "error: unable to read client-cert gone for u due to open gone: no such file or directory");
 }
 
 Test(config, tokens)
@@ -375,7 +402,8 @@ Test(config, tokens)
 	struct kube_config_inputs inputs = { .kubeconfig = "config" };
 	struct kube_config config;
 
-	write_file("config", ONE(SERVER, "token: a, tokenFile: gone, client-certificate-data: Zm9v, client-key-data: Zm9v"));
+	write_file("config",
+	           ONE(SERVER, "token: a, tokenFile: gone, client-certificate-data: Zm9v, client-key-data: Zm9v"));
 	config = loaded(&inputs);
 	cr_expect_str_eq(config.token, "a");
 	cr_expect_null(config.token_file);
@@ -403,13 +431,16 @@ Test(config, what_is_not_supported_is_named)
 	struct kube_config config;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_free_ char *text = xasprintf("error: user \"u\" of the kubeconfig uses %s, which kubectl-consul does not "
-						      "support yet", rows[i][1]);
+		_cleanup_free_ char *text =
+		    xasprintf("error: user \"u\" of the kubeconfig uses %s, which kubectl-consul does not "
+		              "support yet",
+		              rows[i][1]);
 
 		expect_refused(rows[i][0], text);
 	}
-	expect_refused(ONE(SERVER ", proxy-url: 'http://p'", TOKEN),
-		       "error: cluster \"c\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet");
+	expect_refused(
+	    ONE(SERVER ", proxy-url: 'http://p'", TOKEN),
+	    "error: cluster \"c\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet");
 	write_file("config", rows[0][0]);
 	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .token = "t" });
 	cr_expect_str_eq(config.token, "t");
@@ -420,9 +451,11 @@ Test(config, what_is_not_supported_is_named)
 
 Test(config, namespaces)
 {
-	struct kube_config_inputs inputs = { .kubeconfig = "config",	       .env_service_host = "10.0.0.1",
-					     .env_service_port = "443",	       .service_account_dir = "account",
-					     .namespace_name = "from-flag" };
+	struct kube_config_inputs inputs = { .kubeconfig = "config",
+		                             .env_service_host = "10.0.0.1",
+		                             .env_service_port = "443",
+		                             .service_account_dir = "account",
+		                             .namespace_name = "from-flag" };
 	struct kube_config config;
 
 	write_file("account/token", "t");
@@ -439,7 +472,7 @@ Test(config, namespaces)
 	inputs.namespace_name = "a/b";
 	expect_failure(&inputs, ERR_USAGE, "error: \"a/b\" cannot be the name of a namespace");
 	write_file("config", "current-context: a\nclusters: [{name: c, cluster: {server: 'https://h'}}]\n"
-			     "contexts: [{name: a, context: {cluster: c, namespace: from-context}}]\n");
+	                     "contexts: [{name: a, context: {cluster: c, namespace: from-context}}]\n");
 	inputs.namespace_name = NULL;
 	config = loaded(&inputs);
 	cr_expect_str_eq(config.namespace_name, "from-context");
@@ -448,8 +481,10 @@ Test(config, namespaces)
 
 Test(config, in_a_pod_without_configuration)
 {
-	struct kube_config_inputs inputs = { .home = "home",		   .env_service_host = "fd00::1",
-					     .env_service_port = "443",	   .service_account_dir = "account" };
+	struct kube_config_inputs inputs = { .home = "home",
+		                             .env_service_host = "fd00::1",
+		                             .env_service_port = "443",
+		                             .service_account_dir = "account" };
 	struct kube_config config;
 
 	expect_failure(&inputs, ERR_CONFIG, "error: invalid configuration: no configuration has been provided");

@@ -94,10 +94,11 @@ Test(objects, statuses_are_matched_by_name)
 
 Test(objects, a_pod_that_has_nothing_yet)
 {
-	_cleanup_json_ cJSON *json =
-		parsed("{\"metadata\":{\"name\":\"p\",\"deletionTimestamp\":\"2024-05-01T10:00:00Z\",\"ownerReferences\":null},"
-		       "\"spec\":{\"containers\":[{\"name\":\"c\"}],\"volumes\":[{\"emptyDir\":{}}]},\"status\":{\"conditions\":["
-		       "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"0/3 nodes\"}]}}");
+	_cleanup_json_ cJSON *json = parsed(
+	    "{\"metadata\":{\"name\":\"p\",\"deletionTimestamp\":\"2024-05-01T10:00:00Z\",\"ownerReferences\":null},"
+	    "\"spec\":{\"containers\":[{\"name\":\"c\"}],\"volumes\":[{\"emptyDir\":{}}]},\"status\":{\"conditions\":["
+	    "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"0/3 "
+	    "nodes\"}]}}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct kube_pod pod = KUBE_POD_INIT;
 
@@ -115,10 +116,10 @@ Test(objects, a_pod_that_has_nothing_yet)
 
 Test(objects, reasons_that_the_kubelet_left_out)
 {
-	_cleanup_json_ cJSON *json =
-		parsed("{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]},\"status\":{"
-		       "\"containerStatuses\":[{\"name\":\"b\",\"state\":{\"terminated\":{\"exitCode\":1}}},"
-		       "{\"name\":\"a\",\"state\":{\"waiting\":{}}},{\"name\":\"unknown\"}]}}");
+	_cleanup_json_ cJSON *json = parsed(
+	    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\"}]},\"status\":{"
+	    "\"containerStatuses\":[{\"name\":\"b\",\"state\":{\"terminated\":{\"exitCode\":1}}},"
+	    "{\"name\":\"a\",\"state\":{\"waiting\":{}}},{\"name\":\"unknown\"}]}}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct kube_pod pod = KUBE_POD_INIT;
 
@@ -137,14 +138,16 @@ Test(objects, pod_errors_name_pod_and_path)
 		{ "{\"metadata\":{\"name\":\"p\",\"uid\":3}}", "pod \"p\": metadata.uid is not of the expected type" },
 		{ "{\"metadata\":{\"name\":\"p\",\"creationTimestamp\":\"today\"}}",
 		  "pod \"p\": metadata.creationTimestamp is not a time" },
-		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":{}}}", "pod \"p\": spec.containers is not a list" },
+		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":{}}}",
+		  "pod \"p\": spec.containers is not a list" },
 		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\"},{}]}}",
 		  "pod \"p\": spec.containers[1]: name is missing" },
 		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"args\":[3]}]}}",
 		  "pod \"p\": spec.containers[0]: args holds something that is no string" },
 		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"env\":[{}]}]}}",
 		  "pod \"p\": spec.containers[0]: env: name is missing" },
-		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]},\"status\":{\"containerStatuses\":"
+		{ "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\"}]},\"status\":{"
+		  "\"containerStatuses\":"
 		  "[{\"name\":\"a\",\"restartCount\":\"x\"}]}}",
 		  "pod \"p\": status.containerStatuses of a: restartCount is not of the expected type" },
 		{ "{\"metadata\":{\"name\":\"\\u001bp\"},\"status\":{\"conditions\":3}}",
@@ -201,9 +204,10 @@ Test(objects, a_statefulset_as_the_api_server_tells_it)
 
 Test(objects, a_statefulset_that_says_little)
 {
-	_cleanup_json_ cJSON *json =
-		parsed("{\"kind\":\"StatefulSet\",\"metadata\":{\"name\":\"s\",\"labels\":{\"chart\":\"consul-0.1\"}},\"spec\":"
-		       "{\"selector\":{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":\"x\",\"operator\":\"Exists\"}]}}}");
+	_cleanup_json_ cJSON *json = parsed(
+	    "{\"kind\":\"StatefulSet\",\"metadata\":{\"name\":\"s\",\"labels\":{\"chart\":\"consul-0.1\"}},\"spec\":"
+	    "{\"selector\":{\"matchLabels\":{\"a\":\"b\"},\"matchExpressions\":[{\"key\":\"x\",\"operator\":\"Exists\"}"
+	    "]}}}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct kube_statefulset set = KUBE_STATEFULSET_INIT;
 
@@ -222,14 +226,16 @@ Test(objects, a_statefulset_that_says_little)
 Test(objects, statefulset_errors)
 {
 	static const char *const rows[][2] = {
-		{ "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"replicas\":-1}}", "statefulset \"s\": spec.replicas is out of range" },
+		{ "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"replicas\":-1}}",
+		  "statefulset \"s\": spec.replicas is out of range" },
 		{ "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"replicas\":\"3\"}}",
 		  "statefulset \"s\": spec.replicas is not of the expected type" },
 		{ "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"ordinals\":{\"start\":-1}}}",
 		  "statefulset \"s\": spec.ordinals.start is out of range" },
 		{ "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"matchLabels\":[]}}}",
 		  "statefulset \"s\": spec.selector.matchLabels is not an object" },
-		{ "{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"s\"}}", "statefulset \"s\": not a StatefulSet but a Deployment" },
+		{ "{\"kind\":\"Deployment\",\"metadata\":{\"name\":\"s\"}}",
+		  "statefulset \"s\": not a StatefulSet but a Deployment" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -245,11 +251,13 @@ Test(objects, statefulset_errors)
 
 Test(objects, claims)
 {
-	_cleanup_json_ cJSON *json =
-		parsed("{\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"name\":\"data-consul-0\",\"creationTimestamp\":"
-		       "\"2024-05-01T10:00:00Z\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{"
-		       "\"storage\":\"1Gi\"}},\"storageClassName\":\"standard\",\"volumeName\":\"pvc-1\"},\"status\":{\"phase\":\"Bound\"}}");
-	_cleanup_json_ cJSON *bare = parsed("{\"metadata\":{\"name\":\"c\",\"deletionTimestamp\":\"2024-05-01T10:00:00Z\"}}");
+	_cleanup_json_ cJSON *json = parsed(
+	    "{\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"name\":\"data-consul-0\",\"creationTimestamp\":"
+	    "\"2024-05-01T10:00:00Z\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{"
+	    "\"storage\":\"1Gi\"}},\"storageClassName\":\"standard\",\"volumeName\":\"pvc-1\"},\"status\":{\"phase\":"
+	    "\"Bound\"}}");
+	_cleanup_json_ cJSON *bare =
+	    parsed("{\"metadata\":{\"name\":\"c\",\"deletionTimestamp\":\"2024-05-01T10:00:00Z\"}}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct kube_claim claim = KUBE_CLAIM_INIT;
 
@@ -269,11 +277,12 @@ Test(objects, claims)
 
 Test(objects, budgets)
 {
-	_cleanup_json_ cJSON *json =
-		parsed("{\"kind\":\"PodDisruptionBudget\",\"metadata\":{\"name\":\"b\"},\"spec\":{\"maxUnavailable\":1,"
-		       "\"minAvailable\":\"50%\",\"selector\":{\"matchLabels\":{\"app\":\"consul\",\"x\":\"y\"}}},\"status\":{"
-		       "\"disruptionsAllowed\":1,\"expectedPods\":3}}");
-	_cleanup_json_ cJSON *both = parsed("{\"x\":\"y\",\"app\":\"consul\",\"z\":\"1\"}"), *one = parsed("{\"app\":\"consul\"}");
+	_cleanup_json_ cJSON *json = parsed(
+	    "{\"kind\":\"PodDisruptionBudget\",\"metadata\":{\"name\":\"b\"},\"spec\":{\"maxUnavailable\":1,"
+	    "\"minAvailable\":\"50%\",\"selector\":{\"matchLabels\":{\"app\":\"consul\",\"x\":\"y\"}}},\"status\":{"
+	    "\"disruptionsAllowed\":1,\"expectedPods\":3}}");
+	_cleanup_json_ cJSON *both = parsed("{\"x\":\"y\",\"app\":\"consul\",\"z\":\"1\"}"),
+	                     *one = parsed("{\"app\":\"consul\"}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct kube_budget budget = KUBE_BUDGET_INIT, nothing = KUBE_BUDGET_INIT;
 
@@ -292,8 +301,10 @@ Test(objects, budgets)
 
 Test(objects, lists)
 {
-	static const char *const bad[] = { "{}", "[]", "{\"kind\":\"Pod\",\"items\":[]}", "{\"kind\":\"PodList\",\"items\":{}}" };
-	_cleanup_json_ cJSON *pods = parsed("{\"kind\":\"PodList\",\"items\":[{},{}]}"), *none = parsed("{\"items\":null}");
+	static const char *const bad[] = { "{}", "[]", "{\"kind\":\"Pod\",\"items\":[]}",
+		                           "{\"kind\":\"PodList\",\"items\":{}}" };
+	_cleanup_json_ cJSON *pods = parsed("{\"kind\":\"PodList\",\"items\":[{},{}]}"),
+	                     *none = parsed("{\"items\":null}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	const cJSON *items = NULL;
 
@@ -315,9 +326,17 @@ Test(objects, ordinals)
 	static const struct {
 		const char *pod;
 		int64_t ordinal;
-	} rows[] = { { "consul-0", 0 },	    { "consul-12", 12 },   { "consul", -1 },	 { "consul-", -1 },
-		     { "consul-x", -1 },    { "consul-1x", -1 },   { "consul-01", -1 },	 { "consul--1", -1 },
-		     { "consul-server-0", -1 }, { "other-0", -1 }, { "consul-99999999999999999999", -1 } };
+	} rows[] = { { "consul-0", 0 },
+		     { "consul-12", 12 },
+		     { "consul", -1 },
+		     { "consul-", -1 },
+		     { "consul-x", -1 },
+		     { "consul-1x", -1 },
+		     { "consul-01", -1 },
+		     { "consul--1", -1 },
+		     { "consul-server-0", -1 },
+		     { "other-0", -1 },
+		     { "consul-99999999999999999999", -1 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		cr_expect_eq(kube_ordinal("consul", rows[i].pod), rows[i].ordinal, "%s", rows[i].pod);

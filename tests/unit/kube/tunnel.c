@@ -475,8 +475,8 @@ Test(tunnel, nothing_listens)
 	ask(tunnel, &asked, "/v1/agent/self", LONG_MS, &left);
 	wait_for(&left);
 	cr_assert_eq(asked.call.err.kind, ERR_UNREACHABLE);
-	cr_assert(strstr(asked.call.err.message, "pod consul0 port 8500: nothing listens there (connection refused)"), "%s",
-	          asked.call.err.message);
+	cr_assert(strstr(asked.call.err.message, "pod consul0 port 8500: nothing listens there (connection refused)"),
+	          "%s", asked.call.err.message);
 	kube_tunnel_call_release(&asked.call);
 	kube_tunnel_free(tunnel);
 }

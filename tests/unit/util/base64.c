@@ -7,8 +7,14 @@
 Test(base64, both_ways)
 {
 	static const char *const rows[][2] = {
-		{ "", "" },	      { "f", "Zg==" },	      { "fo", "Zm8=" },	      { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfb", "//77" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfb", "//77" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -53,12 +59,18 @@ Test(base64, is_strict)
 	static const struct {
 		const char *text, *message;
 	} rows[] = {
-		{ "!!", "illegal base64 data at input byte 0" },   { "Zm9v!", "illegal base64 data at input byte 4" },
-		{ "Z", "illegal base64 data at input byte 1" },	   { "Zg", "illegal base64 data at input byte 2" },
-		{ "Zg=", "illegal base64 data at input byte 3" },  { "Zg===", "illegal base64 data at input byte 4" },
-		{ "Zg==Zg==", "illegal base64 data at input byte 4" }, { "=", "illegal base64 data at input byte 0" },
-		{ "Zh==", "illegal base64 data at input byte 2" }, { "Zm9=", "illegal base64 data at input byte 3" },
-		{ "Zm 9v", "illegal base64 data at input byte 2" }, { "Zm-_", "illegal base64 data at input byte 2" },
+		{ "!!", "illegal base64 data at input byte 0" },
+		{ "Zm9v!", "illegal base64 data at input byte 4" },
+		{ "Z", "illegal base64 data at input byte 1" },
+		{ "Zg", "illegal base64 data at input byte 2" },
+		{ "Zg=", "illegal base64 data at input byte 3" },
+		{ "Zg===", "illegal base64 data at input byte 4" },
+		{ "Zg==Zg==", "illegal base64 data at input byte 4" },
+		{ "=", "illegal base64 data at input byte 0" },
+		{ "Zh==", "illegal base64 data at input byte 2" },
+		{ "Zm9=", "illegal base64 data at input byte 3" },
+		{ "Zm 9v", "illegal base64 data at input byte 2" },
+		{ "Zm-_", "illegal base64 data at input byte 2" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -92,9 +92,11 @@ Test(clock, timeouts)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} rows[] = { { "0", 0 },     { "5", 5000 },	  { "1s", 1000 },   { "2m", 120000 },
+	} rows[] = { { "0", 0 },         { "5", 5000 },    { "1s", 1000 },    { "2m", 120000 },
 		     { "3h", 10800000 }, { "500ms", 500 }, { "1m30s", 90000 } };
-	static const char *const bad[] = { "", "x", "-1", "1d", "s", "1s2", "1 s", "1.5", "99999999999", "9999999999999999h", "10000h" };
+	static const char *const bad[] = { "",      "x",   "-1",  "1d",          "s",
+		                           "1s2",   "1 s", "1.5", "99999999999", "9999999999999999h",
+		                           "10000h" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		_cleanup_err_ struct err err = ERR_INIT;
@@ -109,7 +111,8 @@ Test(clock, timeouts)
 
 		cr_expect_eq(clock_parse_timeout(bad[i], &ms, &err), -1, "%s", bad[i]);
 		cr_expect_eq(err.kind, ERR_USAGE);
-		cr_expect(str_starts_with(err.message, "Invalid timeout value. Timeout must be a single integer in seconds"));
+		cr_expect(
+		    str_starts_with(err.message, "Invalid timeout value. Timeout must be a single integer in seconds"));
 	}
 }
 

@@ -73,8 +73,8 @@ Test(err, exit_codes)
 		enum err_kind kind;
 		int code;
 	} rows[] = {
-		{ ERR_NONE, 0 },	  { ERR_FAILED, 1 },  { ERR_USAGE, 1 },	    { ERR_FORBIDDEN, 1 },
-		{ ERR_REFUSED, 4 },	  { ERR_TIMEOUT, 124 }, { ERR_INTERRUPTED, 130 },
+		{ ERR_NONE, 0 },    { ERR_FAILED, 1 },    { ERR_USAGE, 1 },         { ERR_FORBIDDEN, 1 },
+		{ ERR_REFUSED, 4 }, { ERR_TIMEOUT, 124 }, { ERR_INTERRUPTED, 130 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -110,8 +110,10 @@ Test(file, paths_are_relative_to_the_file_they_stand_in)
 	static const struct {
 		const char *beside, *path, *meant;
 	} rows[] = {
-		{ "/etc/k/config", "ca.crt", "/etc/k/ca.crt" }, { "config", "ca.crt", "ca.crt" },
-		{ "sub/config", "../ca.crt", "sub/../ca.crt" }, { "sub/config", "/ca.crt", "/ca.crt" },
+		{ "/etc/k/config", "ca.crt", "/etc/k/ca.crt" },
+		{ "config", "ca.crt", "ca.crt" },
+		{ "sub/config", "../ca.crt", "sub/../ca.crt" },
+		{ "sub/config", "/ca.crt", "/ca.crt" },
 		{ "/config", "ca.crt", "/ca.crt" },
 	};
 

@@ -58,7 +58,8 @@ Test(json, nesting_is_bounded)
 
 Test(json, paths)
 {
-	_cleanup_json_ cJSON *json = parsed("{\"a\":{\"b\":{\"c\":\"x\",\"n\":5,\"f\":1.5,\"t\":true},\"d.e\":1},\"s\":\"y\"}");
+	_cleanup_json_ cJSON *json =
+	    parsed("{\"a\":{\"b\":{\"c\":\"x\",\"n\":5,\"f\":1.5,\"t\":true},\"d.e\":1},\"s\":\"y\"}");
 
 	cr_expect_str_eq(json_string_at(json, "a.b.c"), "x");
 	cr_expect_null(json_string_at(json, "a.b.n"));
@@ -92,8 +93,9 @@ static const struct json_field thing_fields[] = {
 
 Test(json, field_tables_fill_a_struct)
 {
-	_cleanup_json_ cJSON *json = parsed("{\"meta\":{\"name\":\"n\"},\"spec\":{\"count\":3,\"size\":\"9007199254740993\","
-					    "\"on\":true,\"off\":\"true\"}}");
+	_cleanup_json_ cJSON *json =
+	    parsed("{\"meta\":{\"name\":\"n\"},\"spec\":{\"count\":3,\"size\":\"9007199254740993\","
+	           "\"on\":true,\"off\":\"true\"}}");
 	_cleanup_err_ struct err err = ERR_INIT;
 	struct thing thing = { .name = xstrdup("old") };
 
@@ -147,8 +149,9 @@ Test(json, field_errors_name_the_path)
 
 Test(json, builders_read_like_what_they_make)
 {
-	_cleanup_json_ cJSON *json = json_object("a", json_array(json_int(1), NULL, json_string("x"), json_bool(false)), "gone",
-						 json_string(NULL), "o", cJSON_CreateObject(), "f", json_stringf("%d%%", 5), NULL);
+	_cleanup_json_ cJSON *json =
+	    json_object("a", json_array(json_int(1), NULL, json_string("x"), json_bool(false)), "gone",
+	                json_string(NULL), "o", cJSON_CreateObject(), "f", json_stringf("%d%%", 5), NULL);
 	_cleanup_free_ char *text = json_text(json);
 
 	cr_expect_str_eq(text, "{\"a\":[1,\"x\",false],\"o\":{},\"f\":\"5%\"}");
@@ -185,6 +188,7 @@ Test(json, pretty_is_kubectls)
 	_cleanup_json_ cJSON *json = parsed("{\"a\":[1,{\"b\\\"\":null}],\"e\":[],\"o\":{}}");
 	_cleanup_free_ char *text = json_text_pretty(json);
 
-	cr_expect_str_eq(text, "{\n    \"a\": [\n        1,\n        {\n            \"b\\\"\": null\n        }\n    ],\n"
-			       "    \"e\": [],\n    \"o\": {}\n}\n");
+	cr_expect_str_eq(text,
+	                 "{\n    \"a\": [\n        1,\n        {\n            \"b\\\"\": null\n        }\n    ],\n"
+	                 "    \"e\": [],\n    \"o\": {}\n}\n");
 }

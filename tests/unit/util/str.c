@@ -22,7 +22,9 @@ Test(str, compares)
 
 Test(str, reads_whole_numbers_only)
 {
-	static const char *const bad[] = { "",	"-",  "+1", " 1", "1 ", "1x", "0x1", "--1", "9223372036854775808", "1.0" };
+	static const char *const bad[] = {
+		"", "-", "+1", " 1", "1 ", "1x", "0x1", "--1", "9223372036854775808", "1.0"
+	};
 	int64_t value = 7;
 	uint64_t natural = 7;
 
@@ -46,14 +48,16 @@ Test(str, control_characters_and_foreign_bytes_become_visible)
 		{ "\x1b[31mred", "^[[31mred" },
 		{ "a\r\n\tb", "a\\r\\n\\tb" },
 		{ "\x01\x7f", "^A\\x7f" },
-		{ "\xc2\x9b", "\\x9b" },		    /* C1 CSI */
-		{ "\xff\xfe", "\\xff\\xfe" },		    /* no UTF-8 */
-		{ "\xc3", "\\xc3" },			    /* cut off */
+		{ "\xc2\x9b", "\\x9b" },      /* C1 CSI */
+		{ "\xff\xfe", "\\xff\\xfe" }, /* no UTF-8 */
+		{ "\xc3", "\\xc3" },          /* cut off */
 		{ "\xe2\x82", "\\xe2\\x82" },
-		{ "\xc0\xaf", "\\xc0\\xaf" },		    /* overlong */
-		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },	    /* surrogate */
+		{ "\xc0\xaf", "\\xc0\\xaf" },                   /* overlong */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },          /* surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* past U+10FFFF */
-		{ "a\xe2\x80\xae" "b", "a<U+202E>b" },	    /* right-to-left override */
+		{ "a\xe2\x80\xae"
+		  "b",
+		  "a<U+202E>b" }, /* right-to-left override */
 		{ "\xe2\x81\xa6", "<U+2066>" },
 		{ "\xe2\x80\xa8", "<U+2028>" },
 	};

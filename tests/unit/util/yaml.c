@@ -30,14 +30,42 @@ static void expect_error(const char *text, size_t length, enum err_kind kind, co
 Test(yaml, plain_scalars_have_the_types_kubectl_gives_them)
 {
 	static const char *const rows[][2] = {
-		{ "012", "10" },	  { "0x1F", "31" },	 { "0o17", "15" },  { "0b11", "3" },	{ "1_000", "1000" },
-		{ "1e3", "1000" },	  { "1.", "1" },	 { ".5", "0.5" },   { "08", "8" },	{ "+1", "1" },
-		{ "-0", "0" },		  { "-0x1f", "-31" },	 { "~", "null" },   { "Null", "null" }, { "", "null" },
-		{ "yes", "true" },	  { "OFF", "false" },	 { "y", "true" },   { "True", "true" }, { "tRue", "\"tRue\"" },
-		{ "1:30", "\"1:30\"" },	  { "2020-01-01", "\"2020-01-01\"" }, { ".", "\".\"" }, { "0b2", "\"0b2\"" },
-		{ "1,000", "\"1,000\"" }, { "1.2.3", "\"1.2.3\"" }, { "1e", "\"1e\"" },	 { "-", "\"-\"" },
-		{ "0xg", "\"0xg\"" },	  { "\"1\"", "\"1\"" },	 { "'yes'", "\"yes\"" }, { "!!str 1", "\"1\"" },
-		{ "!!int \"3\"", "3" },	  { "! 1", "\"1\"" },	 { "!foo b", "\"b\"" }, { "!!float 3", "3" },
+		{ "012", "10" },
+		{ "0x1F", "31" },
+		{ "0o17", "15" },
+		{ "0b11", "3" },
+		{ "1_000", "1000" },
+		{ "1e3", "1000" },
+		{ "1.", "1" },
+		{ ".5", "0.5" },
+		{ "08", "8" },
+		{ "+1", "1" },
+		{ "-0", "0" },
+		{ "-0x1f", "-31" },
+		{ "~", "null" },
+		{ "Null", "null" },
+		{ "", "null" },
+		{ "yes", "true" },
+		{ "OFF", "false" },
+		{ "y", "true" },
+		{ "True", "true" },
+		{ "tRue", "\"tRue\"" },
+		{ "1:30", "\"1:30\"" },
+		{ "2020-01-01", "\"2020-01-01\"" },
+		{ ".", "\".\"" },
+		{ "0b2", "\"0b2\"" },
+		{ "1,000", "\"1,000\"" },
+		{ "1.2.3", "\"1.2.3\"" },
+		{ "1e", "\"1e\"" },
+		{ "-", "\"-\"" },
+		{ "0xg", "\"0xg\"" },
+		{ "\"1\"", "\"1\"" },
+		{ "'yes'", "\"yes\"" },
+		{ "!!str 1", "\"1\"" },
+		{ "!!int \"3\"", "3" },
+		{ "! 1", "\"1\"" },
+		{ "!foo b", "\"b\"" },
+		{ "!!float 3", "3" },
 		{ "1e400", "\"1e400\"" },
 	};
 
@@ -56,13 +84,16 @@ Test(yaml, structures)
 	static const char *const rows[][2] = {
 		{ "a: [1, {b: c}]\nd:\n- e\n-\n  f: g\n", "{\"a\":[1,{\"b\":\"c\"}],\"d\":[\"e\",{\"f\":\"g\"}]}" },
 		{ "{1: a, true: b, 1.5: c, \"\": d}", "{\"1\":\"a\",\"true\":\"b\",\"1.5\":\"c\",\"\":\"d\"}" },
-		{ "a: |\n  x\n   y\nb: >\n  x\n  y\nc: |-\n  z\n", "{\"a\":\"x\\n y\\n\",\"b\":\"x y\\n\",\"c\":\"z\"}" },
+		{ "a: |\n  x\n   y\nb: >\n  x\n  y\nc: |-\n  z\n",
+		  "{\"a\":\"x\\n y\\n\",\"b\":\"x y\\n\",\"c\":\"z\"}" },
 		{ "a: &x {b: 1}\nc: *x\nd: [*x]", "{\"a\":{\"b\":1},\"c\":{\"b\":1},\"d\":[{\"b\":1}]}" },
 		{ "- &a 1\n- &a 2\n- *a\n", "[1,2,2]" },
 		{ "{\"a\": [1, null, \"\\u00e9\\n\"]}", "{\"a\":[1,null,\"\xc3\xa9\\n\"]}" },
 		{ "# nothing\n", "null" },
 		{ "", "null" },
-		{ "\xef\xbb\xbf" "a: b", "{\"a\":\"b\"}" },
+		{ "\xef\xbb\xbf"
+		  "a: b",
+		  "{\"a\":\"b\"}" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -107,7 +138,8 @@ Test(yaml, errors_are_worded_and_placed_as_kubectls)
 		{ "<<: {a: b}", "yaml: line 1: merge keys (<<) are not supported" },
 		{ "a: .inf", "yaml: line 1: unsupported value: .inf" },
 		{ "a: !!int x", "yaml: line 1: value does not fit its tag or the tag is not supported: !!int" },
-		{ "a: !!binary aGk=", "yaml: line 1: value does not fit its tag or the tag is not supported: !!binary" },
+		{ "a: !!binary aGk=",
+		  "yaml: line 1: value does not fit its tag or the tag is not supported: !!binary" },
 		{ "a: \"\\0\"", "yaml: line 1: a string holds a NUL character" },
 		{ "a: 1\nb: \x01", "yaml: line 2: control characters are not allowed" },
 		{ "a: 1\nb: \xff", "yaml: line 2: invalid leading UTF-8 octet" },
@@ -123,8 +155,8 @@ Test(yaml, billions_of_laughs_are_counted)
 
 	buf_adds(&text, "a: &a [x,x,x,x,x,x,x,x,x]\n");
 	for (char c = 'b'; c <= 'i'; c++)
-		buf_addf(&text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1,
-			 c - 1, c - 1, c - 1);
+		buf_addf(&text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1,
+		         c - 1, c - 1, c - 1, c - 1, c - 1);
 	expect_error(buf_text(&text), text.len, ERR_TOO_LARGE, "yaml: line 6: more than 200000 values");
 }
 
@@ -168,22 +200,61 @@ Test(yaml, many_keys_are_read_in_good_time)
 Test(yaml, prints_strings_as_kubectl_does)
 {
 	static const char *const rows[][2] = {
-		{ "plain", "plain" },	   { "a b", "a b" },	   { "", "\"\"" },	    { "true", "\"true\"" },
-		{ "y", "\"y\"" },	   { "null", "\"null\"" }, { "~", "\"~\"" },	    { "1", "\"1\"" },
-		{ "1e3", "\"1e3\"" },	   { "0x10", "\"0x10\"" }, { "1_000", "\"1_000\"" }, { ".inf", "\".inf\"" },
-		{ "2020-01-01", "\"2020-01-01\"" }, { "2020-01-01T00:00:00Z", "\"2020-01-01T00:00:00Z\"" },
-		{ "1:30", "\"1:30\"" },	   { "190:20:30", "\"190:20:30\"" }, { "1.2.3", "1.2.3" }, { "1,000", "1,000" },
-		{ "a: b", "'a: b'" },	   { "a:b", "a:b" },	   { "x:", "'x:'" },	    { "a #b", "'a #b'" },
-		{ "#x", "'#x'" },	   { "- x", "'- x'" },	   { "-x", "-x" },	    { "-", "'-'" },
-		{ "*x", "'*x'" },	   { "&x", "'&x'" },	   { "!x", "'!x'" },	    { "%x", "'%x'" },
-		{ "@x", "'@x'" },	   { "{x", "'{x'" },	   { "x]", "x]" },	    { "it's", "it's" },
-		{ "\"q\"", "'\"q\"'" },	   { " lead", "' lead'" }, { "trailing ", "'trailing '" }, { "<<", "<<" },
-		{ "---", "'---'" },	   { "=", "=" },	   { "|", "'|'" },	    { "?x", "?x" },
-		{ "tab\there", "\"tab\\there\"" }, { "\x01", "\"\\x01\"" }, { "a\r\nb", "\"a\\r\\nb\"" },
-		{ "\xc3\xa9", "\xc3\xa9" }, { "\xf0\x9f\x98\x80", "\"\\U0001F600\"" },
-		{ "l1\nl2\n", "|\n  l1\n  l2" }, { "l1\nl2", "|-\n  l1\n  l2" }, { "l1\n\nl2\n", "|\n  l1\n\n  l2" },
-		{ "a\n  b\n", "|\n  a\n    b" }, { "  lead\nx\n", "|2\n    lead\n  x" }, { "#c\nx\n", "|\n  #c\n  x" },
-		{ "trail \nx\n", "\"trail \\nx\\n\"" }, { "a\tb\nc\n", "\"a\\tb\\nc\\n\"" },
+		{ "plain", "plain" },
+		{ "a b", "a b" },
+		{ "", "\"\"" },
+		{ "true", "\"true\"" },
+		{ "y", "\"y\"" },
+		{ "null", "\"null\"" },
+		{ "~", "\"~\"" },
+		{ "1", "\"1\"" },
+		{ "1e3", "\"1e3\"" },
+		{ "0x10", "\"0x10\"" },
+		{ "1_000", "\"1_000\"" },
+		{ ".inf", "\".inf\"" },
+		{ "2020-01-01", "\"2020-01-01\"" },
+		{ "2020-01-01T00:00:00Z", "\"2020-01-01T00:00:00Z\"" },
+		{ "1:30", "\"1:30\"" },
+		{ "190:20:30", "\"190:20:30\"" },
+		{ "1.2.3", "1.2.3" },
+		{ "1,000", "1,000" },
+		{ "a: b", "'a: b'" },
+		{ "a:b", "a:b" },
+		{ "x:", "'x:'" },
+		{ "a #b", "'a #b'" },
+		{ "#x", "'#x'" },
+		{ "- x", "'- x'" },
+		{ "-x", "-x" },
+		{ "-", "'-'" },
+		{ "*x", "'*x'" },
+		{ "&x", "'&x'" },
+		{ "!x", "'!x'" },
+		{ "%x", "'%x'" },
+		{ "@x", "'@x'" },
+		{ "{x", "'{x'" },
+		{ "x]", "x]" },
+		{ "it's", "it's" },
+		{ "\"q\"", "'\"q\"'" },
+		{ " lead", "' lead'" },
+		{ "trailing ", "'trailing '" },
+		{ "<<", "<<" },
+		{ "---", "'---'" },
+		{ "=", "=" },
+		{ "|", "'|'" },
+		{ "?x", "?x" },
+		{ "tab\there", "\"tab\\there\"" },
+		{ "\x01", "\"\\x01\"" },
+		{ "a\r\nb", "\"a\\r\\nb\"" },
+		{ "\xc3\xa9", "\xc3\xa9" },
+		{ "\xf0\x9f\x98\x80", "\"\\U0001F600\"" },
+		{ "l1\nl2\n", "|\n  l1\n  l2" },
+		{ "l1\nl2", "|-\n  l1\n  l2" },
+		{ "l1\n\nl2\n", "|\n  l1\n\n  l2" },
+		{ "a\n  b\n", "|\n  a\n    b" },
+		{ "  lead\nx\n", "|2\n    lead\n  x" },
+		{ "#c\nx\n", "|\n  #c\n  x" },
+		{ "trail \nx\n", "\"trail \\nx\\n\"" },
+		{ "a\tb\nc\n", "\"a\\tb\\nc\\n\"" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -197,17 +268,17 @@ Test(yaml, prints_strings_as_kubectl_does)
 Test(yaml, prints_structures_as_kubectl_does)
 {
 	_cleanup_json_ cJSON *json =
-		json_object("apiVersion", json_string("v1"), "args",
-			    json_array(json_string("a"), json_object("b", json_int(1), "c", json_array(json_int(2)), NULL),
-				       json_array(json_int(3), json_array(json_int(4)))),
-			    "data", json_object("x.conf", json_string("l1\nl2\n"), "12", json_bool(true), NULL), "e", cJSON_CreateObject(),
-			    "l", cJSON_CreateArray(), "n", cJSON_CreateNull(), "f", cJSON_CreateNumber(0.1), "big",
-			    json_int(9007199254740991), NULL);
+	    json_object("apiVersion", json_string("v1"), "args",
+	                json_array(json_string("a"), json_object("b", json_int(1), "c", json_array(json_int(2)), NULL),
+	                           json_array(json_int(3), json_array(json_int(4)))),
+	                "data", json_object("x.conf", json_string("l1\nl2\n"), "12", json_bool(true), NULL), "e",
+	                cJSON_CreateObject(), "l", cJSON_CreateArray(), "n", cJSON_CreateNull(), "f",
+	                cJSON_CreateNumber(0.1), "big", json_int(9007199254740991), NULL);
 	_cleanup_free_ char *text = yaml_text(json);
 
 	cr_expect_str_eq(text, "apiVersion: v1\nargs:\n- a\n- b: 1\n  c:\n  - 2\n- - 3\n  - - 4\n"
-			       "data:\n  x.conf: |\n    l1\n    l2\n  \"12\": true\ne: {}\nl: []\n\"n\": null\nf: 0.1\n"
-			       "big: 9007199254740991\n");
+	                       "data:\n  x.conf: |\n    l1\n    l2\n  \"12\": true\ne: {}\nl: []\n\"n\": null\nf: 0.1\n"
+	                       "big: 9007199254740991\n");
 }
 
 Test(yaml, prints_foreign_bytes_as_replacements)
@@ -221,10 +292,55 @@ Test(yaml, prints_foreign_bytes_as_replacements)
 /* Strings out of an alphabet of everything that means something in YAML, as values, keys and list items. */
 Test(yaml, what_is_printed_reads_as_the_same)
 {
-	static const char *const pieces[] = { "a", " ", "  ", "\n", "\n\n", ":", ": ", "#", " #", "-", "- ", "'", "\"", "\\", "\t",
-					      "0", "1", ".", "e", "x", "_", "true", "null", "~", "|", ">", "{", "]", ",", "&", "*",
-					      "!", "%", "@", "`", "?", "? ", "=", "<<", "---", "...", "\r", "\xc3\xa9",
-					      "\xc2\x85", "\xe2\x80\xa8", "\xef\xbb\xbf", "\xf0\x9f\x98\x80", "\x01", "\x7f" };
+	static const char *const pieces[] = { "a",
+		                              " ",
+		                              "  ",
+		                              "\n",
+		                              "\n\n",
+		                              ":",
+		                              ": ",
+		                              "#",
+		                              " #",
+		                              "-",
+		                              "- ",
+		                              "'",
+		                              "\"",
+		                              "\\",
+		                              "\t",
+		                              "0",
+		                              "1",
+		                              ".",
+		                              "e",
+		                              "x",
+		                              "_",
+		                              "true",
+		                              "null",
+		                              "~",
+		                              "|",
+		                              ">",
+		                              "{",
+		                              "]",
+		                              ",",
+		                              "&",
+		                              "*",
+		                              "!",
+		                              "%",
+		                              "@",
+		                              "`",
+		                              "?",
+		                              "? ",
+		                              "=",
+		                              "<<",
+		                              "---",
+		                              "...",
+		                              "\r",
+		                              "\xc3\xa9",
+		                              "\xc2\x85",
+		                              "\xe2\x80\xa8",
+		                              "\xef\xbb\xbf",
+		                              "\xf0\x9f\x98\x80",
+		                              "\x01",
+		                              "\x7f" };
 	uint32_t state = 12345;
 
 	for (int round = 0; round < 20000; round++) {
@@ -237,8 +353,8 @@ Test(yaml, what_is_printed_reads_as_the_same)
 			state = state * 1664525 + 1013904223;
 			buf_adds(&word, pieces[(state >> 8) % ARRAY_SIZE(pieces)]);
 		}
-		json = json_object("k", json_string(buf_text(&word)), "l", json_array(json_string(buf_text(&word))), "m",
-				   json_object(buf_text(&word), json_int(1), NULL), NULL);
+		json = json_object("k", json_string(buf_text(&word)), "l", json_array(json_string(buf_text(&word))),
+		                   "m", json_object(buf_text(&word), json_int(1), NULL), NULL);
 		text = yaml_text(json);
 		cr_assert_eq(yaml_parse_first(text, strlen(text), &again, &err), 0, "%s: %s", text, err.message);
 		cr_assert(cJSON_Compare(json, again, true), "%s", text);
