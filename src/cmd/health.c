@@ -68,7 +68,10 @@ struct look {
 	struct assessment assessment;
 };
 
-#define LOOK_INIT { .snapshot = SNAPSHOT_INIT, .assessment = ASSESSMENT_INIT }
+#define LOOK_INIT                                                                                                      \
+	{                                                                                                              \
+		.snapshot = SNAPSHOT_INIT, .assessment = ASSESSMENT_INIT                                               \
+	}
 
 static void look_release(struct look *look)
 {
@@ -78,7 +81,7 @@ static void look_release(struct look *look)
 }
 
 static int look_at(struct connection *connection, const struct cmd_context *context, int64_t deadline_ms,
-		   struct look *ret_look, struct err *err)
+                   struct look *ret_look, struct err *err)
 {
 	struct observe_options options = {
 		.namespace_name = connection->config.namespace_name,
@@ -110,8 +113,9 @@ static int exit_code_of(enum verdict verdict, enum fail_on fail_on)
 static void tell_which_set(const struct cmd_context *context, const struct look *look)
 {
 	if (!str_equal(look->snapshot.set.name, OBSERVE_DEFAULT_NAME) && !option_was_given(context->words, "name"))
-		fprintf(context->messages, "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n",
-			look->snapshot.set.name, look->snapshot.namespace_name);
+		fprintf(context->messages,
+		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n",
+		        look->snapshot.set.name, look->snapshot.namespace_name);
 }
 
 /* ------------------------------------------------------------------------------------------ rendering */
@@ -171,7 +175,7 @@ struct watching {
 	const struct cmd_context *context;
 	struct connection *connection;
 	struct term_live live;
-	char *last;         /* what was printed last, to print changes only */
+	char *last; /* what was printed last, to print changes only */
 	bool until_healthy;
 	bool healthy;
 	int exit_code;
@@ -202,7 +206,7 @@ static char *change_line(const struct look *look, const struct term *term)
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->items[i].kind->severity >= SEVERITY_DEGRADED)
 			buf_addf(&line, "; %s %s", findings->items[i].kind->code,
-				 findings->items[i].server ? findings->items[i].server : findings->items[i].kind->name);
+			         findings->items[i].server ? findings->items[i].server : findings->items[i].kind->name);
 	return buf_detach(&line);
 }
 
@@ -248,8 +252,8 @@ static int watch_once(struct watching *watching, int64_t deadline_ms, struct err
 		look_deadline_ms = deadline_ms;
 	status = look_at(watching->connection, watching->context, look_deadline_ms, &look, &failure);
 	if (status == 0) {
-		watching->exit_code = exit_code_of(look.assessment.verdict,
-						   ((const struct health_options *)watching->context->options)->fail_on);
+		watching->exit_code = exit_code_of(
+		    look.assessment.verdict, ((const struct health_options *)watching->context->options)->fail_on);
 		watching->healthy = look.assessment.verdict == VERDICT_HEALTHY;
 		show_look(watching, &look);
 	}
@@ -263,7 +267,7 @@ static int watch_once(struct watching *watching, int64_t deadline_ms, struct err
 }
 
 static int watch(const struct cmd_context *context, struct connection *connection, int64_t deadline_ms,
-		 int *ret_exit_code, struct err *err)
+                 int *ret_exit_code, struct err *err)
 {
 	const struct health_options *options = context->options;
 	struct watching watching = { .context = context, .connection = connection, .until_healthy = options->wait };
@@ -272,12 +276,13 @@ static int watch(const struct cmd_context *context, struct connection *connectio
 	term_live_init(&watching.live, fileno(context->output), &context->output_term);
 	for (;;) {
 		status = watch_once(&watching, deadline_ms, err);
-		if (status < 0 || (options->wait && watching.healthy) || ferror(context->output) || watching.live.failed)
+		if (status < 0 || (options->wait && watching.healthy) || ferror(context->output) ||
+		    watching.live.failed)
 			break;
 		if (clock_monotonic_ms() + INTERVAL_MS >= deadline_ms) {
 			status = err_set(err, ERR_TIMEOUT, "timed out waiting for the cluster to be HEALTHY");
 			err_hint(err, "%s health -n %s tells what is wrong now", context->program->name,
-				 connection->config.namespace_name);
+			         connection->config.namespace_name);
 			break;
 		}
 		status = connect_sleep(connection, INTERVAL_MS, err);
@@ -291,7 +296,7 @@ static int watch(const struct cmd_context *context, struct connection *connectio
 }
 
 static int look_once(const struct cmd_context *context, struct connection *connection, int *ret_exit_code,
-		     struct err *err)
+                     struct err *err)
 {
 	const struct health_options *options = context->options;
 	int64_t deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, LOOK_TIMEOUT_MS);
@@ -332,22 +337,23 @@ const struct command cmd_health = {
 	.name = "health",
 	.group = "Cluster",
 	.summary = "Ask every server, judge the cluster, say what to do",
-	.description = "Asks every Consul server at the same time what it knows, sets that beside what Kubernetes knows, and "
-		       "judges the cluster. The first line is the verdict; then a row for each server; then what was found, "
-		       "why, and what to type next.\n\n"
-		       "Exit codes: 0 HEALTHY, 3 DEGRADED (there is a leader, but something is broken), 2 CRITICAL (no leader or "
-		       "no quorum), 1 the question could not be asked, 124 --wait timed out, 130 interrupted.",
+	.description =
+	    "Asks every Consul server at the same time what it knows, sets that beside what Kubernetes knows, and "
+	    "judges the cluster. The first line is the verdict; then a row for each server; then what was found, "
+	    "why, and what to type next.\n\n"
+	    "Exit codes: 0 HEALTHY, 3 DEGRADED (there is a leader, but something is broken), 2 CRITICAL (no leader or "
+	    "no quorum), 1 the question could not be asked, 124 --wait timed out, 130 interrupted.",
 	.examples = "# Is the cluster in the current namespace well?\n"
-		    "kubectl consul health\n"
-		    "\n"
-		    "# In another namespace, as `consul members` shows it\n"
-		    "kubectl consul health -n consul --members\n"
-		    "\n"
-		    "# In a script: go on as soon as all servers are voters\n"
-		    "kubectl consul health --wait --timeout 2m\n"
-		    "\n"
-		    "# For a program\n"
-		    "kubectl consul health -o json",
+	            "kubectl consul health\n"
+	            "\n"
+	            "# In another namespace, as `consul members` shows it\n"
+	            "kubectl consul health -n consul --members\n"
+	            "\n"
+	            "# In a script: go on as soon as all servers are voters\n"
+	            "kubectl consul health --wait --timeout 2m\n"
+	            "\n"
+	            "# For a program\n"
+	            "kubectl consul health -o json",
 	.options = health_option_table,
 	.options_size = sizeof(struct health_options),
 	.run = run_health,

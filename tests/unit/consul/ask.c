@@ -8,14 +8,14 @@
 #define BOUNDARY "0123456789abcdef"
 
 static const char members_text[] = "Node      Address          Status  Tags\n"
-				   "consul-0  10.244.0.7:8301  alive   role=consul,id=a,build=1.8.7:x,dc=dc1,vsn=2\n";
+                                   "consul-0  10.244.0.7:8301  alive   role=consul,id=a,build=1.8.7:x,dc=dc1,vsn=2\n";
 
 static const char info_text[] = "build:\n\tversion = 1.8.7\nconsul:\n\tleader = true\n\tserver = true\n"
-				"\tleader_addr = 10.244.0.7:8300\nraft:\n\tstate = Leader\n\tterm = 2\n"
-				"\tlast_log_index = 20\n\tcommit_index = 20\n\tapplied_index = 20\n";
+                                "\tleader_addr = 10.244.0.7:8300\nraft:\n\tstate = Leader\n\tterm = 2\n"
+                                "\tlast_log_index = 20\n\tcommit_index = 20\n\tapplied_index = 20\n";
 
 static const char raft_text[] = "Node      ID  Address          State   Voter  RaftProtocol\n"
-				"consul-0  a   10.244.0.7:8300  leader  true   3\n";
+                                "consul-0  a   10.244.0.7:8300  leader  true   3\n";
 
 static void take(const char *output, struct view *view)
 {
@@ -36,8 +36,8 @@ Test(ask, script_names_every_question_and_no_secret)
 
 Test(ask, three_answers_of_the_cli_make_three_planes)
 {
-	_cleanup_free_ char *output = xasprintf("%s\n%s self text 0\n%s\n%s members text 0\n%s\n%s raft text 0\n", info_text,
-						BOUNDARY, members_text, BOUNDARY, raft_text, BOUNDARY);
+	_cleanup_free_ char *output = xasprintf("%s\n%s self text 0\n%s\n%s members text 0\n%s\n%s raft text 0\n",
+	                                        info_text, BOUNDARY, members_text, BOUNDARY, raft_text, BOUNDARY);
 	struct view view = VIEW_INIT;
 
 	take(output, &view);
@@ -50,9 +50,9 @@ Test(ask, three_answers_of_the_cli_make_three_planes)
 
 Test(ask, a_failed_command_is_that_planes_error_only)
 {
-	_cleanup_free_ char *output =
-		xasprintf("%s\n%s self text 0\nError retrieving members: connection refused\n\n%s members text 1\n%s\n%s raft text 0\n",
-			  info_text, BOUNDARY, BOUNDARY, raft_text, BOUNDARY);
+	_cleanup_free_ char *output = xasprintf("%s\n%s self text 0\nError retrieving members: connection "
+	                                        "refused\n\n%s members text 1\n%s\n%s raft text 0\n",
+	                                        info_text, BOUNDARY, BOUNDARY, raft_text, BOUNDARY);
 	struct view view = VIEW_INIT;
 
 	take(output, &view);
@@ -66,7 +66,7 @@ Test(ask, a_failed_command_is_that_planes_error_only)
 Test(ask, denied_by_acl_is_told_apart)
 {
 	_cleanup_free_ char *output = xasprintf(
-		"Error getting peers: Unexpected response code: 403 (Permission denied)\n\n%s raft text 1\n", BOUNDARY);
+	    "Error getting peers: Unexpected response code: 403 (Permission denied)\n\n%s raft text 1\n", BOUNDARY);
 	struct view view = VIEW_INIT;
 
 	take(output, &view);
@@ -76,7 +76,8 @@ Test(ask, denied_by_acl_is_told_apart)
 
 Test(ask, an_output_that_was_cut_off_is_unknown_not_fine)
 {
-	_cleanup_free_ char *output = xasprintf("%s\n%s self text 0\n%s\n%s memb", info_text, BOUNDARY, members_text, BOUNDARY);
+	_cleanup_free_ char *output =
+	    xasprintf("%s\n%s self text 0\n%s\n%s memb", info_text, BOUNDARY, members_text, BOUNDARY);
 
 	for (size_t length = 0; length < strlen(output); length++) {
 		struct view view = VIEW_INIT;

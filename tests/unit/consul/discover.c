@@ -10,20 +10,20 @@
 static cJSON *set_item(const char *name, const char *label_app, const char *image, const char *arg)
 {
 	return json_object(
-		"metadata",
-		json_object("name", json_string(name), "namespace", json_string("ns"), "uid", json_string("u"), "labels",
-			    json_object("app", json_string(label_app), NULL), NULL),
-		"spec",
-		json_object("replicas", json_int(3), "template",
-			    json_object("spec",
-					json_object("containers",
-						    json_array(json_object("name", json_string("main"), "image", json_string(image),
-									   "args", json_array(json_string("agent"), json_string(arg)),
-									   NULL)),
-						    NULL),
-					NULL),
-			    NULL),
-		NULL);
+	    "metadata",
+	    json_object("name", json_string(name), "namespace", json_string("ns"), "uid", json_string("u"), "labels",
+	                json_object("app", json_string(label_app), NULL), NULL),
+	    "spec",
+	    json_object("replicas", json_int(3), "template",
+	                json_object("spec",
+	                            json_object("containers",
+	                                        json_array(json_object(
+	                                            "name", json_string("main"), "image", json_string(image), "args",
+	                                            json_array(json_string("agent"), json_string(arg)), NULL)),
+	                                        NULL),
+	                            NULL),
+	                NULL),
+	    NULL);
 }
 
 static cJSON *list_of(cJSON *first, cJSON *second)
@@ -34,7 +34,7 @@ static cJSON *list_of(cJSON *first, cJSON *second)
 Test(discover, the_only_one_that_runs_servers_is_taken)
 {
 	_cleanup_json_ cJSON *list = list_of(set_item("web", "web", "nginx:1", "-g"),
-					     set_item("registry", NULL, "hashicorp/consul:1.8.7", "-server"));
+	                                     set_item("registry", NULL, "hashicorp/consul:1.8.7", "-server"));
 	_cleanup_free_ char *name = NULL;
 	_cleanup_err_ struct err err = ERR_INIT;
 

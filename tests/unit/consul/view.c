@@ -159,7 +159,8 @@ static struct view view_of_two(const char *first, const char *second, enum membe
 	view.members = xcalloc(2, sizeof(*view.members));
 	view.peers = xcalloc(2, sizeof(*view.peers));
 	view.members[0] = (struct member){ .name = xstrdup(first), .address = xstrdup("10.0.0.1"), .status = status };
-	view.members[1] = (struct member){ .name = xstrdup(second), .address = xstrdup("10.0.0.2"), .status = MEMBER_ALIVE };
+	view.members[1] =
+	    (struct member){ .name = xstrdup(second), .address = xstrdup("10.0.0.2"), .status = MEMBER_ALIVE };
 	view.peers[0].id = xstrdup("a");
 	view.peers[1].id = xstrdup("b");
 	return view;
