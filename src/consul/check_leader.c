@@ -42,6 +42,20 @@ static char *list_empty(const struct diagnosis *diagnosis)
 	return xasprintf("%s run%s", list, names.count == 1 ? "s" : "");
 }
 
+/* All voters that count as dead run and answer: raft has former addresses of theirs. */
+static bool only_moved(const struct diagnosis *diagnosis)
+{
+	const struct view *view = &diagnosis->peers_of->view;
+
+	for (size_t i = 0; i < view->peer_count; i++)
+		if (view->peers[i].voter && !diagnosis->peer_taken[i])
+			return false;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->peer && place->peer->voter && !place->live && (!place->answered || place_is_empty(place)))
+			return false;
+	return true;
+}
+
 static void check_quorum_lost(struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;
@@ -62,6 +76,9 @@ static void check_quorum_lost(struct diagnosis *diagnosis)
 	if (diagnosis->leader_address)
 		finding_set_cause(finding, "%s still leads, so some of them may live and only cannot be asked",
 		                  diagnosis->assessment->leader_name);
+	else if (only_moved(diagnosis))
+		finding_set_cause(finding,
+		                  "they run again under other addresses; raft takes some seconds to find them");
 	else if (may_come_back)
 		finding_set_cause(
 		    finding,
@@ -70,7 +87,9 @@ static void check_quorum_lost(struct diagnosis *diagnosis)
 		finding_set_cause(finding, "%s without data in place of voters that are gone: new volumes", empty);
 	else
 		finding_set_cause(finding, "voters that have no pod any more: they cannot come back by themselves");
-	if (may_come_back)
+	if (only_moved(diagnosis))
+		remedy_health(diagnosis, "--watch", finding);
+	else if (may_come_back)
 		remedy_list_pods(diagnosis, finding);
 	else
 		remedy_explain(finding);

@@ -101,9 +101,11 @@ const struct finding_kind finding_kinds[] = {
 	  "    operator = \"read\"\n\n"
 	  "The token is that of the container: asking by exec (--via exec; auto falls back to it) runs `consul` there, "
 	  "which takes CONSUL_HTTP_TOKEN from the container's environment. To put it there, from a Secret with that "
-	  "key "
-	  "(this restarts the servers, one by one):\n\n"
+	  "key:\n\n"
 	  "    kubectl set env statefulset/NAME -n NAMESPACE --from=secret/SECRET --keys=CONSUL_HTTP_TOKEN\n\n"
+	  "This restarts the servers one after another. Do not do it where readiness does not mean that the server is "
+	  "a "
+	  "voter again: Kubernetes would then go on too early, and the quorum may be lost for a while.\n\n"
 	  "`ACL not found` means that the token itself is unknown: deleted, or of another cluster." },
 	{ "CON205", "acl-limited", SEVERITY_WARNING, "Consul's ACLs refuse some questions",
 	  "The token may ask one thing and not the other, so parts of this report are missing or come from a "

@@ -230,6 +230,28 @@ Test(remedy, a_majority_that_lost_its_data_is_one_finding)
 	sample_expect(&snapshot, "CRITICAL quorum-lost");
 }
 
+/* Seen on a real cluster: all pods were made anew at once. */
+Test(remedy, a_quorum_that_only_moved_is_to_be_waited_for)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+	const struct finding *finding;
+
+	sample_init(&snapshot, 3);
+	sample_no_leader(&snapshot);
+	for (size_t i = 0; i < 3; i++) {
+		replace_string(&snapshot.servers[i].pod.ip, xasprintf("10.0.0.7%zu", i));
+		for (size_t k = 0; k < 3; k++)
+			replace_string(&snapshot.servers[k].view.members[i].address, xasprintf("10.0.0.7%zu", i));
+	}
+	assess(&snapshot, &assessment);
+	finding = sample_finding(&assessment, "quorum-lost");
+	cr_expect_str_eq(finding->cause, "they run again under other addresses; raft takes some seconds to find them");
+	cr_expect_str_eq(finding->command, "kubectl consul health --watch -n ns");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "CRITICAL quorum-lost");
+}
+
 /* Seen on a real cluster: packets between one follower and the leader were dropped. */
 Test(remedy, a_voter_that_does_not_hear_the_leader_is_no_reserve)
 {
