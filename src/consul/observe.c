@@ -19,8 +19,8 @@
 /* Connections opened before it is known how many servers there are: most clusters have three. */
 #define WARM_CONNECTIONS 3
 
-/* All pods of the namespace are listed at once with the StatefulSet, unless there are more than this. */
-#define PODS_AT_ONCE 64
+/* All pods of the namespace are listed at once with the StatefulSet, unless there are more than this: kubectl's page. */
+#define PODS_AT_ONCE 500
 
 enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALLS };
 

@@ -164,14 +164,22 @@ static void leave_line(struct kube_tunnel *tunnel)
 	tunnel->wants_turn = false;
 }
 
+/* While connections are being made, which takes round trips, reading what has come already can wait. */
+static bool has_turns(const struct kube_websocket_pool *pool)
+{
+	bool is_connecting = pool->queue || pool->connecting_count > 0;
+
+	return pool->tunnel_turns < (is_connecting ? TUNNEL_TURNS_CONNECTING : TUNNEL_TURNS);
+}
+
 static void call_next(struct kube_websocket_pool *pool)
 {
-	struct kube_tunnel *next = pool->tunnel_line;
+	while (pool->tunnel_line && has_turns(pool)) {
+		struct kube_tunnel *next = pool->tunnel_line;
 
-	if (!next || pool->tunnel_turns >= TUNNEL_TURNS)
-		return;
-	leave_line(next);
-	give_turn(next);
+		leave_line(next);
+		give_turn(next);
+	}
 }
 
 bool tunnel_take_turn(struct tunnel_request *request)
@@ -180,7 +188,7 @@ bool tunnel_take_turn(struct tunnel_request *request)
 	struct kube_tunnel **place = &tunnel->pool->tunnel_line;
 
 	request->is_large = true;
-	if (!tunnel->has_turn && tunnel->pool->tunnel_turns < TUNNEL_TURNS)
+	if (!tunnel->has_turn && has_turns(tunnel->pool))
 		give_turn(tunnel);
 	if (tunnel->has_turn || tunnel->wants_turn)
 		return tunnel->has_turn;

@@ -30,7 +30,8 @@
  * rest of it stays in the sockets and with the API server. So hundreds of long answers at the same time take the memory of a few.
  */
 #define TUNNEL_LARGE ((size_t)4 * 1024 - 1)
-#define TUNNEL_TURNS 8
+#define TUNNEL_TURNS            8
+#define TUNNEL_TURNS_CONNECTING 1
 
 struct tunnel_request {
 	struct kube_tunnel *tunnel;
