@@ -224,6 +224,16 @@ static int other_error(const struct kube_transport *transport, const char *detai
 	return unable(err, found ? found->words : shown);
 }
 
+static int no_authorities_error(const char *detail, struct err *err)
+{
+	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
+
+	unable(err, shown);
+	return err_hint(err,
+	                "this machine has no list of certificate authorities: install ca-certificates, or name the "
+	                "cluster's own with --certificate-authority FILE");
+}
+
 /* ----------------------------------------------------------------------------------------- exported */
 
 static int failure(const struct kube_transport *transport, CURLcode code, const char *detail, long os_errno,
@@ -241,6 +251,8 @@ static int failure(const struct kube_transport *transport, CURLcode code, const 
 		return timeout_error(transport, err);
 	if (code == CURLE_PEER_FAILED_VERIFICATION)
 		return verify_error(transport, detail, err);
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return no_authorities_error(detail, err);
 	if (code == CURLE_GOT_NOTHING)
 		return unable(err, "EOF");
 	if (code == CURLE_PARTIAL_FILE)

@@ -504,6 +504,18 @@ Test(transport, a_server_that_speaks_plain_http)
 	kube_transport_free(transport);
 }
 
+Test(transport, a_machine_without_certificate_authorities)
+{
+	struct kube_transport *transport = make("https://127.0.0.1:6443");
+
+	kube_transport_error(transport, CURLE_SSL_CACERT_BADFILE, "error setting certificate file: /etc/ssl/x.crt",
+	                     &err);
+	cr_expect_eq(err.kind, ERR_UNREACHABLE);
+	cr_expect_str_eq(err.message, "error setting certificate file: /etc/ssl/x.crt");
+	cr_expect(strstr(err.hint, "ca-certificates"));
+	kube_transport_free(transport);
+}
+
 Test(transport, loopback_is_never_proxied)
 {
 	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
