@@ -104,6 +104,7 @@ $(eval $(call suite,unit-util,tests/unit/util,$(UTIL)))
 $(eval $(call suite,unit-kube,tests/unit/kube,$(SUPPORT) $(KUBE)))
 $(eval $(call suite,unit-consul,tests/unit/consul,$(SUPPORT) $(CONSUL)))
 $(eval $(call suite,unit-cmd,tests/unit/cmd,$(CMD)))
+$(BUILD)/suites/unit-cmd: $(BUILD)/tests/unit/consul/sample.o # the snapshots that screens are tried with
 $(eval $(call suite,cli,tests/cli,$(SUPPORT) $(UTIL)))
 
 unit: $(UNIT)

@@ -14,7 +14,7 @@
 struct health_screen_options {
 	bool wide;        /* more columns */
 	bool no_headers;
-	bool brief;       /* verdict and table only */
+	bool wrap_commands; /* for a screen that is redrawn, whose lines must fit: a long command goes on after a backslash */
 	const char *program; /* "kubectl consul": for the pointer to explain */
 };
 

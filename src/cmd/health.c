@@ -127,6 +127,7 @@ static void render(const struct cmd_context *context, const struct look *look, c
 		.wide = options->output == CMD_OUTPUT_WIDE,
 		.no_headers = options->no_headers,
 		.program = context->program->name,
+		.wrap_commands = options->watch && term->is_tty,
 	};
 
 	if (options->members)
@@ -312,23 +313,38 @@ static int look_once(const struct cmd_context *context, struct connection *conne
 	return status;
 }
 
+static int look_again_and_again(const struct cmd_context *context, struct connection *connection, int *ret_exit_code,
+                                struct err *err)
+{
+	const struct health_options *options = context->options;
+	int64_t deadline_ms = CLOCK_NEVER;
+
+	if (options->wait)
+		deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, WAIT_TIMEOUT_MS);
+	if (watch(context, connection, deadline_ms, ret_exit_code, err) == 0) {
+		/* Those who wait for an object want the last one. */
+		if (options->wait && prints_object(options))
+			return look_once(context, connection, ret_exit_code, err);
+		return 0;
+	}
+	if (!options->watch || err->kind != ERR_INTERRUPTED)
+		return -1;
+	/* Ctrl-C is how --watch ends: nothing has failed. */
+	*ret_exit_code = err_exit_code(err);
+	err_release(err);
+	return 0;
+}
+
 static int run_health(const struct cmd_context *context, int *ret_exit_code, struct err *err)
 {
 	const struct health_options *options = context->options;
 	struct connection connection = CONNECTION_INIT;
-	int64_t deadline_ms = CLOCK_NEVER;
 	int status = connect_open(context, &connection, err);
 
-	if (status == 0 && options->wait)
-		deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, WAIT_TIMEOUT_MS);
-	if (status == 0 && (options->watch || options->wait)) {
-		status = watch(context, &connection, deadline_ms, ret_exit_code, err);
-		/* Those who wait for an object want the last one. */
-		if (status == 0 && options->wait && prints_object(options))
-			status = look_once(context, &connection, ret_exit_code, err);
-	} else if (status == 0) {
+	if (status == 0 && (options->watch || options->wait))
+		status = look_again_and_again(context, &connection, ret_exit_code, err);
+	else if (status == 0)
 		status = look_once(context, &connection, ret_exit_code, err);
-	}
 	connection_release(&connection);
 	return status;
 }

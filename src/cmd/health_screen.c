@@ -170,18 +170,43 @@ static void add_server_table(const struct snapshot *snapshot, const struct asses
 
 /* ---------------------------------------------------------------------------------------- findings */
 
+/* Where the text of "cause" and "next" begins. */
+#define LABEL_WIDTH 11
+static const char label_indent[LABEL_WIDTH + 1] = "           ";
+
 static void add_labelled(struct buf *out, const struct term *term, const char *label, const char *text)
 {
-	static const char indent[] = "           ";
 	_cleanup_free_ char *fit = shown(term, text);
 	_cleanup_buf_ struct buf line = BUF_TEXT;
 
 	buf_addf(&line, "    %-6s %s", label, fit);
-	term_add_wrapped(out, buf_text(&line), term_prose_width(term), indent);
+	term_add_wrapped(out, buf_text(&line), term_prose_width(term), label_indent);
 	buf_addc(out, '\n');
 }
 
-static void add_finding(const struct finding *finding, const struct term *term, struct buf *out)
+/* Not wrapped where it can be helped: it is there to be pasted. */
+static void add_command(const char *text, const struct health_screen_options *options, const struct term *term,
+                        struct buf *out)
+{
+	_cleanup_free_ char *command = shown(term, text);
+	_cleanup_buf_ struct buf line = BUF_TEXT, wrapped = BUF_TEXT;
+
+	buf_addf(&line, "    %-6s %s", "next", command);
+	if (!options->wrap_commands || term->width < LABEL_WIDTH + 20) {
+		buf_addf(out, "%s\n", buf_text(&line));
+		return;
+	}
+	term_add_wrapped(&wrapped, buf_text(&line), term->width - 2, label_indent);
+	for (const char *at = buf_text(&wrapped); *at; at++) {
+		if (*at == '\n')
+			buf_adds(out, " \\");
+		buf_addc(out, *at);
+	}
+	buf_addc(out, '\n');
+}
+
+static void add_finding(const struct finding *finding, const struct health_screen_options *options,
+                        const struct term *term, struct buf *out)
 {
 	_cleanup_free_ char *message = shown(term, finding->message);
 	_cleanup_buf_ struct buf line = BUF_TEXT;
@@ -192,11 +217,18 @@ static void add_finding(const struct finding *finding, const struct term *term, 
 	buf_addc(out, '\n');
 	if (finding->cause)
 		add_labelled(out, term, "cause", finding->cause);
-	if (finding->command) {
-		_cleanup_free_ char *command = shown(term, finding->command);
+	if (finding->command)
+		add_command(finding->command, options, term, out);
+}
 
-		buf_addf(out, "    %-6s %s\n", "next", command); /* never wrapped: it is there to be pasted */
-	}
+static void add_pointer(const char *code, const struct health_screen_options *options, const struct term *term,
+                        struct buf *out)
+{
+	_cleanup_free_ char *line = xasprintf("More on a finding: %s explain %s", options->program, code);
+
+	buf_addc(out, '\n');
+	term_add_wrapped(out, line, term_prose_width(term), "    ");
+	buf_addc(out, '\n');
 }
 
 static void add_findings(const struct assessment *assessment, const struct health_screen_options *options,
@@ -206,10 +238,10 @@ static void add_findings(const struct assessment *assessment, const struct healt
 
 	for (size_t i = 0; i < findings->count; i++) {
 		buf_addc(out, '\n');
-		add_finding(&findings->items[i], term, out);
+		add_finding(&findings->items[i], options, term, out);
 	}
 	if (findings->count > 0)
-		buf_addf(out, "\nMore on a finding: %s explain %s\n", options->program, findings->items[0].kind->code);
+		add_pointer(findings->items[0].kind->code, options, term, out);
 }
 
 void health_screen(const struct snapshot *snapshot, const struct assessment *assessment,
@@ -218,8 +250,7 @@ void health_screen(const struct snapshot *snapshot, const struct assessment *ass
 	health_screen_verdict(snapshot, assessment, term, out);
 	buf_addc(out, '\n');
 	add_server_table(snapshot, assessment, options, term, out);
-	if (!options->brief)
-		add_findings(assessment, options, term, out);
+	add_findings(assessment, options, term, out);
 }
 
 /* ----------------------------------------------------------------------------------------- members */
