@@ -1,4 +1,5 @@
-/* What the CLI prints: the first byte chooses the decoder, the rest is its input; twice, for a second answer. */
+/* What a server answers, over HTTP and by the CLI: the first byte chooses the decoder, the rest is its input; twice,
+ * for a second. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -36,15 +37,18 @@ static void decode(decode_fn *decoder, const char *text, size_t length, struct v
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static decode_fn *const decoders[] = { decode_members_text, decode_raft_text, decode_info_text };
+	static decode_fn *const decoders[2][3] = {
+		{ decode_members_json, decode_raft_json, decode_self_json },
+		{ decode_members_text, decode_raft_text, decode_info_text },
+	};
 	struct view view = VIEW_INIT;
 	size_t chosen;
 
 	if (size == 0)
 		return 0;
-	chosen = data[0] % 3u;
+	chosen = data[0] % 6u;
 	for (size_t i = 0; i < 2; i++)
-		decode(decoders[(chosen + i) % 3], (const char *)data + 1, size - 1, &view);
+		decode(decoders[chosen / 3][(chosen + i) % 3], (const char *)data + 1, size - 1, &view);
 	view_release(&view);
 	return 0;
 }
