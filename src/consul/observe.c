@@ -19,7 +19,8 @@
 /* Connections opened before it is known how many servers there are: most clusters have three. */
 #define WARM_CONNECTIONS 3
 
-/* All pods of the namespace are listed at once with the StatefulSet, unless there are more than this: kubectl's page. */
+/* All pods of the namespace are listed at once with the StatefulSet, unless there are more than this: kubectl's page.
+ */
 #define PODS_AT_ONCE 500
 
 enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALLS };
@@ -112,19 +113,38 @@ static void start_all(struct observing *observing)
 	           make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
 }
 
+/* Nothing at all is there: perhaps because the namespace is not. Who may not see namespaces is not told so. */
+static int check_namespace(const cJSON *list, struct kube_call *call, struct err *err)
+{
+	const cJSON *items = json_get(list, "items");
+
+	if ((items && items->child) || call->err.kind != ERR_NOT_FOUND)
+		return 0;
+	err_move(err, &call->err);
+	return err_hint(err, "kubectl get namespaces shows those there are; -n chooses one");
+}
+
 /* No StatefulSet of the wanted name: another one may be meant (consul/discover.h). */
 static int find_other(struct observing *observing, char **ret_name, struct err *err)
 {
-	_cleanup_free_ char *path = make_path("/apis/apps/v1", observing->options->namespace_name, "statefulsets");
-	struct kube_call call = { .method = KUBE_GET, .path = path };
-	int status = kube_client_perform(observing->client, &call, 1, observing->options->deadline_ms, err);
+	const char *namespace_name = observing->options->namespace_name;
+	_cleanup_free_ char *sets_path = make_path("/apis/apps/v1", namespace_name, "statefulsets");
+	_cleanup_free_ char *namespace_path = make_path("/api/v1", namespace_name, "");
+	struct kube_call calls[2] = { { .method = KUBE_GET, .path = sets_path },
+		                      { .method = KUBE_GET, .path = namespace_path } };
+	int status;
 
-	if (status == 0 && err_is_set(&call.err))
-		status = err_move(err, &call.err);
+	namespace_path[strlen(namespace_path) - 1] = '\0'; /* the namespace itself */
+	status = kube_client_perform(observing->client, calls, 2, observing->options->deadline_ms, err);
+	if (status == 0 && err_is_set(&calls[0].err))
+		status = err_move(err, &calls[0].err);
 	if (status == 0)
-		status = discover_other(call.json, observing->options->namespace_name, observing->name,
+		status = check_namespace(calls[0].json, &calls[1], err);
+	if (status == 0)
+		status = discover_other(calls[0].json, namespace_name, observing->name,
 		                        observing->options->name != NULL, ret_name, err);
-	kube_call_release(&call);
+	kube_call_release(&calls[0]);
+	kube_call_release(&calls[1]);
 	return status;
 }
 

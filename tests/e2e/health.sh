@@ -39,6 +39,9 @@ expect 'health -o json' 0 '"apiVersion": "kubectl-consul/v1"' '"verdict": "HEALT
 plugin health -n "$namespace" --wait --timeout 30s
 expect 'health --wait of a healthy cluster' 0 'HEALTHY'
 
+plugin health -n "no-such-namespace-$$"
+expect 'health in a namespace that does not exist' 1 'namespaces "no-such-namespace-[0-9]+" not found' 'hint: '
+
 if [ -z "${E2E_KUBECONFIG:-}" ]; then
 	role_for exec-only exec
 	role_for tunnel-only portforward

@@ -10,6 +10,8 @@ sed 's#image: .*#image: docker.io/hashicorp/consul:1.8.7-noshell#; s#^        - 
 	tests/lab/foreign.yaml | kubectl -n "$namespace" apply -f - >/dev/null
 
 plugin health -n "$namespace" --wait --timeout 3m
-expect 'servers without a shell, asked by tunnel' 0 'HEALTHY'
+expect 'servers without a shell become healthy' 0 'HEALTHY'
+plugin health -n "$namespace" --via tunnel -o wide
+expect 'servers without a shell, asked by tunnel' 0 '^HEALTHY' ' tunnel'
 plugin health -n "$namespace" --via exec -o wide
 expect 'servers without a shell, asked by exec' 0 '^HEALTHY' 'exec'
