@@ -56,6 +56,7 @@ struct kube_pod {
 	char *name;
 	char *namespace_name;
 	char *uid;
+	char *resource_version;
 	char *phase;           /* "Running", "Pending", …; NULL when absent */
 	char *node;            /* NULL: not scheduled */
 	char *ip;              /* NULL: none yet */

@@ -106,6 +106,7 @@ static const struct json_field pod_fields[] = {
 	JSON_FIELD(struct kube_pod, name, JSON_STRING, "metadata.name", true),
 	JSON_FIELD(struct kube_pod, namespace_name, JSON_STRING, "metadata.namespace", false),
 	JSON_FIELD(struct kube_pod, uid, JSON_STRING, "metadata.uid", false),
+	JSON_FIELD(struct kube_pod, resource_version, JSON_STRING, "metadata.resourceVersion", false),
 	JSON_FIELD(struct kube_pod, phase, JSON_STRING, "status.phase", false),
 	JSON_FIELD(struct kube_pod, status_reason, JSON_STRING, "status.reason", false),
 	JSON_FIELD(struct kube_pod, node, JSON_STRING, "spec.nodeName", false),
@@ -181,6 +182,7 @@ void kube_pod_release(struct kube_pod *pod)
 	free(pod->name);
 	free(pod->namespace_name);
 	free(pod->uid);
+	free(pod->resource_version);
 	free(pod->phase);
 	free(pod->node);
 	free(pod->ip);

@@ -39,6 +39,7 @@ Test(objects, a_pod_as_the_api_server_tells_it)
 	cr_expect_str_eq(pod.name, "consul-1");
 	cr_expect_str_eq(pod.namespace_name, "consul");
 	cr_expect_str_eq(pod.uid, "0ef6b3a1-7d37-4c3e-9a8a-0f7d2f2c9d11");
+	cr_expect_str_eq(pod.resource_version, "48190");
 	cr_expect_str_eq(pod.phase, "Running");
 	cr_expect_str_eq(pod.node, "node-b");
 	cr_expect_str_eq(pod.ip, "10.244.1.7");
