@@ -14,6 +14,9 @@
  * Waits until every server of the StatefulSet is a voter of the newest revision, telling on context->messages how far
  * it is, and prints the health to context->output; its verdict gives *ret_exit_code. ERR_TIMEOUT at deadline_ms with
  * what is missing; ERR_FAILED earlier when something is wrong that waiting will not mend; ERR_INTERRUPTED.
+ *
+ * Deletes pods of the old template that never ran, one at a time, and says so (deploy_never_ran in consul/deploy.h);
+ * where it may not, says what to type.
  */
 int deploy_wait(const struct cmd_context *context, struct connection *connection, const char *name, int64_t deadline_ms,
                 int *ret_exit_code, struct err *err) __attribute__((warn_unused_result));

@@ -83,7 +83,9 @@ char *deploy_plan_json(const struct deploy_plan *plan) __attribute__((warn_unuse
 struct deploy_waiting {
 	char *server;
 	char *reason;        /* one line: "cannot pull image …", "starting", "joined, not a voter yet" */
-	bool stuck;          /* waiting alone will hardly help */
+	bool broken;         /* its container will hardly ever run as it is */
+	bool old;            /* its pod is of an older revision than the newest */
+	bool stuck;          /* broken, and waiting alone will hardly help: see deploy_progress */
 	bool look_at_events; /* Kubernetes' events may tell more (deploy_explain) */
 };
 
@@ -94,6 +96,7 @@ struct deploy_progress {
 	int64_t voters;  /* of the wanted ones: ready and voters */
 	int64_t updated; /* of the voters: of the newest revision */
 	bool updates;    /* some pod is of an older one */
+	bool mixed;      /* some are, and some are not */
 	struct deploy_waiting *waiting;
 	size_t waiting_count;
 	char *summary; /* "2/3 servers are voters, 0/3 are updated; consul-2: starting" */
@@ -104,7 +107,10 @@ struct deploy_progress {
 		0                                                                                                      \
 	}
 
-/* Judges one snapshot. Pure. */
+/*
+ * Judges one snapshot. Pure. Where pods of two revisions are mixed, the old ones are on their way out, and only the new
+ * ones can be stuck.
+ */
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
                      struct deploy_progress *ret_progress);
 
@@ -116,5 +122,43 @@ int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, 
                    int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 void deploy_progress_release(struct deploy_progress *progress);
+
+/* Whether Kubernetes need not replace this pod of the set: it is of the newest revision, or nobody asked for that. */
+bool deploy_is_newest(const struct kube_statefulset *set, const struct kube_pod *pod);
+
+/* ------------------------------------------------------------------------------ pods that never ran */
+
+/*
+ * A rolling update waits for the pod it has just replaced before it goes on to the next. After a first deploy whose
+ * image cannot be pulled it waits for ever: the new pod cannot become a voter alone, and the others stay as they are
+ * (Kubernetes' documentation of StatefulSets calls it forced rollback, and has them deleted by hand).
+ *
+ * These are the pods that nobody loses by that, those of the highest ordinal first; borrowed from the snapshot. All of
+ * this holds for them:
+ *  - of a wanted ordinal, owned by the set, of an older revision, in a status of the set that is current, and the set
+ *    updates all of its pods by itself
+ *  - its Consul container has never run: it waits for an image, a name or a configuration that is wrong, or for a node
+ *  - no server has it as a raft peer or as a live member, by name or by address; and every server that runs has told
+ * Nobody is in it while a wanted pod is on its way out: it is one after the other. Pure.
+ */
+struct deploy_never_ran {
+	const struct server **servers;
+	size_t count;
+};
+
+#define DEPLOY_NEVER_RAN_INIT                                                                                          \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
+
+void deploy_never_ran(const struct snapshot *snapshot, struct deploy_never_ran *ret_pods);
+void deploy_never_ran_release(struct deploy_never_ran *pods);
+
+/*
+ * Deletes the pod of this server, only as it was seen: one that has changed or gone since then is left alone, and
+ * *ret_deleted is false. Gently, never by force. Needs "delete" on pods: ERR_FORBIDDEN without.
+ */
+int deploy_delete_pod(struct kube_client *client, const struct snapshot *snapshot, const struct server *server,
+                      int64_t deadline_ms, bool *ret_deleted, struct err *err) __attribute__((warn_unused_result));
 
 #endif

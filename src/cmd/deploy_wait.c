@@ -29,7 +29,9 @@ struct waiting {
 	int64_t stuck_since_ms; /* CLOCK_NEVER: not stuck */
 	int64_t done_since_ms;  /* CLOCK_NEVER: not done */
 	struct term_live live;
-	char *summary; /* of the last look; NULL: none yet */
+	char *summary;       /* of the last look; NULL: none yet */
+	char *by_hand;       /* the command that deletes the old pods that hold it up; NULL: there are none */
+	bool may_not_delete; /* it was tried */
 };
 
 struct look {
@@ -105,6 +107,14 @@ static void show_progress(struct waiting *waiting, const struct deploy_progress 
 	show(waiting, buf_text(&block), progress->summary);
 }
 
+/* A line that stays. */
+static void tell(struct waiting *waiting, const char *line)
+{
+	_cleanup_free_ char *now = time_of_day();
+
+	term_live_log(&waiting->live, now, line);
+}
+
 static void show_failure(struct waiting *waiting, const struct err *failure)
 {
 	_cleanup_free_ char *text = err_text(failure);
@@ -150,6 +160,12 @@ static char *where(const struct waiting *waiting)
 	                 is_default ? "" : waiting->name);
 }
 
+static int hint_by_hand(const struct waiting *waiting, struct err *err)
+{
+	return err_hint(err, "Kubernetes waits before it replaces pods of the old template; %s lets it make them anew",
+	                waiting->by_hand);
+}
+
 static int give_up(struct waiting *waiting, const struct deploy_progress *progress, struct err *err)
 {
 	const char *server = waiting->name;
@@ -158,10 +174,90 @@ static int give_up(struct waiting *waiting, const struct deploy_progress *progre
 		if (progress->waiting[i].stuck)
 			server = progress->waiting[i].server;
 	err_set(err, ERR_FAILED, "statefulset.apps/%s does not come up: %s", waiting->name, progress->summary);
+	if (waiting->by_hand && !progress->mixed)
+		return hint_by_hand(waiting, err);
 	return err_hint(err, "kubectl describe %s %s -n %s tells more; deploy again when it is mended",
 	                server == waiting->name ? "statefulset" : "pod", server,
 	                waiting->connection->config.namespace_name);
 }
+
+/* ------------------------------------------------------------------------------------------ mending */
+
+static char *delete_command(const struct waiting *waiting, const struct strv *pods)
+{
+	_cleanup_free_ char *names = strv_join(pods, " ", " ");
+
+	return xasprintf("kubectl delete pod %s -n %s", names, waiting->connection->config.namespace_name);
+}
+
+/* What is left to the user: old pods that will not run again, and those that may not be deleted. */
+static void note_by_hand(struct waiting *waiting, const struct look *look, const struct deploy_never_ran *never_ran)
+{
+	_cleanup_strv_ struct strv pods = STRV_INIT;
+
+	for (size_t i = 0; i < never_ran->count; i++)
+		strv_add(&pods, never_ran->servers[i]->name);
+	for (size_t i = 0; i < look->progress.waiting_count; i++) {
+		const struct deploy_waiting *server = &look->progress.waiting[i];
+
+		if (server->old && server->broken && !strv_contains(&pods, server->server))
+			strv_add(&pods, server->server);
+	}
+	replace_string(&waiting->by_hand, pods.count > 0 ? delete_command(waiting, &pods) : NULL);
+}
+
+static void tell_refusal(struct waiting *waiting, const struct deploy_never_ran *never_ran, const struct err *refusal)
+{
+	_cleanup_strv_ struct strv pods = STRV_INIT;
+	_cleanup_free_ char *text = err_text(refusal), *shown = str_visible(text, 0), *command = NULL, *line = NULL;
+
+	for (size_t i = 0; i < never_ran->count; i++)
+		strv_add(&pods, never_ran->servers[i]->name);
+	command = delete_command(waiting, &pods);
+	line = xasprintf("pod/%s never ran and is in the way, but: %s. This makes it anew: %s", pods.items[0], shown,
+	                 command);
+	tell(waiting, line);
+}
+
+/* One pod at a time: the next look shows what came of it. */
+static int delete_first(struct waiting *waiting, const struct look *look, const struct deploy_never_ran *never_ran,
+                        struct err *err)
+{
+	const struct server *server = never_ran->servers[0];
+	struct err failure = ERR_INIT;
+	bool deleted = false;
+
+	if (deploy_delete_pod(waiting->connection->client, &look->snapshot, server,
+	                      clock_monotonic_ms() + LOOK_TIMEOUT_MS, &deleted, &failure) < 0) {
+		if (failure.kind != ERR_FORBIDDEN)
+			return err_move(err, &failure);
+		waiting->may_not_delete = true;
+		tell_refusal(waiting, never_ran, &failure);
+		err_release(&failure);
+	}
+	if (deleted) {
+		_cleanup_free_ char *line =
+		    xasprintf("pod/%s deleted (it never ran; it is made again from the new template)", server->name);
+
+		tell(waiting, line);
+	}
+	return 0;
+}
+
+static int mend(struct waiting *waiting, const struct look *look, struct err *err)
+{
+	struct deploy_never_ran never_ran = DEPLOY_NEVER_RAN_INIT;
+	int status = 0;
+
+	deploy_never_ran(&look->snapshot, &never_ran);
+	note_by_hand(waiting, look, &never_ran);
+	if (never_ran.count > 0 && !waiting->may_not_delete)
+		status = delete_first(waiting, look, &never_ran, err);
+	deploy_never_ran_release(&never_ran);
+	return status;
+}
+
+/* ---------------------------------------------------------------------------------- what a look means */
 
 static int64_t since(int64_t since_ms, bool holds)
 {
@@ -190,6 +286,8 @@ static int judge(struct waiting *waiting, const struct look *look, bool *ret_ove
 		return 0;
 	}
 	show_progress(waiting, progress);
+	if (mend(waiting, look, err) < 0)
+		return -1;
 	return lasted(waiting->stuck_since_ms, STUCK_MS) ? give_up(waiting, progress, err) : 0;
 }
 
@@ -217,6 +315,8 @@ static int time_is_up(struct waiting *waiting, struct err *err)
 
 	err_set(err, ERR_TIMEOUT, "timed out waiting for statefulset.apps/%s%s%s", waiting->name,
 	        waiting->summary ? ": " : "", waiting->summary ? waiting->summary : "");
+	if (waiting->by_hand)
+		return hint_by_hand(waiting, err);
 	return err_hint(err, "what was applied stays, and Kubernetes goes on; %s health%s tells what is wrong",
 	                waiting->context->program->name, tail);
 }
@@ -261,5 +361,6 @@ int deploy_wait(const struct cmd_context *context, struct connection *connection
 	}
 	term_live_release(&waiting.live);
 	free(waiting.summary);
+	free(waiting.by_hand);
 	return status;
 }

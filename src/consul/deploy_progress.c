@@ -15,15 +15,15 @@
 /* Older events are about something else. */
 #define EVENT_AGE_MAX_S 600
 
-static const char *const stuck_reasons[] = {
+static const char *const broken_reasons[] = {
 	"InvalidImageName",           "ErrImageNeverPull",    "CrashLoopBackOff",
 	"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
 };
 
-static bool is_stuck(const char *reason)
+static bool is_broken(const char *reason)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(stuck_reasons); i++)
-		if (str_equal(reason, stuck_reasons[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(broken_reasons); i++)
+		if (str_equal(reason, broken_reasons[i]))
 			return true;
 	return false;
 }
@@ -57,7 +57,7 @@ static bool updates_all(const struct kube_statefulset *set)
 	return !str_equal(set->update_strategy, "OnDelete") && set->partition == 0;
 }
 
-static bool is_newest(const struct kube_statefulset *set, const struct kube_pod *pod)
+bool deploy_is_newest(const struct kube_statefulset *set, const struct kube_pod *pod)
 {
 	return !updates_all(set) || !pod->revision || !set->update_revision ||
 	       str_equal(pod->revision, set->update_revision);
@@ -95,10 +95,10 @@ static void explain_container(const struct kube_container *container, struct dep
 	} else if (is_image_reason(reason)) {
 		waiting->reason = with_message("cannot pull image", container->image);
 		waiting->look_at_events = true;
-		waiting->stuck = true;
+		waiting->broken = true;
 	} else {
 		waiting->reason = with_message(reason, container->waiting_message);
-		waiting->stuck = is_stuck(reason);
+		waiting->broken = is_broken(reason);
 	}
 }
 
@@ -142,11 +142,12 @@ static struct deploy_waiting *add_waiting(const struct server *server, struct de
 	return waiting;
 }
 
-static void explain(const struct server_status *status, bool voter, struct deploy_progress *progress)
+static void explain(const struct server_status *status, bool voter, bool old, struct deploy_progress *progress)
 {
 	const struct server *server = status->server;
 	struct deploy_waiting *waiting = add_waiting(server, progress);
 
+	waiting->old = old;
 	if (!server->has_pod) {
 		waiting->reason = xstrdup("its pod does not exist yet");
 		waiting->look_at_events = true;
@@ -155,7 +156,6 @@ static void explain(const struct server_status *status, bool voter, struct deplo
 	} else {
 		explain_pod(&server->pod, server->container, waiting);
 	}
-	progress->stuck |= waiting->stuck;
 }
 
 /* ------------------------------------------------------------------------------------------ judging */
@@ -166,6 +166,16 @@ static bool is_rolled_out(const struct kube_statefulset *set)
 	    set->ready_replicas != set->replicas)
 		return false;
 	return !updates_all(set) || set->updated_replicas == set->replicas;
+}
+
+static void judge_stuck(struct deploy_progress *progress)
+{
+	for (size_t i = 0; i < progress->waiting_count; i++) {
+		struct deploy_waiting *waiting = &progress->waiting[i];
+
+		waiting->stuck = waiting->broken && !(waiting->old && progress->mixed);
+		progress->stuck |= waiting->stuck;
+	}
 }
 
 static bool told_before(const struct deploy_progress *progress, size_t index)
@@ -205,25 +215,28 @@ static char *make_summary(const struct deploy_progress *progress)
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
                      struct deploy_progress *ret_progress)
 {
-	bool has_leader = assessment->leader_name || !assessment->quorum.known;
+	bool has_leader = assessment->leader_name || !assessment->quorum.known, some_newest = false;
 
 	ret_progress->wanted = snapshot->set.replicas;
 	for (size_t i = 0; i < assessment->server_count; i++) {
 		const struct server_status *status = &assessment->servers[i];
 		const struct kube_pod *pod = &status->server->pod;
 		bool voter = status->server->has_pod && !pod->deleting && votes(snapshot, assessment, status);
-		bool newest = status->server->has_pod && is_newest(&snapshot->set, pod);
+		bool newest = status->server->has_pod && deploy_is_newest(&snapshot->set, pod);
 
 		if (!is_wanted(&snapshot->set, status->server))
 			continue;
 		ret_progress->updates |= status->server->has_pod && !newest;
+		some_newest |= newest;
 		if (voter && pod->ready) {
 			ret_progress->voters++;
 			ret_progress->updated += newest;
 		} else {
-			explain(status, voter, ret_progress);
+			explain(status, voter, status->server->has_pod && !newest, ret_progress);
 		}
 	}
+	ret_progress->mixed = ret_progress->updates && some_newest;
+	judge_stuck(ret_progress);
 	ret_progress->done = ret_progress->voters == ret_progress->wanted &&
 	                     ret_progress->updated == ret_progress->wanted && has_leader &&
 	                     is_rolled_out(&snapshot->set);
@@ -304,22 +317,20 @@ static const char *end_of(const char *message)
 	return before;
 }
 
-static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_progress *progress,
-                             struct deploy_waiting *waiting)
+static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_waiting *waiting)
 {
 	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
 	bool has_pod = server && server->has_pod;
 	const cJSON *event =
-	    newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, waiting->stuck, snapshot->taken_at);
+	    newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, waiting->broken, snapshot->taken_at);
 	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
 	_cleanup_free_ char *shown = NULL;
 
 	if (!reason || !message)
 		return;
-	shown = waiting->stuck ? one_line(end_of(message)) : with_message(reason, message);
+	shown = waiting->broken ? one_line(end_of(message)) : with_message(reason, message);
 	replace_string(&waiting->reason, xasprintf("%s: %s", waiting->reason, shown));
-	waiting->stuck |= !has_pod && str_equal(reason, "FailedCreate");
-	progress->stuck |= waiting->stuck;
+	waiting->broken |= !has_pod && str_equal(reason, "FailedCreate");
 }
 
 int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, struct deploy_progress *progress,
@@ -341,10 +352,12 @@ int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, 
 	status = kube_client_perform(client, &call, 1, deadline_ms, err);
 	for (size_t i = 0; status == 0 && i < progress->waiting_count; i++)
 		if (progress->waiting[i].look_at_events)
-			explain_by_event(snapshot, json_get(call.json, "items"), progress, &progress->waiting[i]);
+			explain_by_event(snapshot, json_get(call.json, "items"), &progress->waiting[i]);
 	kube_call_release(&call);
 	buf_release(&path);
-	if (status == 0)
+	if (status == 0) {
+		judge_stuck(progress);
 		replace_string(&progress->summary, make_summary(progress));
+	}
 	return status;
 }

@@ -254,12 +254,12 @@ Test(deploy, somebody_elses_cluster_is_refused)
 	"v1\",\"metadata\":{\"name\":\"consul\"},\"spec\":{\"template\":{"                                             \
 	"\"spec\":{\"containers\":[{\"name\":\"consul\",\"image\":\"consul\"}]}}}}"
 
-/* deploy -f - with FILE_WITH_SET, against these servers. */
-static void deploy_file(const struct cluster_server *servers, int leader, const char *timeout,
-                        struct run_result *ret_result)
+/* deploy -f - with FILE_WITH_SET, against these servers and rows. */
+static void deploy_file_by(const struct apiserver_route *routes, const struct cluster_server *servers, int leader,
+                           const char *timeout, struct run_result *ret_result)
 {
 	struct cluster_options options = {
-		.count = 3, .servers = servers, .leader = leader, .api = { .routes = writable }
+		.count = 3, .servers = servers, .leader = leader, .api = { .routes = routes }
 	};
 	struct cluster *cluster = cluster_start(&options);
 	_cleanup_free_ char *kubeconfig = cluster_kubeconfig(cluster);
@@ -269,6 +269,12 @@ static void deploy_file(const struct cluster_server *servers, int leader, const 
 	                                   .input = FILE_WITH_SET },
 	            ret_result);
 	cluster_stop(cluster);
+}
+
+static void deploy_file(const struct cluster_server *servers, int leader, const char *timeout,
+                        struct run_result *ret_result)
+{
+	deploy_file_by(writable, servers, leader, timeout, ret_result);
 }
 
 Test(deploy, waits_for_the_servers_of_files_and_shows_their_health)
@@ -292,6 +298,49 @@ Test(deploy, a_timeout_says_what_is_missing_and_what_to_type)
 	cli_assert_says(&result, "2/3 servers are voters; consul-1: joined, not a voter yet");
 	cli_assert_says(&result, "error: timed out waiting for statefulset.apps/consul");
 	cli_assert_says(&result, "health -n consul tells what is wrong");
+	run_result_release(&result);
+}
+
+/* After a deploy whose image could not be pulled: server 2 is new and alone, the others are as they were. */
+#define NEVER_RAN                                                                                                      \
+	{                                                                                                              \
+		.waiting = "ImagePullBackOff", .phase = "Pending", .old = true, .member = '-', .peer = '-'             \
+	}
+static const struct cluster_server forced_rollback[] = { NEVER_RAN, NEVER_RAN, { .not_ready = true, .peer = '-' } };
+
+Test(deploy, old_pods_that_never_ran_are_deleted)
+{
+	static const struct apiserver_route routes[] = {
+		{ .method = "DELETE", .path = "*/pods/consul-1", .answer = { .body = "{\"kind\":\"Pod\"}" } },
+		{ .method = "PATCH", .path = "*", .make = echo },
+		{ 0 },
+	};
+	struct run_result result;
+
+	deploy_file_by(routes, forced_rollback, NO_LEADER, "2s", &result);
+	cr_assert_eq(result.exit_code, 124, "%s%s", result.output, result.error_output);
+	cli_assert_says(&result, "pod/consul-1 deleted (it never ran; it is made again from the new template)");
+	run_result_release(&result);
+}
+
+Test(deploy, who_may_not_delete_them_gets_a_command_to_paste_once)
+{
+	static const struct apiserver_route routes[] = {
+		{ .method = "DELETE",
+		  .path = "*/pods/consul-1",
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "pods is forbidden") },
+		  .times = 1 },
+		{ .method = "PATCH", .path = "*", .make = echo },
+		{ 0 },
+	};
+	struct run_result result;
+
+	deploy_file_by(routes, forced_rollback, NO_LEADER, "3s", &result);
+	cr_assert_eq(result.exit_code, 124, "%s%s", result.output, result.error_output);
+	cli_assert_says(&result, "pod/consul-1 never ran and is in the way, but: Error from server (Forbidden): pods "
+	                         "is forbidden. This makes it anew: kubectl delete pod consul-1 consul-0 -n consul");
+	cli_assert_says(&result, "hint: Kubernetes waits before it replaces pods of the old template; kubectl delete "
+	                         "pod consul-1 consul-0 -n consul lets it make them anew");
 	run_result_release(&result);
 }
 

@@ -61,6 +61,7 @@ struct cluster_server {
 	int64_t restarted_s; /* seconds ago; with restarts; 0: an hour */
 	const char *node;    /* NULL: node-0, node-1, … one for each */
 	bool deleting;
+	bool old;                    /* of an older revision than the set's newest */
 	int64_t age_s;               /* 0: a day */
 	const char *extra_container; /* a second container of that name comes first */
 

@@ -116,7 +116,7 @@ static cJSON *pod_metadata(const struct cluster_state *state, size_t index)
 	cJSON *pod_labels = labels(state);
 	cJSON *metadata;
 
-	json_set(pod_labels, "controller-revision-hash", json_stringf("%s-1", state->set));
+	json_set(pod_labels, "controller-revision-hash", json_stringf("%s-%d", state->set, server->old ? 0 : 1));
 	json_set(pod_labels, "statefulset.kubernetes.io/pod-name", json_string(state->names[index]));
 	metadata = json_object(
 	    "name", json_string(state->names[index]), "namespace", json_string(state->namespace_name), "uid",

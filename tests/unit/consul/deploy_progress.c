@@ -179,6 +179,43 @@ Test(deploy_progress, servers_that_are_scaled_away_do_not_count)
 	expect(&snapshot, true, false, "2/2 servers are voters");
 }
 
+static void make_old(struct snapshot *snapshot, size_t server)
+{
+	replace_string(&snapshot->servers[server].pod.revision, xstrdup("old"));
+}
+
+Test(deploy_progress, old_pods_that_cannot_run_are_no_reason_to_give_up_while_new_ones_come)
+{
+	struct snapshot snapshot;
+
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 0, "ImagePullBackOff");
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	make_old(&snapshot, 0);
+	make_old(&snapshot, 1);
+	expect(&snapshot, false, false,
+	       "1/3 servers are voters, 1/3 are updated; consul-0: cannot pull image: hashicorp/consul:1.21; "
+	       "consul-1: CrashLoopBackOff");
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 0, "ImagePullBackOff");
+	sample_stop(&snapshot, 1, "ImagePullBackOff");
+	make_old(&snapshot, 0);
+	expect(&snapshot, false, true,
+	       "1/3 servers are voters, 1/3 are updated; consul-0 and consul-1: cannot pull image: "
+	       "hashicorp/consul:1.21");
+}
+
+Test(deploy_progress, old_pods_alone_are)
+{
+	struct snapshot snapshot;
+
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 0, "CrashLoopBackOff");
+	for (size_t i = 0; i < 3; i++)
+		make_old(&snapshot, i);
+	expect(&snapshot, false, true, "2/3 servers are voters, 0/3 are updated; consul-0: CrashLoopBackOff");
+}
+
 /* -------------------------------------------------------------------------------------------- events */
 
 /* SAMPLE_NOW is 2023-11-14T22:13:20Z. */

@@ -1,0 +1,166 @@
+/* Pods of an older template that never ran, and keep Kubernetes waiting for ever: see include/consul/deploy.h. */
+#include <stdlib.h>
+
+#include "consul/deploy.h"
+#include "util/buf.h"
+#include "util/json.h"
+#include "util/mem.h"
+
+/* Source: kubelet, pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime/kuberuntime_container.go. */
+static const char *const never_started_reasons[] = {
+	"ErrImagePull",      "ImagePullBackOff",           "InvalidImageName",
+	"ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError",
+};
+
+static bool cannot_start(const char *reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(never_started_reasons); i++)
+		if (str_equal(reason, never_started_reasons[i]))
+			return true;
+	return false;
+}
+
+/* In this pod. What ran in an earlier one is told by its peers. */
+static bool container_never_ran(const struct kube_container *container)
+{
+	return !container->running && !container->ready && container->restarts == 0 && container->started_at == 0 &&
+	       !container->terminated_reason && !container->was_terminated;
+}
+
+static bool pod_never_ran(const struct server *server)
+{
+	const struct kube_pod *pod = &server->pod;
+	const struct kube_container *container = server->container;
+
+	if (!container || !container_never_ran(container) || pod->ready || !str_equal(pod->phase, "Pending"))
+		return false;
+	if (pod->unscheduled_message && !pod->node)
+		return !container->waiting_reason;
+	return cannot_start(container->waiting_reason);
+}
+
+/* --------------------------------------------------------------------------------------- what others say */
+
+static bool is_peer(const struct view *view, const struct server *server)
+{
+	if (server->pod.ip && view_peer_by_ip(view, server->pod.ip))
+		return true;
+	for (size_t i = 0; i < view->peer_count; i++)
+		if (str_equal(view->peers[i].name, server->name))
+			return true;
+	return false;
+}
+
+static bool is_live(const struct member *member)
+{
+	return member && (member->status == MEMBER_ALIVE || member->status == MEMBER_LEAVING);
+}
+
+static bool is_live_member(const struct view *view, const struct server *server)
+{
+	return is_live(view_member_by_name(view, server->name)) ||
+	       (server->pod.ip && is_live(view_member_by_address(view, server->pod.ip)));
+}
+
+static bool is_known_to_anybody(const struct snapshot *snapshot, const struct server *server)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct view *view = &snapshot->servers[i].view;
+
+		if (is_peer(view, server) || is_live_member(view, server))
+			return true;
+	}
+	return false;
+}
+
+/* A server that runs and does not tell its peers may have anybody as one. */
+static bool all_that_run_have_told(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct server *server = &snapshot->servers[i];
+
+		if (server->has_pod && (!server->container || server->container->running) && !server->view.peers_known)
+			return false;
+	}
+	return true;
+}
+
+/* ------------------------------------------------------------------------------------------ the decision */
+
+static bool is_wanted(const struct kube_statefulset *set, const struct server *server)
+{
+	return server->ordinal >= set->ordinal_start && server->ordinal < set->ordinal_start + set->replicas;
+}
+
+static bool some_are_stopping(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (is_wanted(&snapshot->set, &snapshot->servers[i]) && snapshot->servers[i].pod.deleting)
+			return true;
+	return false;
+}
+
+static bool is_in_the_way(const struct snapshot *snapshot, const struct server *server)
+{
+	const struct kube_statefulset *set = &snapshot->set;
+
+	return server->has_pod && is_wanted(set, server) && !server->pod.deleting && set->uid && server->pod.uid &&
+	       str_equal(server->pod.owner_uid, set->uid) && !deploy_is_newest(set, &server->pod) &&
+	       pod_never_ran(server) && !is_known_to_anybody(snapshot, server);
+}
+
+void deploy_never_ran(const struct snapshot *snapshot, struct deploy_never_ran *ret_pods)
+{
+	if (snapshot->set.observed_generation < snapshot->set.generation || some_are_stopping(snapshot) ||
+	    !all_that_run_have_told(snapshot))
+		return;
+	ret_pods->servers = xcalloc(snapshot->server_count + 1, sizeof(const struct server *));
+	for (size_t i = snapshot->server_count; i-- > 0;)
+		if (is_in_the_way(snapshot, &snapshot->servers[i]))
+			ret_pods->servers[ret_pods->count++] = &snapshot->servers[i];
+}
+
+void deploy_never_ran_release(struct deploy_never_ran *pods)
+{
+	free(pods->servers);
+	*pods = (struct deploy_never_ran)DEPLOY_NEVER_RAN_INIT;
+}
+
+/* --------------------------------------------------------------------------------------------- the edge */
+
+/* As it was seen: of that uid, and not changed since, so that a container that has just started is not met. */
+static char *delete_options(const struct kube_pod *pod)
+{
+	cJSON *version = pod->resource_version ? json_string(pod->resource_version) : NULL;
+	cJSON *json =
+	    json_object("kind", json_string("DeleteOptions"), "apiVersion", json_string("v1"), "preconditions",
+	                json_object("uid", json_string(pod->uid), "resourceVersion", version, NULL), NULL);
+	char *text = json_text(json);
+
+	cJSON_Delete(json);
+	return text;
+}
+
+int deploy_delete_pod(struct kube_client *client, const struct snapshot *snapshot, const struct server *server,
+                      int64_t deadline_ms, bool *ret_deleted, struct err *err)
+{
+	_cleanup_free_ char *body = delete_options(&server->pod);
+	_cleanup_buf_ struct buf path = BUF_TEXT;
+	struct kube_call call = { .method = KUBE_DELETE, .body = body };
+	bool left_alone;
+	int status;
+
+	buf_adds(&path, "/api/v1/namespaces/");
+	buf_add_url(&path, snapshot->namespace_name);
+	buf_adds(&path, "/pods/");
+	buf_add_url(&path, server->name);
+	call.path = buf_text(&path);
+	status = kube_client_perform(client, &call, 1, deadline_ms, err);
+	left_alone = call.err.kind == ERR_CONFLICT || call.err.kind == ERR_NOT_FOUND;
+	if (status == 0 && !left_alone)
+		status = err_move(err, &call.err);
+	kube_call_release(&call);
+	if (status == 0)
+		*ret_deleted = !left_alone;
+	return status;
+}
