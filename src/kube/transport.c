@@ -182,6 +182,11 @@ CURL *kube_transport_easy(struct kube_transport *transport)
 	if (!easy)
 		abort();
 	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* Else giving up waits for the thread that looks up the name: with a silent name server, far past a deadline.
+	 */
+	curl->easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
 	curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
