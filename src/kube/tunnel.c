@@ -148,6 +148,8 @@ static void give_turn(struct kube_tunnel *tunnel)
 {
 	tunnel->pool->tunnel_turns++;
 	tunnel->has_turn = true;
+	tunnel->is_counted = true;
+	loop_timer_set(tunnel->turn, clock_monotonic_ms() + TUNNEL_TURN_MS);
 	for (size_t i = 0; i < tunnel->lane_count; i++)
 		if (tunnel->lanes[i]->request)
 			tunnel_request_resume(tunnel->lanes[i]->request);
@@ -182,6 +184,19 @@ static void call_next(struct kube_websocket_pool *pool)
 	}
 }
 
+/* Its turn counts no more, whether it has finished or not. */
+static void end_turn(void *context)
+{
+	struct kube_tunnel *tunnel = context;
+
+	loop_timer_set(tunnel->turn, CLOCK_NEVER);
+	if (!tunnel->is_counted)
+		return;
+	tunnel->is_counted = false;
+	tunnel->pool->tunnel_turns--;
+	call_next(tunnel->pool);
+}
+
 bool tunnel_take_turn(struct tunnel_request *request)
 {
 	struct kube_tunnel *tunnel = request->tunnel;
@@ -203,11 +218,8 @@ bool tunnel_take_turn(struct tunnel_request *request)
 static void leave_turn(struct kube_tunnel *tunnel)
 {
 	leave_line(tunnel);
-	if (!tunnel->has_turn)
-		return;
 	tunnel->has_turn = false;
-	tunnel->pool->tunnel_turns--;
-	call_next(tunnel->pool);
+	end_turn(tunnel);
 }
 
 /* A large answer was told. Not before: until then it takes memory. */
@@ -437,6 +449,7 @@ struct kube_tunnel *kube_tunnel_open(struct kube_client *client, const struct ku
 	tunnel->pool = websocket_pool(client);
 	tunnel->options = *options;
 	tunnel->soon = loop_timer_new(tunnel->pool->loop, on_soon, tunnel);
+	tunnel->turn = loop_timer_new(tunnel->pool->loop, end_turn, tunnel);
 	tunnel->pool->tunnel_count++;
 	return tunnel;
 }
@@ -464,6 +477,7 @@ void kube_tunnel_free(struct kube_tunnel *tunnel)
 	close_websocket(tunnel);
 	free_lanes(tunnel);
 	loop_timer_free(tunnel->soon);
+	loop_timer_free(tunnel->turn);
 	tunnel->pool->tunnel_count--;
 	tunnel->doomed = true;
 	if (!tunnel->is_telling)

@@ -32,6 +32,11 @@
 #define TUNNEL_LARGE ((size_t)4 * 1024 - 1)
 #define TUNNEL_TURNS            8
 #define TUNNEL_TURNS_CONNECTING 1
+/* A turn counts for so long; then the next tunnel has one, so that a server that stops keeps nobody waiting. */
+#define TUNNEL_TURN_MS 1000
+
+/* Most bytes of an answer's headers; libcurl bounds each line, and keeps them all. */
+#define TUNNEL_HEADER_MAX ((size_t)64 * 1024)
 
 struct tunnel_request {
 	struct kube_tunnel *tunnel;
@@ -47,6 +52,7 @@ struct tunnel_request {
 	bool has_length;          /* the answer says where it ends */
 	bool is_whole_when_quiet; /* it does not, and it is an error's text: the timer ends it */
 	bool was_put_back;        /* its lane was spent before it could be sent */
+	size_t header_bytes;
 	bool is_too_large;
 	bool is_large;  /* its answer has more than TUNNEL_LARGE bytes */
 	bool is_paused; /* until its tunnel has a turn */
@@ -84,6 +90,8 @@ struct kube_tunnel {
 	struct tunnel_request *ended;   /* to be told */
 	struct loop_timer *soon;
 	bool has_turn;   /* may read long answers */
+	struct loop_timer *turn; /* set while its turn counts among those of the pool */
+	bool is_counted;
 	bool wants_turn; /* stands in line for it */
 	struct kube_tunnel *next_in_line;
 	bool is_telling; /* ends: whoever is told may free the tunnel */

@@ -33,6 +33,11 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 	struct tunnel_request *request = context;
 	size_t length = size * count;
 
+	request->header_bytes += length;
+	if (request->header_bytes > TUNNEL_HEADER_MAX) {
+		request->is_too_large = true;
+		return 0;
+	}
 	if (length > 5 && strncmp(line, "HTTP/", 5) == 0)
 		request->has_length = false;
 	else if (is_header(line, length, "Content-Length") || is_header(line, length, "Transfer-Encoding"))
@@ -72,8 +77,9 @@ static int curl_error(struct tunnel_request *request, CURLcode code, struct err 
 	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
 
 	if (request->is_too_large)
-		return err_set(err, ERR_TOO_LARGE, "the answer to %s has more than %zu bytes", request->call->path,
-		               request->call->body_out.max);
+		return err_set(err, ERR_TOO_LARGE,
+		               "the answer to %s has more than %zu bytes, or its headers more than %zu",
+		               request->call->path, request->call->body_out.max, TUNNEL_HEADER_MAX);
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR ||
 	    code == CURLE_SSL_CACERT_BADFILE)
 		return err_set(err, ERR_UNREACHABLE, "TLS: %s", shown);
@@ -216,6 +222,7 @@ void tunnel_request_begin(struct tunnel_request *request, struct lane *lane)
 		abort();
 	request->lane = lane;
 	request->easy = easy;
+	request->header_bytes = 0;
 	lane->request = request;
 	lane->taken = 0;
 	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -22,6 +22,16 @@ static void make_long(void *context, const struct apiserver_request *request, st
 	answer->length = *length;
 }
 
+static void make_headers(void *context, const struct apiserver_request *request, struct http_answer *answer)
+{
+	(void)context;
+	(void)request;
+	answer->scratch.max = BUF_TEXT_MAX;
+	while (answer->scratch.len < 100 * 1024)
+		buf_addf(&answer->scratch, "X-%zu: %01000d\r\n", answer->scratch.len, 0);
+	answer->headers = answer->scratch.data;
+}
+
 static size_t long_length = 5 * 1024 * 1024, too_long_length = KUBE_TUNNEL_BODY_MAX + 1;
 
 #define PLAIN_TEXT "Client sent an HTTP request to an HTTPS server.\n"
@@ -40,6 +50,7 @@ static const struct apiserver_route routes[] = {
 	{ .pod = "*-*", .path = "/v1/close", .answer = { .headers = "Connection: close\r\n", .body = "bye" } },
 	{ .pod = "*-*", .path = "/v1/nothing", .answer = { .fault = FAULT_CLOSE } },
 	{ .pod = "*-*", .path = "/v1/half", .answer = { .body = "{}", .fault = FAULT_SILENCE, .fault_bytes = 30 } },
+	{ .pod = "*-*", .path = "/v1/headers", .make = make_headers },
 	{ .pod = "*-*", .path = "/v1/garbage", .answer = { .fault = FAULT_GARBAGE } },
 	{ .pod = "*-*", .path = "/v1/long", .make = make_long, .context = &long_length },
 	{ .pod = "*-*", .path = "/v1/too-long", .make = make_long, .context = &too_long_length },
@@ -418,6 +429,7 @@ Test(tunnel, bad_answers)
 		{ "/v1/half", SHORT_MS, ERR_TIMEOUT, "timed out waiting for the answer to /v1/half" },
 		{ "/v1/garbage", LONG_MS, ERR_PROTOCOL, "not HTTP" },
 		{ "/v1/too-long", LONG_MS, ERR_TOO_LARGE, "the answer to /v1/too-long has more than" },
+		{ "/v1/headers", LONG_MS, ERR_TOO_LARGE, "the answer to /v1/headers has more than" },
 	};
 	struct kube_tunnel *tunnel = open_to("consul-0", 8500);
 
