@@ -200,7 +200,7 @@ static int hint(long http_status, const cJSON *status, const char *message, stru
 
 /* -------------------------------------------------------------------------------------- kinds of answer */
 
-/* A 422 with causes: 'The KIND "NAME" is invalid: FIELD: MESSAGE', several as "* " lines. False without causes. */
+/* A 422 with causes: 'The KIND "NAME" is invalid: FIELD: MESSAGE', several as "[…, …]". False without causes. */
 static bool set_invalid(const cJSON *status, struct err *err)
 {
 	const cJSON *causes = json_at(status, "details.causes"), *cause;
@@ -223,8 +223,8 @@ static bool set_invalid(const cJSON *status, struct err *err)
 	}
 	if (lines.count == 0)
 		return false;
-	joined = strv_join(&lines, "\n* ", "\n* ");
-	err_set(err, ERR_INVALID, "%s%s", lines.count > 1 ? "\n* " : "", joined);
+	joined = strv_join(&lines, ", ", ", ");
+	err_set(err, ERR_INVALID, lines.count > 1 ? "[%s]" : "%s", joined);
 	if (*shown_kind || *shown_name)
 		err_label(err, "The %s \"%s\" is invalid", shown_kind, shown_name);
 	else

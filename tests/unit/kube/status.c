@@ -65,7 +65,7 @@ Test(status, invalid_objects)
 	expect(422, INVALID(CAUSE("spec.replicas", "Invalid value: -1")), ERR_INVALID,
 	       "The StatefulSet \"consul\" is invalid: spec.replicas: Invalid value: -1");
 	expect(422, INVALID(CAUSE("a", "x\\ny") "," CAUSE("b", "z") "," CAUSE("b", "z")), ERR_INVALID,
-	       "The StatefulSet \"consul\" is invalid: \n* a: x y\n* b: z");
+	       "The StatefulSet \"consul\" is invalid: [a: x y, b: z]");
 	expect(422, INVALID(""), ERR_INVALID, "Error from server (Invalid): whole");
 	expect(422, "{\"kind\":\"Status\",\"details\":{\"causes\":[" CAUSE("a", "x") "]}}", ERR_INVALID,
 	       "The request is invalid: a: x");
