@@ -15,6 +15,9 @@
 /* The name of the StatefulSet when the user gives none. */
 #define OBSERVE_DEFAULT_NAME "consul"
 
+/* Most servers of a StatefulSet that are looked at; who asks for more has made a slip. */
+#define OBSERVE_SERVERS_MAX 5000
+
 struct observe_options {
 	const char *namespace_name;
 	const char *name;      /* of the StatefulSet; NULL: OBSERVE_DEFAULT_NAME, else the only one that runs Consul servers */
@@ -24,7 +27,7 @@ struct observe_options {
 
 /*
  * Fails when the StatefulSet cannot be found or read (ERR_NOT_FOUND with what is there instead; several
- * candidates are listed), or pods cannot be listed. Servers that do not answer are no failure.
+ * candidates are listed), or pods cannot be listed; ERR_TOO_LARGE beyond OBSERVE_SERVERS_MAX. Servers that do not answer are no failure.
  * ret_snapshot (SNAPSHOT_INIT) is released by the caller in either case.
  */
 int observe(struct kube_client *client, const struct observe_options *options, struct snapshot *ret_snapshot,

@@ -118,7 +118,9 @@ static int check_namespace(const cJSON *list, struct kube_call *call, struct err
 {
 	const cJSON *items = json_get(list, "items");
 
-	if ((items && items->child) || call->err.kind != ERR_NOT_FOUND)
+	/* What else is not found may be the path, to a server that is none of Kubernetes' own. */
+	if ((items && items->child) || call->err.kind != ERR_NOT_FOUND ||
+	    !str_starts_with(call->err.message, "namespaces "))
 		return 0;
 	err_move(err, &call->err);
 	return err_hint(err, "kubectl get namespaces shows those there are; -n chooses one");
@@ -203,10 +205,14 @@ static int take_pods(const cJSON *list, struct snapshot *snapshot, struct err *e
 	return 0;
 }
 
-static void add_missing(struct snapshot *snapshot)
+static int add_missing(struct snapshot *snapshot, struct err *err)
 {
 	const struct kube_statefulset *set = &snapshot->set;
 
+	if (set->replicas > OBSERVE_SERVERS_MAX)
+		return err_set(err, ERR_TOO_LARGE,
+		               "StatefulSet \"%s\" is scaled to %" PRId64 " servers; more than %d are not looked at",
+		               set->name, set->replicas, OBSERVE_SERVERS_MAX);
 	for (int64_t ordinal = set->ordinal_start; ordinal < set->ordinal_start + set->replicas; ordinal++) {
 		_cleanup_free_ char *name = xasprintf("%s-%" PRId64, set->name, ordinal);
 
@@ -217,6 +223,7 @@ static void add_missing(struct snapshot *snapshot)
 			server->ordinal = ordinal;
 		}
 	}
+	return 0;
 }
 
 static int compare_servers(const void *a, const void *b)
@@ -383,9 +390,8 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 		return -1;
 	if (err_is_set(&call->err))
 		return err_move(err, &call->err);
-	if (take_pods(call->json, snapshot, err) < 0)
+	if (take_pods(call->json, snapshot, err) < 0 || add_missing(snapshot, err) < 0)
 		return -1;
-	add_missing(snapshot);
 	qsort(snapshot->servers, snapshot->server_count, sizeof(*snapshot->servers), compare_servers);
 	/* Sorting moved the pods that the containers are borrowed from. */
 	for (size_t i = 0; i < snapshot->server_count; i++)
