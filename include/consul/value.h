@@ -14,6 +14,12 @@
 #include "consul/view.h"
 
 /*
+ * Most bytes of a name, an address, an id or a version; Consul's own have less than half of it. The functions below that
+ * make strings leave out what is longer: it would be shown, and padded to, many times.
+ */
+#define VALUE_MAX ((size_t)512)
+
+/*
  * A Go duration ("34.5ms", "1.2s", "1m15.44s", "25.1µs", "0", "0s") in whole milliseconds; -1 when it is none,
  * "never" and negative ones included. Absurd values stop at INT64_MAX.
  */
@@ -45,6 +51,9 @@ enum member_status value_member_status_number(int64_t number);
 
 /* raft's words, any case. */
 enum raft_role value_raft_role(const char *text);
+
+/* A new string. */
+char *value_text(const char *text);
 
 /* "" and "(unknown)" are no value: NULL; else a new string. */
 char *value_or_null(const char *text);

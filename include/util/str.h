@@ -32,8 +32,9 @@ int str_to_uint64(const char *text, uint64_t *ret_value) __attribute__((warn_unu
  * A copy fit for a terminal and for one line: C0, DEL and C1 control characters and bidirectional
  * overrides become visible (^[, \n, \r, \t, \xNN, <U+202E>); bytes that are not UTF-8 become \xNN.
  * Whatever came from outside passes through here before it is printed. At most max_bytes of text are
- * kept (then "..."); 0 means no limit.
+ * kept (then "..."); 0 means STR_VISIBLE_MAX, as do larger numbers.
  */
+#define STR_VISIBLE_MAX ((size_t)64 * 1024)
 char *str_visible(const char *text, size_t max_bytes) __attribute__((warn_unused_result, nonnull));
 
 /* A copy in which every byte that is not part of valid UTF-8 became U+FFFD. */

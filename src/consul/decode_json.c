@@ -66,7 +66,7 @@ static int decode_member(const cJSON *item, struct member *ret, struct err *err)
 		return -1;
 	if (!*json.name)
 		return err_set(err, ERR_INVALID, "Name is empty");
-	ret->name = TAKE(json.name);
+	ret->name = value_text(json.name);
 	ret->address = value_split_address(json.address, &unused_port);
 	ret->port = json.port;
 	ret->status = value_member_status_number(json.status);
@@ -153,7 +153,7 @@ static int decode_peer(const cJSON *item, struct peer *ret, struct err *err)
 		return err_set(err, ERR_INVALID, "Address is empty");
 	ret->name = value_or_null(json.name);
 	ret->id = value_or_null(json.id);
-	ret->address = TAKE(json.address);
+	ret->address = value_text(json.address);
 	ret->leader = json.leader;
 	ret->voter = json.voter;
 	ret->protocol = number_or_zero(json_string_at(item, "ProtocolVersion"));

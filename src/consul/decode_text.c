@@ -56,7 +56,7 @@ static int read_member(const struct columns *table, struct member *ret, struct e
 
 	if (str_is_empty(name) || str_is_empty(address))
 		return err_set(err, ERR_INVALID, "a member without %s", str_is_empty(name) ? "a name" : "an address");
-	ret->name = xstrdup(name);
+	ret->name = value_text(name);
 	ret->address = value_split_address(address, &ret->port);
 	ret->status = value_member_status(columns_cell(table, "Status"));
 	ret->is_server = str_equal(columns_cell(table, "Type"), "server");
@@ -133,7 +133,7 @@ static int read_peer(const struct columns *table, struct peer *ret, struct err *
 	}
 	ret->name = value_or_null(columns_cell(table, "Node"));
 	ret->id = value_or_null(columns_cell(table, "ID"));
-	ret->address = xstrdup(address);
+	ret->address = value_text(address);
 	ret->leader = str_equal(columns_cell(table, "State"), "leader");
 	ret->voter = str_equal(voter, "true");
 	ret->protocol = number_or_zero(columns_cell(table, "RaftProtocol"));

@@ -89,7 +89,7 @@ char *value_split_address(const char *address, int64_t *ret_port)
 
 	if (str_to_int64(port, ret_port) < 0 || *ret_port < 0 || *ret_port > 65535)
 		*ret_port = 0;
-	return xstrndup(address, length);
+	return xstrndup(address, length < VALUE_MAX ? length : VALUE_MAX);
 }
 
 bool value_address_is(const char *address, const char *host)
@@ -105,11 +105,14 @@ bool value_address_is(const char *address, const char *host)
 
 char *value_version(const char *text)
 {
+	size_t length;
+
 	if (text && *text == 'v')
 		text++;
 	if (str_is_empty(text) || *text == ':')
 		return NULL;
-	return xstrndup(text, strcspn(text, ":"));
+	length = strcspn(text, ":");
+	return xstrndup(text, length < VALUE_MAX ? length : VALUE_MAX);
 }
 
 int64_t value_version_minor(const char *version)
@@ -147,9 +150,14 @@ enum raft_role value_raft_role(const char *text)
 	return RAFT_UNKNOWN;
 }
 
+char *value_text(const char *text)
+{
+	return xstrndup(text, VALUE_MAX);
+}
+
 char *value_or_null(const char *text)
 {
 	if (str_is_empty(text) || str_equal(text, "(unknown)"))
 		return NULL;
-	return xstrdup(text);
+	return value_text(text);
 }

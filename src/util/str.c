@@ -125,11 +125,13 @@ char *str_visible(const char *text, size_t max_bytes)
 	const unsigned char *at = (const unsigned char *)text;
 	struct buf out = BUF_TEXT;
 
+	if (max_bytes == 0 || max_bytes > STR_VISIBLE_MAX)
+		max_bytes = STR_VISIBLE_MAX;
 	while (*at) {
 		uint32_t point = 0;
 		size_t length = utf8_decode(at, &point);
 
-		if (max_bytes && out.len >= max_bytes) {
+		if (out.len >= max_bytes) {
 			buf_adds(&out, "...");
 			break;
 		}

@@ -9,6 +9,8 @@
 #include "util/str.h"
 
 #define COLUMN_GAP 3
+/* Most bytes of a cell; the longest name in Kubernetes has 253. All rows are padded to the widest. */
+#define CELL_MAX ((size_t)512)
 
 struct cell {
 	char *text; /* visible */
@@ -56,7 +58,7 @@ void table_add_styled(struct table *table, enum term_style style, const char *te
 		table->cells = xreallocarray(table->cells, table->capacity, sizeof(*table->cells));
 	}
 	table->cells[table->cell_count++] = (struct cell){
-		.text = str_is_empty(text) ? xstrdup("<none>") : str_visible(text, 0),
+		.text = str_is_empty(text) ? xstrdup("<none>") : str_visible(text, CELL_MAX),
 		.style = style,
 	};
 }

@@ -78,6 +78,60 @@ Test(servers, one_that_is_broken_does_not_hide_the_others)
 	}
 }
 
+/* Values of megabytes, of bytes that become four when they are made visible. */
+static void make_long_member(void *context, const struct apiserver_request *request, struct http_answer *answer)
+{
+	struct buf *out = &answer->scratch;
+
+	(void)context;
+	(void)request;
+	out->max = BUF_TEXT_MAX;
+	buf_adds(
+	    out,
+	    "[{\"Name\":\"consul-0\",\"Addr\":\"10.244.0.2\",\"Status\":1,\"Tags\":{\"role\":\"consul\",\"build\":\"");
+	while (out->len < (size_t)8 * 1024 * 1024)
+		buf_addc(out, '\xff');
+	buf_adds(out, "\"}},{\"Addr\":\"10.244.0.3\",\"Status\":1,\"Name\":\"");
+	while (out->len < (size_t)15 * 1024 * 1024)
+		buf_addc(out, '\xff');
+	buf_adds(out, "\"}]");
+	answer->body = out->data;
+	answer->length = out->len;
+}
+
+Test(servers, values_of_megabytes_are_cut)
+{
+	static const struct apiserver_route routes[] = {
+		{ .pod = "consul-0", .path = "/v1/agent/members", .make = make_long_member }, { 0 }
+	};
+	static const char *const commands[][5] = { { "health", "--via", "tunnel", NULL },
+		                                   { "health", "--members", NULL } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		struct cluster_options options = { .count = 3, .api = { .routes = routes } };
+		struct run_result result;
+
+		cli_run_with(&options, commands[i], &result);
+		cli_assert_verdict(&result, "DEGRADED", 3);
+		cr_assert_lt(result.output_length, 100000);
+		run_result_release(&result);
+	}
+}
+
+Test(servers, too_many_to_be_looked_at)
+{
+	struct cluster_options options = { .count = 3, .replicas = 2000000000 };
+	struct run_result result;
+
+	cli_run_with(&options, RUN_ARGV("health", "--timeout", "5s"), &result);
+	cr_assert_eq(result.exit_code, 1);
+	cr_assert_str_eq(result.error_output,
+	                 "error: StatefulSet \"consul\" is scaled to 2000000000 servers; more than "
+	                 "5000 are not looked at\n");
+	cr_assert_str_empty(result.output);
+	run_result_release(&result);
+}
+
 /* ---------------------------------------------------------------------------------- upgrades that are refused */
 
 static void run_refused(const struct upgrade_refusal *refusal, const char *subresource, const char *via)

@@ -102,6 +102,20 @@ Test(value, versions_lose_their_revision)
 	cr_expect_null(value_version(NULL));
 }
 
+Test(value, texts_are_cut)
+{
+	_cleanup_free_ char *longer = xasprintf("%0*d", 2 * (int)VALUE_MAX, 0);
+	_cleanup_free_ char *text = value_text(longer), *value = value_or_null(longer),
+	                    *version = value_version(longer);
+	int64_t port;
+	_cleanup_free_ char *address = value_split_address(longer, &port);
+
+	cr_expect_eq(strlen(text), VALUE_MAX);
+	cr_expect_eq(strlen(value), VALUE_MAX);
+	cr_expect_eq(strlen(version), VALUE_MAX);
+	cr_expect_eq(strlen(address), VALUE_MAX);
+}
+
 Test(value, words_are_serfs_and_rafts)
 {
 	cr_expect_eq(value_member_status("failed"), MEMBER_FAILED);

@@ -1,6 +1,7 @@
 /* util/str.h and util/mem.h */
 #include <criterion/criterion.h>
 
+#include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -73,8 +74,16 @@ Test(str, visible_text_is_bounded)
 {
 	_cleanup_free_ char *cut = str_visible("abcdef", 3), *whole = str_visible("abc", 3);
 
+	struct buf text = BUF_TEXT;
+	_cleanup_free_ char *longest = NULL;
+
 	cr_expect_str_eq(cut, "abc...");
 	cr_expect_str_eq(whole, "abc");
+	while (text.len < 2 * STR_VISIBLE_MAX)
+		buf_addc(&text, '\xff');
+	longest = str_visible(buf_text(&text), 0);
+	cr_expect_eq(strlen(longest), STR_VISIBLE_MAX + strlen("..."));
+	buf_release(&text);
 }
 
 Test(str, foreign_bytes_become_replacement_characters)

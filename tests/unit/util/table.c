@@ -33,6 +33,19 @@ static void expect_text(const struct table *table, size_t width, bool header, co
 	buf_release(&out);
 }
 
+Test(table, rows_are_padded_to_a_bounded_width)
+{
+	_cleanup_table_ struct table *table = table_new(columns, 2);
+	_cleanup_free_ char *longer = xasprintf("%0*d", 10000, 0);
+	struct buf out = BUF_TEXT;
+
+	table_add(table, longer);
+	table_add(table, "x");
+	table_render(table, &(struct term){ .utf8 = true }, false, &out);
+	cr_expect_lt(out.len, 1000);
+	buf_release(&out);
+}
+
 Test(table, aligns_like_kubectl)
 {
 	_cleanup_table_ struct table *table = two_rows();
