@@ -46,8 +46,7 @@ struct snapshot {
 
 #define SNAPSHOT_INIT { .set = KUBE_STATEFULSET_INIT }
 
-/* The server whose pod has this IP, or of this name; NULL when there is none. */
-const struct server *snapshot_server_by_ip(const struct snapshot *snapshot, const char *ip);
+/* The server of this name; NULL when there is none. */
 const struct server *snapshot_server_by_name(const struct snapshot *snapshot, const char *pod_name);
 
 /* The ordinal of a claim named TEMPLATE-SET-N of this set; -1 when it is no such name. */

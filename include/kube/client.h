@@ -74,9 +74,8 @@ void kube_client_cancel(struct kube_client *client, struct kube_call *call);
 int kube_client_perform(struct kube_client *client, struct kube_call *calls, size_t count, int64_t deadline_ms,
 			struct err *err) __attribute__((warn_unused_result));
 
-/* The loop it runs on, and the configuration it was made with. Borrowed. */
+/* The loop it runs on. Borrowed. */
 struct loop *kube_client_loop(struct kube_client *client);
-const struct kube_config *kube_client_config(const struct kube_client *client);
 
 /* For kube/websocket.h, which shares its TLS and credentials, and keeps its own state per client there. Borrowed. */
 struct kube_transport *kube_client_transport(struct kube_client *client);

@@ -7,14 +7,6 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-const struct server *snapshot_server_by_ip(const struct snapshot *snapshot, const char *ip)
-{
-	for (size_t i = 0; !str_is_empty(ip) && i < snapshot->server_count; i++)
-		if (str_equal(snapshot->servers[i].pod.ip, ip))
-			return &snapshot->servers[i];
-	return NULL;
-}
-
 const struct server *snapshot_server_by_name(const struct snapshot *snapshot, const char *pod_name)
 {
 	for (size_t i = 0; pod_name && i < snapshot->server_count; i++)

@@ -55,11 +55,6 @@ struct loop *kube_client_loop(struct kube_client *client)
 	return client->loop;
 }
 
-const struct kube_config *kube_client_config(const struct kube_client *client)
-{
-	return client->config;
-}
-
 struct kube_transport *kube_client_transport(struct kube_client *client)
 {
 	return client->transport;
