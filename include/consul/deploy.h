@@ -96,7 +96,7 @@ struct deploy_progress {
 	int64_t voters;  /* of the wanted ones: ready and voters */
 	int64_t updated; /* of the voters: of the newest revision */
 	bool updates;    /* some pod is of an older one */
-	bool mixed;      /* some are, and some are not */
+	bool moving;     /* they are being replaced: some are of the newest, or gone, or on their way out */
 	struct deploy_waiting *waiting;
 	size_t waiting_count;
 	char *summary; /* "2/3 servers are voters, 0/3 are updated; consul-2: starting" */
@@ -108,8 +108,7 @@ struct deploy_progress {
 	}
 
 /*
- * Judges one snapshot. Pure. Where pods of two revisions are mixed, the old ones are on their way out, and only the new
- * ones can be stuck.
+ * Judges one snapshot. Pure. While old pods are being replaced (moving), only those of the newest revision can be stuck.
  */
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
                      struct deploy_progress *ret_progress);
@@ -139,7 +138,7 @@ bool deploy_is_newest(const struct kube_statefulset *set, const struct kube_pod 
  *    updates all of its pods by itself
  *  - its Consul container has never run: it waits for an image, a name or a configuration that is wrong, or for a node
  *  - no server has it as a raft peer or as a live member, by name or by address; and every server that runs has told
- * Nobody is in it while a wanted pod is on its way out: it is one after the other. Pure.
+ * Nobody is in it while another wanted pod, one that ran, is on its way out. Pure.
  */
 struct deploy_never_ran {
 	const struct server **servers;

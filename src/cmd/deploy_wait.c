@@ -174,7 +174,7 @@ static int give_up(struct waiting *waiting, const struct deploy_progress *progre
 		if (progress->waiting[i].stuck)
 			server = progress->waiting[i].server;
 	err_set(err, ERR_FAILED, "statefulset.apps/%s does not come up: %s", waiting->name, progress->summary);
-	if (waiting->by_hand && !progress->mixed)
+	if (waiting->by_hand && !progress->moving)
 		return hint_by_hand(waiting, err);
 	return err_hint(err, "kubectl describe %s %s -n %s tells more; deploy again when it is mended",
 	                server == waiting->name ? "statefulset" : "pod", server,

@@ -92,11 +92,15 @@ static bool is_wanted(const struct kube_statefulset *set, const struct server *s
 	return server->ordinal >= set->ordinal_start && server->ordinal < set->ordinal_start + set->replicas;
 }
 
-static bool some_are_stopping(const struct snapshot *snapshot)
+/* One that never ran may take its whole grace period to go: others like it need not wait for that. */
+static bool a_server_is_stopping(const struct snapshot *snapshot)
 {
-	for (size_t i = 0; i < snapshot->server_count; i++)
-		if (is_wanted(&snapshot->set, &snapshot->servers[i]) && snapshot->servers[i].pod.deleting)
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct server *server = &snapshot->servers[i];
+
+		if (is_wanted(&snapshot->set, server) && server->pod.deleting && !pod_never_ran(server))
 			return true;
+	}
 	return false;
 }
 
@@ -111,7 +115,7 @@ static bool is_in_the_way(const struct snapshot *snapshot, const struct server *
 
 void deploy_never_ran(const struct snapshot *snapshot, struct deploy_never_ran *ret_pods)
 {
-	if (snapshot->set.observed_generation < snapshot->set.generation || some_are_stopping(snapshot) ||
+	if (snapshot->set.observed_generation < snapshot->set.generation || a_server_is_stopping(snapshot) ||
 	    !all_that_run_have_told(snapshot))
 		return;
 	ret_pods->servers = xcalloc(snapshot->server_count + 1, sizeof(const struct server *));

@@ -173,7 +173,7 @@ static void judge_stuck(struct deploy_progress *progress)
 	for (size_t i = 0; i < progress->waiting_count; i++) {
 		struct deploy_waiting *waiting = &progress->waiting[i];
 
-		waiting->stuck = waiting->broken && !(waiting->old && progress->mixed);
+		waiting->stuck = waiting->broken && !(waiting->old && progress->moving);
 		progress->stuck |= waiting->stuck;
 	}
 }
@@ -215,7 +215,7 @@ static char *make_summary(const struct deploy_progress *progress)
 void deploy_progress(const struct snapshot *snapshot, const struct assessment *assessment,
                      struct deploy_progress *ret_progress)
 {
-	bool has_leader = assessment->leader_name || !assessment->quorum.known, some_newest = false;
+	bool has_leader = assessment->leader_name || !assessment->quorum.known, replacing = false;
 
 	ret_progress->wanted = snapshot->set.replicas;
 	for (size_t i = 0; i < assessment->server_count; i++) {
@@ -227,7 +227,7 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 		if (!is_wanted(&snapshot->set, status->server))
 			continue;
 		ret_progress->updates |= status->server->has_pod && !newest;
-		some_newest |= newest;
+		replacing |= newest || !status->server->has_pod || pod->deleting;
 		if (voter && pod->ready) {
 			ret_progress->voters++;
 			ret_progress->updated += newest;
@@ -235,7 +235,7 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 			explain(status, voter, status->server->has_pod && !newest, ret_progress);
 		}
 	}
-	ret_progress->mixed = ret_progress->updates && some_newest;
+	ret_progress->moving = ret_progress->updates && replacing;
 	judge_stuck(ret_progress);
 	ret_progress->done = ret_progress->voters == ret_progress->wanted &&
 	                     ret_progress->updated == ret_progress->wanted && has_leader &&

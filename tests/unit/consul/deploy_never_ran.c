@@ -281,16 +281,26 @@ Test(deploy_never_ran, nobody_goes_where_old_pods_are_meant_to_stay)
 	expect(&snapshot, "");
 }
 
-Test(deploy_never_ran, one_after_the_other)
+Test(deploy_never_ran, nobody_goes_while_a_server_is_on_its_way_out)
+{
+	struct snapshot snapshot;
+
+	forced_rollback(&snapshot);
+	snapshot.servers[2].pod.deleting = true;
+	expect(&snapshot, "");
+	forced_rollback(&snapshot);
+	snapshot.servers[1].pod.deleting = true;
+	container_of(&snapshot, 1)->was_terminated = true;
+	expect(&snapshot, "");
+}
+
+Test(deploy_never_ran, one_that_never_ran_is_deleted_once_and_not_waited_for)
 {
 	struct snapshot snapshot;
 
 	forced_rollback(&snapshot);
 	snapshot.servers[1].pod.deleting = true;
-	expect(&snapshot, "");
-	forced_rollback(&snapshot);
-	snapshot.servers[2].pod.deleting = true;
-	expect(&snapshot, "");
+	expect(&snapshot, "consul-0");
 }
 
 Test(deploy_never_ran, pods_of_others_and_unwanted_ones_stay)

@@ -216,6 +216,27 @@ Test(deploy_progress, old_pods_alone_are)
 	expect(&snapshot, false, true, "2/3 servers are voters, 0/3 are updated; consul-0: CrashLoopBackOff");
 }
 
+Test(deploy_progress, unless_one_is_being_replaced)
+{
+	struct snapshot snapshot;
+
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 0, "CrashLoopBackOff");
+	for (size_t i = 0; i < 3; i++)
+		make_old(&snapshot, i);
+	snapshot.servers[2].pod.deleting = true;
+	expect(&snapshot, false, false,
+	       "1/3 servers are voters, 0/3 are updated; consul-0: CrashLoopBackOff; consul-2: stopping");
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 0, "CrashLoopBackOff");
+	make_old(&snapshot, 0);
+	make_old(&snapshot, 1);
+	sample_lose_pod(&snapshot, 2);
+	expect(&snapshot, false, false,
+	       "1/3 servers are voters, 0/3 are updated; consul-0: CrashLoopBackOff; consul-2: its pod does not exist "
+	       "yet");
+}
+
 /* -------------------------------------------------------------------------------------------- events */
 
 /* SAMPLE_NOW is 2023-11-14T22:13:20Z. */
