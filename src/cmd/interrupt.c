@@ -4,15 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "util/mem.h"
 
 static const int signals[] = { SIGINT, SIGTERM };
+static bool is_handled[ARRAY_SIZE(signals)]; /* false: it was ignored, and stays so */
 static int write_end = -1;
 
-/* After this one signal both have their default effect again: the second ends the process. */
+/* After this one signal those that are handled have their default effect again: the second ends the process. */
 static void on_signal(int signal_number)
 {
 	int saved_errno = errno;
@@ -20,7 +22,8 @@ static void on_signal(int signal_number)
 
 	(void)signal_number;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		signal(signals[i], SIG_DFL);
+		if (is_handled[i])
+			signal(signals[i], SIG_DFL);
 	written = write(write_end, "", 1);
 	(void)written;
 	errno = saved_errno;
@@ -40,9 +43,11 @@ int interrupt_install(int *ret_fd, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		struct sigaction before;
 
-		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-			(void)sigaction(signals[i], &action, NULL);
+		is_handled[i] = sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN;
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (is_handled[i])
+			(void)sigaction(signals[i], &action, NULL);
 	*ret_fd = ends[0];
 	return 0;
 }
