@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include <openssl/bio.h>
@@ -19,7 +20,6 @@
 #include <openssl/ssl.h>
 
 #include "util/mem.h"
-#include "util/str.h"
 
 /* -------------------------------------------------------------------------------- parsing and checking */
 
@@ -190,7 +190,7 @@ static bool has_tls_proxy(void)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const char *proxy = getenv(names[i]);
 
-		if (proxy && str_starts_with(proxy, "https:"))
+		if (proxy && strncasecmp(proxy, "https:", strlen("https:")) == 0)
 			return true;
 	}
 	return false;
