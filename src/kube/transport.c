@@ -189,6 +189,7 @@ CURL *kube_transport_easy(struct kube_transport *transport)
 #endif
 	curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L); /* an object named ".." must not lead to another */
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl->easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);

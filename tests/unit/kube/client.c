@@ -269,6 +269,15 @@ Test(client, a_redirect_is_not_followed)
 	kube_call_release(&call);
 }
 
+Test(client, a_path_is_sent_as_it_is)
+{
+	struct kube_call call = { .path = "/things/.." };
+
+	perform(&call, 1);
+	cr_assert_eq(apiserver_count(server, "GET", "/things/.."), 1);
+	kube_call_release(&call);
+}
+
 Test(client, what_is_too_large_is_given_up)
 {
 	static const char *const paths[] = { "/huge", "/huge-line", "/many-headers" };
