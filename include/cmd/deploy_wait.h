@@ -16,7 +16,7 @@
  * what is missing; ERR_FAILED earlier when something is wrong that waiting will not mend; ERR_INTERRUPTED.
  *
  * Deletes pods of the old template that never ran, one at a time, and says so (deploy_never_ran in consul/deploy.h);
- * where it may not, says what to type.
+ * where it may not, says what to type. Joins new servers that found only themselves (consul/deploy_lone.h).
  */
 int deploy_wait(const struct cmd_context *context, struct connection *connection, const char *name, int64_t deadline_ms,
                 int *ret_exit_code, struct err *err) __attribute__((warn_unused_result));

@@ -7,6 +7,7 @@
 #include "cmd/health_screen.h"
 #include "consul/assess.h"
 #include "consul/deploy.h"
+#include "consul/deploy_lone.h"
 #include "consul/observe.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -32,6 +33,7 @@ struct waiting {
 	char *summary;       /* of the last look; NULL: none yet */
 	char *by_hand;       /* the command that deletes the old pods that hold it up; NULL: there are none */
 	bool may_not_delete; /* it was tried */
+	char *lone;          /* the lone servers of the last look (deploy_lone_key); NULL: there were none */
 };
 
 struct look {
@@ -244,6 +246,45 @@ static int delete_first(struct waiting *waiting, const struct look *look, const 
 	return 0;
 }
 
+static int join(struct waiting *waiting, const struct deploy_lone *lone, size_t index, struct err *err)
+{
+	const char *server = lone->servers[index]->name, *target = lone->target->name;
+	_cleanup_err_ struct err failure = ERR_INIT;
+	_cleanup_free_ char *line = NULL, *shown = NULL;
+
+	if (deploy_join(waiting->connection->client, lone->servers[index], lone->target,
+	                clock_monotonic_ms() + LOOK_TIMEOUT_MS, &failure) == 0) {
+		line = xasprintf("%s joined to %s (each had found only itself)", server, target);
+	} else if (failure.kind == ERR_INTERRUPTED) {
+		return err_move(err, &failure);
+	} else {
+		shown = str_visible(failure.message, 0);
+		line = xasprintf("%s cannot be joined to %s: %s", server, target, shown);
+	}
+	tell(waiting, line);
+	return 0;
+}
+
+/* Whoever is lone in two looks in a row is joined; after that, two looks again. */
+static int join_lone(struct waiting *waiting, const struct look *look, struct err *err)
+{
+	struct deploy_lone lone = DEPLOY_LONE_INIT;
+	char *key;
+	bool again;
+	int status = 0;
+
+	deploy_lone(&look->snapshot, &lone);
+	key = deploy_lone_key(&lone);
+	again = key && str_equal(key, waiting->lone);
+	for (size_t i = 0; again && status == 0 && i < lone.count; i++)
+		status = join(waiting, &lone, i, err);
+	if (again)
+		replace_string(&key, NULL);
+	replace_string(&waiting->lone, key);
+	deploy_lone_release(&lone);
+	return status;
+}
+
 static int mend(struct waiting *waiting, const struct look *look, struct err *err)
 {
 	struct deploy_never_ran never_ran = DEPLOY_NEVER_RAN_INIT;
@@ -254,7 +295,7 @@ static int mend(struct waiting *waiting, const struct look *look, struct err *er
 	if (never_ran.count > 0 && !waiting->may_not_delete)
 		status = delete_first(waiting, look, &never_ran, err);
 	deploy_never_ran_release(&never_ran);
-	return status;
+	return status < 0 ? -1 : join_lone(waiting, look, err);
 }
 
 /* ---------------------------------------------------------------------------------- what a look means */
@@ -362,5 +403,6 @@ int deploy_wait(const struct cmd_context *context, struct connection *connection
 	term_live_release(&waiting.live);
 	free(waiting.summary);
 	free(waiting.by_hand);
+	free(waiting.lone);
 	return status;
 }
