@@ -38,6 +38,8 @@ void kube_client_free(struct kube_client *client);
 
 enum kube_method { KUBE_GET, KUBE_POST, KUBE_PUT, KUBE_PATCH, KUBE_DELETE };
 
+const char *kube_method_name(enum kube_method method); /* "GET" */
+
 /* One request and, when it is done, its outcome. Initialise with { 0 }, release after use. */
 struct kube_call {
 	/* in; borrowed until done */

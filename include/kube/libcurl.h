@@ -18,10 +18,10 @@
 #undef curl_multi_setopt
 
 #define LIBCURL_FUNCTIONS(X)                                                                       \
-	X(global_init) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_cleanup) X(easy_reset)    \
-	X(easy_recv) X(easy_send) X(easy_strerror) X(easy_pause) X(multi_init) X(multi_setopt)      \
-	X(multi_add_handle) X(multi_remove_handle) X(multi_socket_action) X(multi_assign)           \
-	X(multi_info_read) X(multi_cleanup) X(slist_append) X(slist_free_all) X(version_info)
+	X(global_init) X(easy_init) X(easy_setopt) X(easy_getinfo) X(easy_cleanup) X(easy_recv)     \
+	X(easy_send) X(easy_strerror) X(easy_pause) X(multi_init) X(multi_setopt)                   \
+	X(multi_add_handle) X(multi_remove_handle) X(multi_socket_action) X(multi_info_read)        \
+	X(multi_cleanup) X(slist_append) X(slist_free_all) X(version_info)
 
 struct libcurl {
 #define LIBCURL_MEMBER(function) __typeof__(&curl_##function) function;
@@ -34,6 +34,9 @@ extern const struct libcurl *curl;
 
 /* Loads and initialises libcurl, once; later calls do nothing. ERR_FAILED with a hint when it is not installed. */
 int libcurl_load(struct err *err) __attribute__((warn_unused_result));
+
+/* Adds a copy of the line at the end of the list. */
+void libcurl_append(struct curl_slist **list, const char *line);
 
 /* A function of a library below libcurl, as its TLS library. NULL when there is none of that name. */
 void *libcurl_symbol(const char *name);

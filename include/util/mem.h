@@ -7,6 +7,7 @@
 #ifndef UTIL_MEM_H
 #define UTIL_MEM_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -46,6 +47,8 @@ char *xstrndup(const char *text, size_t length) __attribute__((malloc, warn_unus
 char *xstrdup_null(const char *text) __attribute__((warn_unused_result));
 
 char *xasprintf(const char *format, ...) __attribute__((malloc, warn_unused_result, returns_nonnull, format(printf, 1, 2)));
+char *xvasprintf(const char *format, va_list arguments)
+	__attribute__((malloc, warn_unused_result, returns_nonnull, format(printf, 1, 0)));
 
 /* Frees *target and puts value, which it then owns, in its place. */
 void replace_string(char **target, char *value);

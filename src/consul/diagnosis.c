@@ -3,22 +3,12 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "consul/value.h"
 #include "util/buf.h"
 #include "util/mem.h"
 
 #define NAMES_SHOWN 8 /* more are counted */
-
-__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list arguments)
-{
-	char *text = NULL;
-
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
-	return text;
-}
 
 struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, struct place *place, const char *format,
                               ...)
@@ -33,7 +23,7 @@ struct finding *diagnosis_add(struct diagnosis *diagnosis, const char *kind, str
 	assert(finding->kind);
 	finding->server = place ? xstrdup(place_name(place)) : NULL;
 	va_start(arguments, format);
-	finding->message = format_text(format, arguments);
+	finding->message = xvasprintf(format, arguments);
 	va_end(arguments);
 	if (place)
 		diagnosis_mark(place, finding);
@@ -45,7 +35,7 @@ void finding_set_cause(struct finding *finding, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	replace_string(&finding->cause, format_text(format, arguments));
+	replace_string(&finding->cause, xvasprintf(format, arguments));
 	va_end(arguments);
 }
 
@@ -54,7 +44,7 @@ void finding_set_command(struct finding *finding, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	replace_string(&finding->command, format_text(format, arguments));
+	replace_string(&finding->command, xvasprintf(format, arguments));
 	va_end(arguments);
 }
 

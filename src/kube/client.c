@@ -72,6 +72,16 @@ void kube_client_set_pool_release(struct kube_client *client, void (*release)(st
 
 /* ----------------------------------------------------------------------------------------- requests */
 
+const char *kube_method_name(enum kube_method method)
+{
+	static const char *const names[] = {
+		[KUBE_GET] = "GET",     [KUBE_POST] = "POST",     [KUBE_PUT] = "PUT",
+		[KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE",
+	};
+
+	return names[method];
+}
+
 static struct kube_request *take_request(struct kube_client *client)
 {
 	struct kube_request *request = client->spare;

@@ -20,10 +20,6 @@
 /* CURLE_TOO_LARGE, which libcurl has from 8.6. */
 #define LIBCURL_TOO_LARGE 100
 
-static const char *const method_names[] = {
-	[KUBE_GET] = "GET", [KUBE_POST] = "POST", [KUBE_PUT] = "PUT", [KUBE_PATCH] = "PATCH", [KUBE_DELETE] = "DELETE",
-};
-
 /* ---------------------------------------------------------------------------------------- outcomes */
 
 /* Ends it from the loop, so that done is never called from inside kube_client_start. */
@@ -66,7 +62,7 @@ static int decode(struct kube_request *request, struct err *err)
 	if (json_parse(buf_text(&request->body), request->body.len, &call->json, &problem) == 0)
 		return 0;
 	excerpt = excerpt_of(buf_text(&request->body));
-	err_set(err, ERR_PROTOCOL, "%s %s: the answer is not JSON: %s", method_names[call->method], call->path,
+	err_set(err, ERR_PROTOCOL, "%s %s: the answer is not JSON: %s", kube_method_name(call->method), call->path,
 	        excerpt);
 	return err_hint(err, "is %s a Kubernetes API server? A proxy or a login page may stand in between",
 	                kube_transport_authority(request->client->transport));
@@ -88,7 +84,7 @@ static int refusal(struct kube_request *request, struct err *err)
 static int too_large(struct kube_request *request, struct err *err)
 {
 	return err_set(err, ERR_TOO_LARGE, "%s %s: the answer is larger than %zu MiB, or its headers than %zu KiB",
-	               method_names[request->call->method], request->call->path, KUBE_BODY_MAX / 1024 / 1024,
+	               kube_method_name(request->call->method), request->call->path, KUBE_BODY_MAX / 1024 / 1024,
 	               KUBE_HEADER_MAX / 1024);
 }
 
@@ -183,10 +179,10 @@ static void log_attempt(const struct kube_request *request)
 		return;
 	path = str_visible(call->path, 0);
 	if (call->http_status == 0)
-		fprintf(stderr, "%s %s%s  in %lld milliseconds\n", method_names[call->method],
+		fprintf(stderr, "%s %s%s  in %lld milliseconds\n", kube_method_name(call->method),
 		        request->client->config->server, path, took_ms);
 	else
-		fprintf(stderr, "%s %s%s %ld%s in %lld milliseconds\n", method_names[call->method],
+		fprintf(stderr, "%s %s%s %ld%s in %lld milliseconds\n", kube_method_name(call->method),
 		        request->client->config->server, path, call->http_status, status_text(call->http_status),
 		        took_ms);
 }
@@ -258,29 +254,20 @@ static void on_transfer_done(void *context, CURL *easy, CURLcode code)
 
 /* --------------------------------------------------------------------------------- the request goes */
 
-static void append(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl->slist_append(*list, line);
-
-	if (!longer)
-		abort();
-	*list = longer;
-}
-
 static int make_headers(struct kube_request *request, struct err *err)
 {
 	const struct kube_call *call = request->call;
 	struct kube_transport *transport = request->client->transport;
 	_cleanup_free_ char *host = xasprintf("Host: %s", kube_transport_authority(transport));
 
-	append(&request->headers, host);
-	append(&request->headers, "Accept: application/json");
+	libcurl_append(&request->headers, host);
+	libcurl_append(&request->headers, "Accept: application/json");
 	if (call->body) {
 		_cleanup_free_ char *type =
 		    xasprintf("Content-Type: %s", call->content_type ? call->content_type : "application/json");
 
-		append(&request->headers, type);
-		append(&request->headers, "Expect:");
+		libcurl_append(&request->headers, type);
+		libcurl_append(&request->headers, "Expect:");
 	}
 	return kube_transport_headers(transport, &request->headers, err);
 }
@@ -296,7 +283,7 @@ static void set_method(CURL *easy, const struct kube_call *call)
 	} else {
 		curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 	}
-	curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method_names[call->method]);
+	curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, kube_method_name(call->method));
 }
 
 void request_send(struct kube_request *request)
@@ -340,7 +327,7 @@ static int timed_out(struct kube_request *request, struct err *err)
 	curl_off_t ready_us = 0;
 
 	curl->easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
-	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", method_names[call->method], call->path,
+	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", kube_method_name(call->method), call->path,
 	        tenths / 10, tenths % 10);
 	if (ready_us == 0)
 		err_hint(

@@ -85,6 +85,15 @@ int libcurl_load(struct err *err)
 	return 0;
 }
 
+void libcurl_append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl->slist_append(*list, line);
+
+	if (!longer)
+		abort();
+	*list = longer;
+}
+
 void *libcurl_symbol(const char *name)
 {
 	return dlsym(library, name);

@@ -60,15 +60,6 @@ static int check_credentials(const struct kube_transport *transport, struct err 
 	                "use an https:// server, or a user without a token (kubectl proxy adds its own credentials)");
 }
 
-static void append(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl->slist_append(*list, line);
-
-	if (!longer)
-		abort();
-	*list = longer;
-}
-
 /*
  * libcurl checks the certificate against the host in the URL. So when another name is wanted, the URL gets that
  * name, and CURLOPT_CONNECT_TO the host that is really connected to.
@@ -90,7 +81,7 @@ static void set_url(struct kube_transport *transport)
 	                           (unsigned)address->port, address->path);
 	connect_to = xasprintf("::%s%s%s:%u", is_host_v6 ? "[" : "", address->host, is_host_v6 ? "]" : "",
 	                       (unsigned)address->port);
-	append(&transport->connect_to, connect_to);
+	libcurl_append(&transport->connect_to, connect_to);
 }
 
 static bool is_server_name(const char *name)
@@ -267,7 +258,7 @@ static int append_token(struct curl_slist **list, const char *token, struct err 
 		               "the token cannot be sent: it is too long or has control characters in it");
 	buf_adds(&line, "Authorization: Bearer ");
 	buf_adds(&line, token);
-	append(list, buf_text(&line));
+	libcurl_append(list, buf_text(&line));
 	return 0;
 }
 
@@ -283,11 +274,11 @@ int kube_transport_headers(struct kube_transport *transport, struct curl_slist *
 		if (append_token(list, config->token_file ? transport->file_token : config->token, err) < 0)
 			return -1;
 	}
-	append(list, transport->user_agent);
+	libcurl_append(list, transport->user_agent);
 	if (transport->command)
-		append(list, transport->command);
+		libcurl_append(list, transport->command);
 	snprintf(line, sizeof(line), "Kubectl-Session: %s", transport->session);
-	append(list, line);
+	libcurl_append(list, line);
 	return 0;
 }
 

@@ -25,10 +25,9 @@ static struct curl_slist *own_address(struct kube_tunnel *tunnel)
 	uint32_t number = ++tunnel->pool->lane_count;
 	_cleanup_free_ char *rule = xasprintf("::127.%u.%u.%u:%u", number >> 16 & 0xff, number >> 8 & 0xff,
 	                                      number & 0xff, tunnel->options.port);
-	struct curl_slist *list = curl->slist_append(NULL, rule);
+	struct curl_slist *list = NULL;
 
-	if (!list)
-		abort();
+	libcurl_append(&list, rule);
 	return list;
 }
 

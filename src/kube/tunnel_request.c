@@ -119,40 +119,20 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 
 /* --------------------------------------------------------------------------------------- beginning */
 
-static const char *method_name(enum kube_method method)
-{
-	static const char *const names[] = { [KUBE_GET] = "GET",
-		                             [KUBE_POST] = "POST",
-		                             [KUBE_PUT] = "PUT",
-		                             [KUBE_PATCH] = "PATCH",
-		                             [KUBE_DELETE] = "DELETE" };
-
-	return names[method];
-}
-
-static void append(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *longer = curl->slist_append(*list, line);
-
-	if (!longer)
-		abort();
-	*list = longer;
-}
-
 static void set_headers(struct tunnel_request *request)
 {
 	const char *token = request->tunnel->options.token;
 
 	/* Not "100-continue", which costs a round trip. */
-	append(&request->headers, "Expect:");
+	libcurl_append(&request->headers, "Expect:");
 	if (request->call->body)
-		append(&request->headers, "Content-Type: application/json");
+		libcurl_append(&request->headers, "Content-Type: application/json");
 	if (token) {
 		_cleanup_buf_ struct buf line = { .max = BUF_TEXT_MAX, .secret = true };
 
 		buf_adds(&line, "X-Consul-Token: ");
 		buf_adds(&line, token);
-		append(&request->headers, buf_text(&line));
+		libcurl_append(&request->headers, buf_text(&line));
 	}
 	curl->easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
 }
@@ -166,7 +146,7 @@ static void set_method(struct tunnel_request *request)
 	/* With an empty body too, so that a PUT says that its length is 0. */
 	if (call->method != KUBE_DELETE || call->body)
 		curl->easy_setopt(request->easy, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-	curl->easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, method_name(call->method));
+	curl->easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(call->method));
 }
 
 static void set_tls(CURL *easy, const struct kube_tunnel_options *options)

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "util/mem.h"
@@ -64,11 +63,10 @@ void buf_addc(struct buf *buf, char character)
 void buf_addf(struct buf *buf, const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
 	buf_adds(buf, text);
 	if (buf->secret)

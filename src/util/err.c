@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/mem.h"
@@ -13,17 +12,6 @@
 #undef err_hint
 #undef err_label
 
-static char *format_text(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
-
-static char *format_text(const char *format, va_list arguments)
-{
-	char *text = NULL;
-
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
-	return text;
-}
-
 int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 {
 	va_list arguments;
@@ -32,7 +20,7 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 	assert(err->kind == ERR_NONE);
 	err->kind = kind;
 	va_start(arguments, format);
-	err->message = format_text(format, arguments);
+	err->message = xvasprintf(format, arguments);
 	va_end(arguments);
 	return -1;
 }
@@ -44,7 +32,7 @@ int err_wrap(struct err *err, const char *format, ...)
 
 	assert(err->kind != ERR_NONE);
 	va_start(arguments, format);
-	context = format_text(format, arguments);
+	context = xvasprintf(format, arguments);
 	va_end(arguments);
 	replace_string(&err->message, xasprintf("%s: %s", context, err->message));
 	return -1;
@@ -58,7 +46,7 @@ int err_hint(struct err *err, const char *format, ...)
 	if (err->hint)
 		return -1;
 	va_start(arguments, format);
-	err->hint = format_text(format, arguments);
+	err->hint = xvasprintf(format, arguments);
 	va_end(arguments);
 	return -1;
 }
@@ -69,7 +57,7 @@ int err_label(struct err *err, const char *format, ...)
 
 	assert(err->kind != ERR_NONE);
 	va_start(arguments, format);
-	replace_string(&err->label, format_text(format, arguments));
+	replace_string(&err->label, xvasprintf(format, arguments));
 	va_end(arguments);
 	return -1;
 }

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "util/buf.h"
@@ -179,12 +178,11 @@ cJSON *json_string(const char *text)
 cJSON *json_stringf(const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 	cJSON *json;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
 	json = cJSON_CreateString(text);
 	free(text);

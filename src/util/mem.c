@@ -2,7 +2,6 @@
 #include "util/mem.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,17 +56,23 @@ char *xstrdup_null(const char *text)
 	return text ? xstrdup(text) : NULL;
 }
 
+char *xvasprintf(const char *format, va_list arguments)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0 || !text)
+		abort();
+	return text;
+}
+
 char *xasprintf(const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
-	int length;
+	char *text;
 
 	va_start(arguments, format);
-	length = vasprintf(&text, format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	if (length < 0 || !text)
-		abort();
 	return text;
 }
 

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "util/buf.h"
 
@@ -182,11 +181,10 @@ void strv_add(struct strv *list, const char *text)
 void strv_addf(struct strv *list, const char *format, ...)
 {
 	va_list arguments;
-	char *text = NULL;
+	char *text;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
 	strv_take(list, text);
 }

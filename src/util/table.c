@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "util/mem.h"
 #include "util/str.h"
@@ -74,8 +73,7 @@ void table_addf(struct table *table, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&text, format, arguments) < 0)
-		abort();
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
 	table_add_styled(table, TERM_PLAIN, text);
 }
