@@ -65,9 +65,10 @@ void err_copy(struct err *to, const struct err *from) __attribute__((nonnull));
 
 /* The static analyser sees one file at a time: it is told what they return. */
 #ifdef __clang_analyzer__
-static inline int err_failed(const struct err *err, ...)
+void err_change(struct err *err);
+static inline int err_failed(struct err *err, ...)
 {
-	(void)err;
+	err_change(err);
 	return -1;
 }
 #define err_set(...)   err_failed(__VA_ARGS__)

@@ -1,6 +1,8 @@
 /* Findings 3xx: gossip, who sees whom and how. See include/consul/diagnosis.h. Clients are left out everywhere. */
 #include "consul/diagnosis.h"
 
+#include <assert.h>
+
 #include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/mem.h"
@@ -229,6 +231,7 @@ static bool is_worth_telling(const struct diagnosis *diagnosis, const struct mem
 {
 	const struct member *member = here ? here : there;
 
+	assert(member);
 	FOR_EACH_PLACE (place, diagnosis)
 		if (place->member && str_equal(place->member->name, member->name))
 			return !place->explained;

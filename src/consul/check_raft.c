@@ -1,6 +1,7 @@
 /* Findings 404 and on: raft, who votes, who counts. See include/consul/diagnosis.h. */
 #include "consul/diagnosis.h"
 
+#include <assert.h>
 #include <inttypes.h>
 
 #include "consul/remedy.h"
@@ -29,6 +30,7 @@ static const struct peer **sorted_peers(const struct view *view)
 static void compare_pair(const struct peer *here, const struct peer *there, const char *who, const char *other,
                          struct strv *ret_differences)
 {
+	assert(here || there);
 	if (!here || !there)
 		strv_addf(ret_differences, "only %s has %s", here ? who : other, (here ? here : there)->address);
 	else if (here->voter != there->voter)
