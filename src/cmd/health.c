@@ -112,10 +112,12 @@ static int exit_code_of(enum verdict verdict, enum fail_on fail_on)
 
 static void tell_which_set(const struct cmd_context *context, const struct look *look)
 {
-	if (!str_equal(look->snapshot.set.name, OBSERVE_DEFAULT_NAME) && !option_was_given(context->words, "name"))
+	_cleanup_free_ char *name = str_visible(look->snapshot.set.name, 0);
+
+	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(context->words, "name"))
 		fprintf(context->messages,
-		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n",
-		        look->snapshot.set.name, look->snapshot.namespace_name);
+		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
+		        look->snapshot.namespace_name);
 }
 
 /* ------------------------------------------------------------------------------------------ rendering */
@@ -196,7 +198,8 @@ static char *time_of_day(void)
 /* The verdict line and the findings' codes: what counts as a change where there is no screen to redraw. */
 static char *change_line(const struct look *look, const struct term *term)
 {
-	_cleanup_buf_ struct buf line = BUF_TEXT;
+	_cleanup_buf_ struct buf line = BUF_TEXT, codes = BUF_TEXT;
+	_cleanup_free_ char *shown = NULL;
 	const struct findings *findings = &look->assessment.findings;
 	struct term plain = *term;
 
@@ -206,8 +209,10 @@ static char *change_line(const struct look *look, const struct term *term)
 	line.data[--line.len] = '\0';
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->items[i].kind->severity >= SEVERITY_DEGRADED)
-			buf_addf(&line, "; %s %s", findings->items[i].kind->code,
+			buf_addf(&codes, "; %s %s", findings->items[i].kind->code,
 			         findings->items[i].server ? findings->items[i].server : findings->items[i].kind->name);
+	shown = str_visible(buf_text(&codes), 0);
+	buf_adds(&line, shown);
 	return buf_detach(&line);
 }
 

@@ -282,7 +282,7 @@ int apply_send(struct kube_client *client, struct apply_object *object, const st
 	if (status == 0)
 		return 0;
 	if (err->kind == ERR_NOT_FOUND && str_starts_with(err->message, "namespaces "))
-		err_hint(err, "there is no such namespace: kubectl create namespace NAME");
+		err_hint(err, "kubectl create namespace makes it; -n chooses another");
 	return object->source ? err_wrap(err, "%s: %s", object->source, object->resource)
 	                      : err_wrap(err, "%s", object->resource);
 }
