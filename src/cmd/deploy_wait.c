@@ -216,8 +216,8 @@ static void tell_refusal(struct waiting *waiting, const struct deploy_never_ran 
 	for (size_t i = 0; i < never_ran->count; i++)
 		strv_add(&pods, never_ran->servers[i]->name);
 	command = delete_command(waiting, &pods);
-	line = xasprintf("pod/%s never ran and is in the way, but: %s. This makes it anew: %s", pods.items[0], shown,
-	                 command);
+	line = xasprintf("pod/%s never ran and is in the way, but: %s. This makes it anew: %s",
+	                 never_ran->servers[0]->name, shown, command);
 	tell(waiting, line);
 }
 

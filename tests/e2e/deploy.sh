@@ -56,3 +56,10 @@ plugin deploy -n "$namespace" --image "$E2E_IMAGE" --timeout 4m
 expect 'the right image mends that too' 0 'HEALTHY' '3/3 voters'
 nobody_deleted() { ! printf '%s\n' "$out" "$err" | grep -E 'pod/consul-[01] deleted'; }
 check 'no server that runs was deleted' nobody_deleted
+
+# Servers that each find only themselves.
+new_namespace lone
+plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi -o yaml
+sed "s/consul\.$namespace\.svc/127.0.0.1/" "$scratch/out" >"$scratch/lone.yaml"
+plugin deploy -n "$namespace" -f "$scratch/lone.yaml" --timeout 2m
+expect 'lone servers are joined' 0 'consul-1 joined to consul-0' 'HEALTHY' '3/3 voters'
