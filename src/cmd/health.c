@@ -335,6 +335,8 @@ static int look_again_and_again(const struct cmd_context *context, struct connec
 	if (!options->watch || err->kind != ERR_INTERRUPTED)
 		return -1;
 	/* Ctrl-C is how --watch ends: nothing has failed. */
+	if (context->messages_term.is_tty)
+		fputc('\n', context->messages); /* after the ^C that the terminal shows */
 	*ret_exit_code = err_exit_code(err);
 	err_release(err);
 	return 0;

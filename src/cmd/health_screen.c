@@ -2,6 +2,7 @@
 #include "cmd/health_screen.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "util/clock.h"
 #include "util/mem.h"
@@ -189,18 +190,19 @@ static void add_command(const char *text, const struct health_screen_options *op
                         struct buf *out)
 {
 	_cleanup_free_ char *command = shown(term, text);
-	_cleanup_buf_ struct buf line = BUF_TEXT, wrapped = BUF_TEXT;
+	_cleanup_buf_ struct buf wrapped = BUF_TEXT;
 
-	buf_addf(&line, "    %-6s %s", "next", command);
+	buf_addf(out, "    %-6s ", "next");
 	if (!options->wrap_commands || term->width < LABEL_WIDTH + 20) {
-		buf_addf(out, "%s\n", buf_text(&line));
+		buf_addf(out, "%s\n", command);
 		return;
 	}
-	term_add_wrapped(&wrapped, buf_text(&line), term->width - 2, label_indent);
+	term_add_wrapped(&wrapped, command, term->width - LABEL_WIDTH - strlen(" \\"), "");
 	for (const char *at = buf_text(&wrapped); *at; at++) {
 		if (*at == '\n')
-			buf_adds(out, " \\");
-		buf_addc(out, *at);
+			buf_addf(out, " \\\n%s", label_indent);
+		else
+			buf_addc(out, *at);
 	}
 	buf_addc(out, '\n');
 }
