@@ -49,13 +49,19 @@ apt_install() {
     --no-install-recommends "$@" >&2
 }
 
-# The mirror that the system itself takes its release from.
+# The mirror that the system itself takes its release from; apt knows it once it has read its lists.
 deps_mirror() {
   local uri
+  uri=$(known_mirror)
+  [[ -n $uri ]] || { apt-get -qq update >&2 && uri=$(known_mirror); }
+  [[ -n $uri ]] || fail "apt has no Debian bookworm among its sources" || return 1
+  echo "$uri"
+}
+
+known_mirror() {
   # shellcheck disable=SC2016 # apt expands these
-  uri=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
-    awk '$1 == "Debian" && $2 == "bookworm" { print $3; exit }') || true
-  echo "${uri:-http://deb.debian.org/debian}"
+  apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 'Created-By: Packages' |
+    awk '$1 == "Debian" && $2 == "bookworm" { print $3; exit }' || true
 }
 
 # private_apt COMMAND...: apt-get with our own sources, lists and cache below $LAB_CACHE/apt.
