@@ -23,6 +23,7 @@ struct ask_question {
 	const char *command[6];    /* of the CLI, NULL-terminated */
 	ask_decode_fn *decode_json;
 	ask_decode_fn *decode_text;
+	bool needs_leader;         /* without one Consul holds it for seconds; what self tells has to do then */
 	size_t err_offset;         /* of the plane's err in struct view */
 	size_t known_offset;       /* of the plane's "known" flag there */
 };
@@ -32,6 +33,9 @@ extern const struct ask_question ask_questions[ASK_QUESTIONS];
 
 struct err *ask_question_err(const struct ask_question *question, struct view *view);
 bool ask_question_is_known(const struct ask_question *question, const struct view *view);
+
+/* Whether the server has told that it knows no leader, and its peers: what needs a leader need not be waited for. */
+bool ask_knows_no_leader(const struct view *view);
 
 /* Takes the body of an HTTP answer to question into view: decoded, or as the plane's err. */
 void ask_take_http(const struct ask_question *question, long http_status, const char *body, size_t length,

@@ -28,6 +28,7 @@ const struct ask_question ask_questions[ASK_QUESTIONS] = {
 	    .command = { "consul", "operator", "raft", "list-peers", "-stale=true" },
 	    .decode_json = decode_raft_json,
 	    .decode_text = decode_raft_text,
+	    .needs_leader = true,
 	    .err_offset = offsetof(struct view, peers_err),
 	    .known_offset = offsetof(struct view, peers_known),
 	},
@@ -50,6 +51,11 @@ struct err *ask_question_err(const struct ask_question *question, struct view *v
 bool ask_question_is_known(const struct ask_question *question, const struct view *view)
 {
 	return *(const bool *)((const char *)view + question->known_offset);
+}
+
+bool ask_knows_no_leader(const struct view *view)
+{
+	return view->self_known && !view->self.leader_address && view->peers_known;
 }
 
 void ask_take_http(const struct ask_question *question, long http_status, const char *body, size_t length,

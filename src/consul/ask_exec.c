@@ -29,8 +29,12 @@ static const char script_head[] =
     "o=$($g ${CONSUL_HTTP_TOKEN:+$h \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
     "{ printf '%s\\n%s %s json 0\\n' \"$o\" \"$b\" \"$n\"; return; } ;;\n"
     "esac\n"
-    "\"$@\" 2>&1; s=$?; printf '\\n%s %s text %s\\n' \"$b\" \"$n\" \"$s\"\n"
+    "o=$(\"$@\" 2>&1); s=$?; printf '%s\\n%s %s text %s\\n' \"$o\" \"$b\" \"$n\" \"$s\"\n"
     "}\n";
+
+/* What needs a leader comes last, and is not asked when self (whose answer is in o) has told that there is none. */
+static const char script_leader[] = "case $o in *'\"leader_addr\":\"\"'*|*'leader_addr = \n'*) l=no ;; *) l= ;; esac\n"
+                                    "held() { printf 'No cluster leader\\n%s %s text 1\\n' \"$b\" \"$1\"; }\n";
 
 enum { BOUNDARY_BYTES = 12 };
 
@@ -55,16 +59,28 @@ struct ask_exec {
 	void *context;
 };
 
+static void add_question(struct buf *script, const struct ask_question *question)
+{
+	buf_addf(script, "ask %s '%s'", question->name, question->path);
+	for (const char *const *word = question->command; *word; word++)
+		buf_addf(script, " %s", *word);
+	buf_addc(script, '\n');
+}
+
 char *ask_exec_script(void)
 {
 	struct buf script = BUF_TEXT;
 
 	buf_adds(&script, script_head);
+	for (size_t i = 0; i < ASK_QUESTIONS; i++)
+		if (!ask_questions[i].needs_leader)
+			add_question(&script, &ask_questions[i]);
+	buf_adds(&script, script_leader);
 	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
-		buf_addf(&script, "ask %s '%s'", ask_questions[i].name, ask_questions[i].path);
-		for (const char *const *word = ask_questions[i].command; *word; word++)
-			buf_addf(&script, " %s", *word);
-		buf_addc(&script, '\n');
+		if (!ask_questions[i].needs_leader)
+			continue;
+		buf_addf(&script, "[ -n \"$l\" ] && held %s || ", ask_questions[i].name);
+		add_question(&script, &ask_questions[i]);
 	}
 	return buf_detach(&script);
 }

@@ -7,6 +7,7 @@ struct question_call {
 	struct ask_tunnel *way;
 	const struct ask_question *question;
 	struct kube_tunnel_call call;
+	bool answered;
 };
 
 struct ask_tunnel {
@@ -17,6 +18,23 @@ struct ask_tunnel {
 	ask_way_done *done;
 	void *context;
 };
+
+/* Without a leader the rest is not waited for, if it is only what needs one. */
+static void give_up_what_needs_a_leader(struct ask_tunnel *way)
+{
+	struct view *view = way->target->view;
+
+	if (!ask_knows_no_leader(view))
+		return;
+	for (size_t i = 0; i < ASK_QUESTIONS; i++)
+		if (!way->calls[i].answered && !way->calls[i].question->needs_leader)
+			return;
+	for (size_t i = 0; i < ASK_QUESTIONS; i++)
+		if (!way->calls[i].answered)
+			err_set(ask_question_err(way->calls[i].question, view), ERR_UNAVAILABLE,
+			        "Consul does not answer %s without a leader", way->calls[i].question->path);
+	way->left = 0;
+}
 
 /* One plane's outcome. The planes are independent: what answered stays known though another did not. */
 static void on_answer(void *context, struct kube_tunnel_call *call)
@@ -31,7 +49,11 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 		ask_take_http(asked->question, call->http_status, buf_text(&call->body_out), call->body_out.len, view);
 	kube_tunnel_call_release(call);
 	ask_share(way->target);
-	if (--way->left > 0)
+	asked->answered = true;
+	way->left--;
+	if (way->left > 0)
+		give_up_what_needs_a_leader(way);
+	if (way->left > 0)
 		return;
 	kube_tunnel_free(TAKE(way->tunnel)); /* its connection is not kept until the last server has answered */
 	way->done(way->context);

@@ -189,3 +189,20 @@ Test(servers, a_slow_network_delays_each_answer_and_changes_none)
 	cli_assert_verdict(&result, "HEALTHY", 0);
 	run_result_release(&result);
 }
+
+/* Without a leader Consul holds the raft question for seconds: nobody waits for it who knows that already. */
+Test(servers, a_raft_question_that_is_held_holds_nobody_up)
+{
+	static const struct apiserver_route held[] = {
+		{ .pod = "consul-*", .path = "/v1/operator/raft/configuration", .answer = { .fault = FAULT_SILENCE } },
+		{ 0 },
+	};
+	struct cluster_options options = { .count = 3, .leader = NO_LEADER, .api = { .routes = held } };
+	struct run_result result;
+
+	cli_run_with(&options, RUN_ARGV("health", "--via", "tunnel", "--timeout", "25s"), &result);
+	cli_assert_verdict(&result, "CRITICAL", 2);
+	cr_assert_lt(result.wall_ms, 10000);
+	cr_assert(strstr(result.output, "no leader"), "%s", result.output);
+	run_result_release(&result);
+}
