@@ -31,6 +31,15 @@ struct budget_state {
 	struct err err;        /* why not known */
 };
 
+/* Autopilot's settings that matter when servers come and go. */
+struct autopilot_state {
+	bool known;
+	bool has_min_quorum;   /* this Consul has the setting (about 1.6.2) */
+	int64_t min_quorum;    /* 0: not set */
+	bool cleans_up;        /* cleanup_dead_servers */
+	struct err err;        /* why not known; empty when nobody asked */
+};
+
 struct snapshot {
 	char *namespace_name;
 	struct kube_statefulset set;
@@ -41,6 +50,7 @@ struct snapshot {
 	bool claims_known;
 	struct err claims_err;
 	struct budget_state budget;
+	struct autopilot_state autopilot; /* asked for by observe_options.autopilot only */
 	int64_t taken_at;         /* wall clock, seconds */
 };
 

@@ -1,0 +1,58 @@
+/*
+ * kube/lease.h - one at a time: a Lease (coordination.k8s.io/v1) that says who is changing something.
+ *
+ * Held by renewing it; one that is not renewed for its duration may be taken over. Whether that time has passed is told by
+ * the watcher's own monotonic clock, from the first time it saw that renewal, since clocks of machines differ. Every
+ * write carries the resourceVersion it was decided on.
+ *
+ * RBAC: get, create and update on leases.coordination.k8s.io. Source: client-go tools/leaderelection, API reference.
+ */
+#ifndef KUBE_LEASE_H
+#define KUBE_LEASE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kube/client.h"
+#include "util/err.h"
+
+#define KUBE_LEASE_DURATION_S 20
+
+struct kube_lease;
+
+struct kube_lease_options {
+	const char *namespace_name;
+	const char *name;   /* of the Lease */
+	const char *holder; /* who we are, for others to read: "alice@workstation (pid 1234, scale 5)" */
+};
+
+/* Nothing is sent. Strings are copied; client is borrowed and must outlive it. */
+struct kube_lease *kube_lease_new(struct kube_client *client, const struct kube_lease_options *options);
+
+/*
+ * Told while the lease of somebody else is waited for: who, since when he has not renewed it as far as we saw, and how
+ * long that may still last.
+ */
+typedef void kube_lease_waiting(void *context, const char *holder, int64_t quiet_ms, int64_t left_ms);
+
+/*
+ * Takes the lease; blocks while another's may still be held, at most until it has expired. ERR_REFUSED when its holder is
+ * alive (renewed it while we waited): names him and when he took it. ERR_INTERRUPTED, ERR_FORBIDDEN (names the rights),
+ * ERR_TIMEOUT at deadline_ms.
+ */
+int kube_lease_take(struct kube_lease *lease, int64_t deadline_ms, kube_lease_waiting *waiting, void *context,
+                    struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * To be called often: renews when a third of the duration has passed. -1 when it is lost: somebody else has it
+ * (ERR_CONFLICT, names him), or it could not be renewed for so long that somebody might (ERR_UNAVAILABLE). A renewal
+ * that fails while there is time left is no failure.
+ */
+int kube_lease_keep(struct kube_lease *lease, int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
+
+/* Gives it back, so that nobody need wait: the object stays, without a holder. What fails is left to expiry. */
+void kube_lease_release(struct kube_lease *lease, int64_t deadline_ms);
+
+void kube_lease_free(struct kube_lease *lease); /* NULL is fine; does not give it back */
+
+#endif
