@@ -3,48 +3,9 @@
 #include <stdlib.h>
 
 #include "consul/deploy.h"
+#include "consul/waiting.h"
 #include "util/buf.h"
-#include "util/clock.h"
-#include "util/json.h"
 #include "util/mem.h"
-
-/* What is shown of a reason that Kubernetes gives. */
-#define REASON_SHOWN ((size_t)300)
-/* Most events that are read at once. */
-#define EVENTS_READ "500"
-/* Older events are about something else. */
-#define EVENT_AGE_MAX_S 600
-
-static const char *const broken_reasons[] = {
-	"InvalidImageName",           "ErrImageNeverPull",    "CrashLoopBackOff",
-	"CreateContainerConfigError", "CreateContainerError", "RunContainerError",
-};
-
-static bool is_broken(const char *reason)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(broken_reasons); i++)
-		if (str_equal(reason, broken_reasons[i]))
-			return true;
-	return false;
-}
-
-/* On one line, fit for a terminal. */
-static char *one_line(const char *text)
-{
-	_cleanup_free_ char *copy = xstrdup(text);
-
-	for (char *at = copy; *at; at++)
-		if (*at == '\n' || *at == '\r' || *at == '\t')
-			*at = ' ';
-	return str_visible(copy, REASON_SHOWN);
-}
-
-static char *with_message(const char *reason, const char *message)
-{
-	_cleanup_free_ char *text = str_is_empty(message) ? xstrdup(reason) : xasprintf("%s: %s", reason, message);
-
-	return one_line(text);
-}
 
 static bool is_wanted(const struct kube_statefulset *set, const struct server *server)
 {
@@ -72,90 +33,24 @@ static bool votes(const struct snapshot *snapshot, const struct assessment *asse
 	return str_equal(snapshot->set.managed_by, MANIFEST_MANAGED_BY) && status->server->pod.ready;
 }
 
-/* ------------------------------------------------------------------------------------ why it waits */
-
-static bool is_image_reason(const char *reason)
+/* Gives why away. */
+static void take_reason(struct deploy_waiting *waiting, struct waiting *why)
 {
-	return str_equal(reason, "ImagePullBackOff") || str_equal(reason, "ErrImagePull");
+	waiting->reason = TAKE(why->reason);
+	waiting->broken = why->broken;
+	waiting->look_at_events = why->look_at_events;
 }
 
-/*
- * A container that does not run. An image that cannot be pulled goes back and forth between two reasons, and only
- * sometimes has a message: it gets one text, and the cause from the events.
- */
-static void explain_container(const struct kube_container *container, struct deploy_waiting *waiting)
-{
-	const char *reason = container->waiting_reason;
-
-	if (!reason && container->terminated_reason) {
-		waiting->reason = with_message("its container ended", container->terminated_reason);
-	} else if (!reason || str_equal(reason, "ContainerCreating") || str_equal(reason, "PodInitializing")) {
-		waiting->reason = xstrdup("starting");
-		waiting->look_at_events = true;
-	} else if (is_image_reason(reason)) {
-		waiting->reason = with_message("cannot pull image", container->image);
-		waiting->look_at_events = true;
-		waiting->broken = true;
-	} else {
-		waiting->reason = with_message(reason, container->waiting_message);
-		waiting->broken = is_broken(reason);
-	}
-}
-
-static void explain_pod(const struct kube_pod *pod, const struct kube_container *container,
-                        struct deploy_waiting *waiting)
-{
-	if (pod->deleting) {
-		waiting->reason = xstrdup("stopping");
-	} else if (pod->unscheduled_message) {
-		waiting->reason = with_message("not scheduled", pod->unscheduled_message);
-	} else if (pod->status_reason) {
-		waiting->reason = with_message("its pod has ended", pod->status_reason);
-	} else if (container) {
-		explain_container(container, waiting);
-	} else {
-		waiting->reason = xstrdup("starting");
-		waiting->look_at_events = true;
-	}
-}
-
-static const char *consul_reason(const struct server_status *status, bool voter)
-{
-	const struct view *view = &status->server->view;
-
-	if (voter)
-		return "a voter, about to be ready";
-	if (status->peer)
-		return "joined, not a voter yet";
-	if (!view->members_known && !view->peers_known && !view->self_known)
-		return "running, does not answer yet";
-	return "running, not in raft yet";
-}
-
-static struct deploy_waiting *add_waiting(const struct server *server, struct deploy_progress *progress)
+static void add_waiting(const struct server_status *status, bool voter, bool old, struct deploy_progress *progress)
 {
 	struct deploy_waiting *waiting;
+	struct waiting why = WAITING_INIT;
 
 	progress->waiting = xreallocarray(progress->waiting, progress->waiting_count + 1, sizeof(*progress->waiting));
 	waiting = &progress->waiting[progress->waiting_count++];
-	*waiting = (struct deploy_waiting){ .server = xstrdup(server->name) };
-	return waiting;
-}
-
-static void explain(const struct server_status *status, bool voter, bool old, struct deploy_progress *progress)
-{
-	const struct server *server = status->server;
-	struct deploy_waiting *waiting = add_waiting(server, progress);
-
-	waiting->old = old;
-	if (!server->has_pod) {
-		waiting->reason = xstrdup("its pod does not exist yet");
-		waiting->look_at_events = true;
-	} else if (server->container && server->container->running && !server->pod.deleting) {
-		waiting->reason = xstrdup(consul_reason(status, voter));
-	} else {
-		explain_pod(&server->pod, server->container, waiting);
-	}
+	*waiting = (struct deploy_waiting){ .server = xstrdup(status->server->name), .old = old };
+	waiting_explain(status->server, status->peer, voter, &why);
+	take_reason(waiting, &why);
 }
 
 /* ------------------------------------------------------------------------------------------ judging */
@@ -232,7 +127,7 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 			ret_progress->voters++;
 			ret_progress->updated += newest;
 		} else {
-			explain(status, voter, status->server->has_pod && !newest, ret_progress);
+			add_waiting(status, voter, status->server->has_pod && !newest, ret_progress);
 		}
 	}
 	ret_progress->moving = ret_progress->updates && replacing;
@@ -256,108 +151,34 @@ void deploy_progress_release(struct deploy_progress *progress)
 
 /* ------------------------------------------------------------------------------------------- events */
 
-/* RFC 3339 times sort as text. */
-static const char *event_time(const cJSON *event)
+static bool is_worth_a_look(const struct deploy_progress *progress)
 {
-	const char *last = json_string_at(event, "lastTimestamp");
-
-	if (!last)
-		last = json_string_at(event, "eventTime");
-	return last ? last : "";
-}
-
-static bool is_recent(const cJSON *event, int64_t now_s)
-{
-	int64_t when_s;
-
-	return clock_parse_rfc3339(event_time(event), &when_s) == 0 && now_s - when_s <= EVENT_AGE_MAX_S;
-}
-
-/* Reasons that the pod's own status tells as well, and tells of now. */
-static bool is_told_by_status(const char *reason)
-{
-	static const char *const told[] = { "Unhealthy", "Failed", "BackOff", "FailedScheduling" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(told); i++)
-		if (str_equal(reason, told[i]))
+	for (size_t i = 0; i < progress->waiting_count; i++)
+		if (progress->waiting[i].look_at_events)
 			return true;
 	return false;
-}
-
-/*
- * The newest event about the object of this uid: the failed pull of an image, or anything that its status does not
- * tell.
- */
-static const cJSON *newest_event(const cJSON *items, const char *uid, bool is_pull, int64_t now_s)
-{
-	const cJSON *event, *newest = NULL;
-
-	cJSON_ArrayForEach (event, items) {
-		const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
-		bool fits;
-
-		if (!uid || !reason || !message || !str_equal(json_string_at(event, "involvedObject.uid"), uid))
-			continue;
-		fits = is_pull ? str_starts_with(message, "Failed to pull image") : !is_told_by_status(reason);
-		if (fits && is_recent(event, now_s) && (!newest || strcmp(event_time(event), event_time(newest)) > 0))
-			newest = event;
-	}
-	return newest;
-}
-
-/* What went wrong stands at the end of long messages: what is after the last colon but one. */
-static const char *end_of(const char *message)
-{
-	const char *last = message, *before = message;
-
-	for (const char *at = message; (at = strstr(at, ": ")); at += 2) {
-		before = last;
-		last = at + 2;
-	}
-	return before;
-}
-
-static void explain_by_event(const struct snapshot *snapshot, const cJSON *items, struct deploy_waiting *waiting)
-{
-	const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
-	bool has_pod = server && server->has_pod;
-	const cJSON *event =
-	    newest_event(items, has_pod ? server->pod.uid : snapshot->set.uid, waiting->broken, snapshot->taken_at);
-	const char *reason = json_string_at(event, "reason"), *message = json_string_at(event, "message");
-	_cleanup_free_ char *shown = NULL;
-
-	if (!reason || !message)
-		return;
-	shown = waiting->broken ? one_line(end_of(message)) : with_message(reason, message);
-	replace_string(&waiting->reason, xasprintf("%s: %s", waiting->reason, shown));
-	waiting->broken |= !has_pod && str_equal(reason, "FailedCreate");
 }
 
 int deploy_explain(struct kube_client *client, const struct snapshot *snapshot, struct deploy_progress *progress,
                    int64_t deadline_ms, struct err *err)
 {
-	struct buf path = BUF_TEXT;
-	struct kube_call call = { .method = KUBE_GET };
-	bool wanted = false;
-	int status;
+	cJSON *events = NULL;
 
-	for (size_t i = 0; i < progress->waiting_count; i++)
-		wanted |= progress->waiting[i].look_at_events;
-	if (!wanted)
+	if (!is_worth_a_look(progress))
 		return 0;
-	buf_adds(&path, "/api/v1/namespaces/");
-	buf_add_url(&path, snapshot->namespace_name);
-	buf_adds(&path, "/events?fieldSelector=type%3DWarning&limit=" EVENTS_READ);
-	call.path = buf_text(&path);
-	status = kube_client_perform(client, &call, 1, deadline_ms, err);
-	for (size_t i = 0; status == 0 && i < progress->waiting_count; i++)
-		if (progress->waiting[i].look_at_events)
-			explain_by_event(snapshot, json_get(call.json, "items"), &progress->waiting[i]);
-	kube_call_release(&call);
-	buf_release(&path);
-	if (status == 0) {
-		judge_stuck(progress);
-		replace_string(&progress->summary, make_summary(progress));
+	if (waiting_read_events(client, snapshot, deadline_ms, &events, err) < 0)
+		return -1;
+	for (size_t i = 0; i < progress->waiting_count; i++) {
+		struct deploy_waiting *waiting = &progress->waiting[i];
+		const struct server *server = snapshot_server_by_name(snapshot, waiting->server);
+		struct waiting why = { waiting->reason, waiting->broken, waiting->look_at_events };
+
+		if (server)
+			waiting_add_event(events, snapshot, server, &why);
+		take_reason(waiting, &why);
 	}
-	return status;
+	cJSON_Delete(events);
+	judge_stuck(progress);
+	replace_string(&progress->summary, make_summary(progress));
+	return 0;
 }
