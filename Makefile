@@ -120,13 +120,20 @@ test: deps
 
 check: all unit cli fuzz-replay
 
-# The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG.
-e2e: $(BINARY)
-	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run e2e
+# The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG. E2E_QUICK=1 leaves the longest tests out.
+E2E_TOOLS     := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
+
+$(BUILD)/e2e/%: $(BUILD)/tests/e2e/%.o $(KUBE)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+e2e: $(BINARY) $(E2E_TOOLS)
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) E2E_BIN=$(CURDIR)/$(BUILD)/e2e tests/run e2e
 
 # Everything of `check` under AddressSanitizer and UndefinedBehaviorSanitizer, and the e2e tests if E2E=1.
 asan:
-	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit cli $(if $(E2E),e2e)
+	$(Q)E2E_QUICK=1 $(MAKE) --no-print-directory VARIANT=asan all unit cli $(if $(E2E),e2e)
 
 # ------------------------------------------------------------------------------------------- fuzzing
 # One target for each reader of foreign bytes; FUZZ_SECONDS each. The corpora are replayed by `check`.
