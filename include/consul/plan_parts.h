@@ -1,0 +1,74 @@
+/*
+ * consul/plan_parts.h - what the files of consul/plan.h share. Used by src/consul/plan*.c only.
+ *
+ * The parts are asked in this order (plan.c): trust (plan_trust.c), leftovers (plan_clean.c), then for scale: survivors
+ * (plan_trust.c), up, down and the end (plan_scale.c). Each returns true when it has decided: the plan is filled.
+ */
+#ifndef CONSUL_PLAN_PARTS_H
+#define CONSUL_PLAN_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "consul/diagnosis.h"
+#include "consul/plan.h"
+
+struct planning {
+	const struct snapshot *snapshot;
+	const struct goal *goal;
+	struct diagnosis diagnosis; /* the planes joined */
+	struct assessment assessment;
+	struct plan *plan;          /* to be filled */
+};
+
+/* Rules 5 and 6: whether what the servers say can be built on. */
+bool plan_distrusts(struct planning *planning);
+
+/* Rules 2 and 3: a change that Kubernetes has not carried out yet. */
+bool plan_is_moving(struct planning *planning);
+
+/* Rules 1 and 2: every wanted server but except (may be NULL) is a live, stable voter; else waits or refuses. */
+bool plan_is_unsettled(struct planning *planning, const struct place *except);
+
+/* What is left of servers that are gone, and of those named: makes them leave, removes them. */
+bool plan_cleans(struct planning *planning);
+
+/* One server more, one less, what comes at the end. */
+bool plan_scales(struct planning *planning);
+
+/* ---------------------------------------------------------------------------------------- deciding */
+
+/* Each fills the plan and returns true. */
+bool plan_wait(struct planning *planning, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool plan_refuse(struct planning *planning, enum rule rule, bool may_pass, const struct place *place,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* A wait for a server that is not there yet, for the reason that its pod gives. */
+bool plan_wait_for(struct planning *planning, const struct place *place);
+
+/* Begins a step: before and after are the snapshot's arithmetic, to be changed by the caller where voters change. */
+struct step *plan_step(struct planning *planning, enum step_kind kind, const char *subject, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The arithmetic with so many voters more (or less, negative), and so many of the living ones. */
+void plan_arithmetic(struct quorum *quorum, int64_t voters, int64_t live_voters);
+
+/* ------------------------------------------------------------------------------------------ facts */
+
+/* Whether this ordinal is within the replicas. */
+bool plan_is_wanted(const struct snapshot *snapshot, int64_t ordinal);
+
+/* The server of this pod's name; NULL: there is none. */
+const struct place *plan_place(const struct diagnosis *diagnosis, const char *name);
+
+/* The pod through which to tell: the leader's, or a live voter's that is not except. NULL: there is none. */
+const char *plan_through(const struct planning *planning, const struct place *except);
+
+/* The claim that is left from a server of this ordinal, which has no pod; NULL: there is none. index: the n-th. */
+const struct kube_claim *plan_claim(const struct snapshot *snapshot, int64_t ordinal, size_t index);
+
+/* "3d" since it was made; "?" when that is not told. New string. */
+char *plan_claim_age(const struct snapshot *snapshot, const struct kube_claim *claim);
+
+#endif

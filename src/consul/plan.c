@@ -1,0 +1,246 @@
+/* See include/consul/plan.h: the order in which the parts are asked, and what they all need. */
+#include "consul/plan.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "consul/plan_parts.h"
+#include "consul/waiting.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+/* Each step brings the goal nearer; a plan that does not end is a programming mistake. */
+#define STEPS_MAX 100000
+
+/* ------------------------------------------------------------------------------------------ names */
+
+const char *step_kind_name(enum step_kind kind)
+{
+	static const char *const names[] = {
+		[STEP_REPLICAS] = "replicas",     [STEP_TRANSFER_LEADER] = "transfer-leader",
+		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
+		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
+		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
+	};
+
+	return names[kind];
+}
+
+const char *rule_name(enum rule rule)
+{
+	static const char *const names[] = {
+		[RULE_NONE] = "none",
+		[RULE_QUORUM] = "the quorum must survive every step",
+		[RULE_ONE_CHANGE] = "one change at a time",
+		[RULE_GONE] = "a pod is gone when its UID is gone",
+		[RULE_COULD_RETURN] = "a server that could come back is not removed",
+		[RULE_AGREEMENT] = "nothing is changed without a leader all agree on",
+		[RULE_UNKNOWN] = "unknown counts as dead",
+		[RULE_SIZE] = "an odd size of at least 3",
+		[RULE_OLD_DATA] = "data of a server that was away for long is not used again",
+	};
+
+	return names[rule];
+}
+
+/* -------------------------------------------------------------------------------------- lifecycle */
+
+void step_release(struct step *step)
+{
+	free(step->object);
+	free(step->through);
+	free(step->subject);
+	free(step->text);
+	*step = (struct step)STEP_INIT;
+}
+
+bool step_equal(const struct step *a, const struct step *b)
+{
+	if (a->kind != b->kind || a->number != b->number)
+		return false;
+	if (a->kind == STEP_LEAVE)
+		return str_equal(a->through, b->through);
+	return str_equal(a->object, b->object) || (!a->object && !b->object);
+}
+
+void plan_release(struct plan *plan)
+{
+	step_release(&plan->step);
+	free(plan->subject);
+	free(plan->text);
+	free(plan->hint);
+	*plan = (struct plan)PLAN_INIT;
+}
+
+void steps_release(struct steps *steps)
+{
+	for (size_t i = 0; i < steps->count; i++)
+		step_release(&steps->items[i]);
+	free(steps->items);
+	*steps = (struct steps)STEPS_INIT;
+}
+
+/* --------------------------------------------------------------------------------------- deciding */
+
+static void set_text(struct planning *planning, enum plan_kind kind, const struct place *place, const char *format,
+                     va_list arguments)
+{
+	struct plan *plan = planning->plan;
+
+	plan->kind = kind;
+	plan->text = xvasprintf(format, arguments);
+	plan->subject = place ? xstrdup(place->server->name) : NULL;
+}
+
+bool plan_wait(struct planning *planning, const struct place *place, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	set_text(planning, PLAN_WAIT, place, format, arguments);
+	va_end(arguments);
+	return true;
+}
+
+bool plan_refuse(struct planning *planning, enum rule rule, bool may_pass, const struct place *place,
+                 const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	set_text(planning, PLAN_REFUSE, place, format, arguments);
+	va_end(arguments);
+	planning->plan->rule = rule;
+	planning->plan->may_pass = may_pass;
+	return true;
+}
+
+bool plan_wait_for(struct planning *planning, const struct place *place)
+{
+	struct waiting waiting = WAITING_INIT;
+
+	waiting_explain(place->server, place->peer != NULL, place->peer && place->peer->voter, &waiting);
+	plan_wait(planning, place, "%s: %s", place->server->name, waiting.reason);
+	planning->plan->look_at_events = waiting.look_at_events;
+	planning->plan->broken = waiting.broken;
+	waiting_release(&waiting);
+	return true;
+}
+
+struct step *plan_step(struct planning *planning, enum step_kind kind, const char *subject, const char *format, ...)
+{
+	struct step *step = &planning->plan->step;
+	va_list arguments;
+
+	planning->plan->kind = PLAN_STEP;
+	*step = (struct step){ .kind = kind, .subject = xstrdup_null(subject) };
+	step->before = step->after = planning->assessment.quorum;
+	va_start(arguments, format);
+	step->text = xvasprintf(format, arguments);
+	va_end(arguments);
+	return step;
+}
+
+void plan_arithmetic(struct quorum *quorum, int64_t voters, int64_t live_voters)
+{
+	quorum->voters += voters;
+	quorum->live_voters += live_voters;
+	quorum->quorum = quorum->voters / 2 + 1;
+	quorum->tolerance = quorum->live_voters > quorum->quorum ? quorum->live_voters - quorum->quorum : 0;
+}
+
+/* ------------------------------------------------------------------------------------------ facts */
+
+bool plan_is_wanted(const struct snapshot *snapshot, int64_t ordinal)
+{
+	const struct kube_statefulset *set = &snapshot->set;
+
+	return ordinal >= set->ordinal_start && ordinal - set->ordinal_start < set->replicas;
+}
+
+const struct place *plan_place(const struct diagnosis *diagnosis, const char *name)
+{
+	FOR_EACH_PLACE (place, diagnosis)
+		if (str_equal(place->server->name, name))
+			return place;
+	return NULL;
+}
+
+const char *plan_through(const struct planning *planning, const struct place *except)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place != except && place->live && place->server == planning->assessment.leader)
+			return place->server->name;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place != except && place->live && place->peer && place->peer->voter)
+			return place->server->name;
+	return NULL;
+}
+
+const struct kube_claim *plan_claim(const struct snapshot *snapshot, int64_t ordinal, size_t index)
+{
+	for (size_t i = 0; i < snapshot->claim_count; i++)
+		if (snapshot_claim_ordinal(snapshot, snapshot->claims[i].name) == ordinal && index-- == 0)
+			return &snapshot->claims[i];
+	return NULL;
+}
+
+char *plan_claim_age(const struct snapshot *snapshot, const struct kube_claim *claim)
+{
+	if (claim->created_at <= 0)
+		return xstrdup("?");
+	return clock_format_age(snapshot->taken_at - claim->created_at);
+}
+
+/* --------------------------------------------------------------------------------------- the plan */
+
+static bool is_wrong_size(struct planning *planning)
+{
+	const struct goal *goal = planning->goal;
+	int64_t replicas = planning->snapshot->set.replicas;
+
+	if (goal->replicas == replicas || goal->force || (goal->replicas >= 3 && goal->replicas % 2 == 1))
+		return false;
+	if (goal->replicas < 3)
+		plan_refuse(planning, RULE_SIZE, false, NULL,
+		            "%" PRId64
+		            " server%s tolerate%s no failure: the cluster stops with the first one that does",
+		            goal->replicas, goal->replicas == 1 ? "" : "s", goal->replicas == 1 ? "s" : "");
+	else
+		plan_refuse(planning, RULE_SIZE, false, NULL,
+		            "%" PRId64 " servers tolerate no more failures than %" PRId64 " do", goal->replicas,
+		            goal->replicas - 1);
+	planning->plan->hint = xasprintf("choose %s, or add --force", goal->replicas < 3 ? "3" : "an odd number");
+	return true;
+}
+
+void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct plan *ret_plan)
+{
+	struct planning planning = { .snapshot = snapshot, .goal = goal, .plan = ret_plan };
+	bool scale = goal->kind == GOAL_SCALE;
+
+	*ret_plan = (struct plan)PLAN_INIT;
+	diagnosis_begin(&planning.diagnosis, snapshot, &planning.assessment);
+	if (!(scale && is_wrong_size(&planning)) && !plan_distrusts(&planning) && !plan_is_moving(&planning) &&
+	    !plan_cleans(&planning) && !(scale && plan_scales(&planning)))
+		ret_plan->kind = PLAN_DONE;
+	diagnosis_release(&planning.diagnosis);
+	assessment_release(&planning.assessment);
+}
+
+void plan_forward(struct snapshot *snapshot, const struct goal *goal, struct steps *ret_steps, struct plan *ret_last)
+{
+	for (;;) {
+		plan_next(snapshot, goal, ret_last);
+		if (ret_last->kind != PLAN_STEP || ret_steps->count == STEPS_MAX)
+			return;
+		plan_predict(snapshot, &ret_last->step);
+		ret_steps->items = xreallocarray(ret_steps->items, ret_steps->count + 1, sizeof(*ret_steps->items));
+		ret_steps->items[ret_steps->count++] = ret_last->step;
+		ret_last->step = (struct step)STEP_INIT;
+		plan_release(ret_last);
+	}
+}

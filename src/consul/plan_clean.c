@@ -1,0 +1,258 @@
+/*
+ * What is left of servers that are gone: failed members, and raft peers that are nobody's. See
+ * include/consul/plan_parts.h.
+ *
+ * Without names, only servers of this StatefulSet are touched that no replica and no pod stands for (rule 4). Taking
+ * away what is dead never endangers the quorum; it needs one (plan_distrusts).
+ */
+#include <inttypes.h>
+
+#include "consul/plan_parts.h"
+#include "consul/value.h"
+#include "util/mem.h"
+
+static bool is_selective(const struct planning *planning)
+{
+	return planning->goal->servers && planning->goal->servers->count > 0;
+}
+
+static bool is_named(const struct planning *planning, const char *name)
+{
+	return name && is_selective(planning) && strv_contains(planning->goal->servers, name);
+}
+
+/* ------------------------------------------------------------------------------------------ steps */
+
+static bool force_leave(struct planning *planning, const struct member *member)
+{
+	const struct peer *peer = diagnosis_peer_of_member(&planning->diagnosis, member);
+	struct step *step = plan_step(planning, STEP_FORCE_LEAVE, member->name,
+	                              "force-leave %s (%s): failed becomes left", member->name, member->address);
+
+	step->object = xstrdup(member->name);
+	step->through = xstrdup_null(plan_through(planning, NULL));
+	if (peer)
+		plan_arithmetic(&step->after, peer->voter ? -1 : 0, 0);
+	return true;
+}
+
+static bool prune(struct planning *planning, const struct member *member)
+{
+	struct step *step = plan_step(planning, STEP_PRUNE, member->name, "forget %s (%s), which has left",
+	                              member->name, member->address);
+
+	step->object = xstrdup(member->name);
+	step->through = xstrdup_null(plan_through(planning, NULL));
+	return true;
+}
+
+static bool remove_peer(struct planning *planning, const struct peer *peer)
+{
+	/* With raft protocol 2 the address is the id, and there is no removing by id. */
+	bool by_address = str_is_empty(peer->id) || str_equal(peer->id, peer->address);
+	const char *name = peer->name ? peer->name : "(unknown)";
+	struct step *step = plan_step(planning, STEP_REMOVE_PEER, peer->name ? peer->name : peer->address,
+	                              "remove peer %s (%s) from raft", peer->address, name);
+
+	step->by_address = by_address;
+	step->object = xstrdup(by_address ? peer->address : peer->id);
+	step->through = xstrdup_null(plan_through(planning, NULL));
+	plan_arithmetic(&step->after, peer->voter ? -1 : 0, 0);
+	return true;
+}
+
+/* --------------------------------------------------------------------------------------- one member */
+
+static bool peer_is_of_a_place(const struct planning *planning, const struct peer *peer)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->peer == peer || (peer->id && str_equal(peer->id, place->server->view.self.id)))
+			return true;
+	return false;
+}
+
+/* A member that is to go. False: nothing is left to do about it. */
+static bool clean_member(struct planning *planning, const struct member *member, bool own)
+{
+	const struct peer *peer = diagnosis_peer_of_member(&planning->diagnosis, member);
+
+	switch (member->status) {
+	case MEMBER_FAILED:
+		return force_leave(planning, member);
+	case MEMBER_LEAVING:
+		return plan_wait(planning, NULL, "%s: leaving", member->name);
+	case MEMBER_LEFT:
+		if (peer && (!peer_is_of_a_place(planning, peer) || !own))
+			return remove_peer(planning, peer);
+		return planning->goal->prune && prune(planning, member);
+	case MEMBER_ALIVE:
+	case MEMBER_UNKNOWN:
+		break;
+	}
+	return false;
+}
+
+/* ---------------------------------------------------------------------------------- without names */
+
+static bool is_leftover(const struct planning *planning, size_t index)
+{
+	const struct member *member = &planning->diagnosis.members_of->view.members[index];
+	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, member->name);
+
+	return member->is_server && !planning->diagnosis.member_taken[index] && ordinal >= 0 &&
+	       !plan_is_wanted(planning->snapshot, ordinal);
+}
+
+static bool clean_members(struct planning *planning)
+{
+	const struct view *view = &planning->diagnosis.members_of->view;
+
+	for (size_t i = 0; i < view->member_count; i++)
+		if (is_leftover(planning, i) && clean_member(planning, &view->members[i], true))
+			return true;
+	return false;
+}
+
+/* Gossip takes some seconds to notice. What lives for longer is a server of that name elsewhere. */
+static bool has_live_leftover(struct planning *planning)
+{
+	const struct view *view = &planning->diagnosis.members_of->view;
+
+	for (size_t i = 0; i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
+
+		if (!is_leftover(planning, i) || member->status != MEMBER_ALIVE)
+			continue;
+		plan_refuse(planning, RULE_GONE, true, NULL, "%s has no pod here, and for gossip it is alive (%s)",
+		            member->name, member->address);
+		planning->plan->hint =
+		    xasprintf("kubectl get pods -A -o wide --field-selector=status.podIP=%s tells whose pod that is",
+		              member->address);
+		return true;
+	}
+	return false;
+}
+
+/* A wanted server that no peer was found for: a peer that nobody knows may be its. */
+static const struct place *find_peerless(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && (!place->peer || !place->answered))
+			return place;
+	return NULL;
+}
+
+static bool has_member(const struct planning *planning, const struct peer *peer)
+{
+	const struct view *view = &planning->diagnosis.members_of->view;
+
+	for (size_t i = 0; i < view->member_count; i++)
+		if (diagnosis_peer_of_member(&planning->diagnosis, &view->members[i]) == peer)
+			return true;
+	return false;
+}
+
+/* Nobody's: no place's, no member's, and of no name that a replica stands for or that is not of this set. */
+static bool is_orphan(const struct planning *planning, size_t index)
+{
+	const struct peer *peer = &planning->diagnosis.peers_of->view.peers[index];
+	int64_t ordinal = peer->name ? kube_ordinal(planning->snapshot->set.name, peer->name) : -1;
+
+	if (planning->diagnosis.peer_taken[index] || peer_is_of_a_place(planning, peer) || has_member(planning, peer))
+		return false;
+	return !peer->name || (ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal));
+}
+
+static bool clean_peers(struct planning *planning)
+{
+	const struct view *view = &planning->diagnosis.peers_of->view;
+	const struct place *peerless = find_peerless(planning);
+
+	for (size_t i = 0; i < view->peer_count; i++) {
+		const struct peer *peer = &view->peers[i];
+
+		if (!is_orphan(planning, i))
+			continue;
+		if (peer->name || !peerless)
+			return remove_peer(planning, peer);
+		if (planning->goal->kind != GOAL_REAP)
+			continue; /* the server that is missing is told of next */
+		plan_refuse(planning, RULE_COULD_RETURN, true, peerless,
+		            "peer %s (unknown) may be %s, which is in no raft or does not answer", peer->address,
+		            peerless->server->name);
+		planning->plan->hint = xasprintf("when it is nobody's for sure: kubectl consul reap %s -n %s%s",
+		                                 str_is_empty(peer->id) ? peer->address : peer->id,
+		                                 planning->diagnosis.namespace_word, planning->diagnosis.name_option);
+		return true;
+	}
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------- with names */
+
+static bool names_member(const struct planning *planning, const struct member *member)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	if (is_named(planning, member->name))
+		return true;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->member == member && is_named(planning, place->server->name))
+			return true;
+	return false;
+}
+
+/* What lives is not reaped, whoever names it. */
+static bool refuses_named(struct planning *planning, const struct member *member)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	if (!member->is_server)
+		return plan_refuse(planning, RULE_COULD_RETURN, false, NULL, "%s is a client agent, not a server",
+		                   member->name);
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->member == member && place->live)
+			return plan_refuse(planning, RULE_COULD_RETURN, false, place,
+			                   "%s lives: reap is for servers that are gone", place->server->name);
+	if (member->status == MEMBER_ALIVE)
+		return plan_refuse(planning, RULE_COULD_RETURN, true, NULL, "%s is alive for gossip (%s)", member->name,
+		                   member->address);
+	return false;
+}
+
+static bool clean_named(struct planning *planning)
+{
+	const struct view *members = &planning->diagnosis.members_of->view,
+	                  *peers = &planning->diagnosis.peers_of->view;
+
+	for (size_t i = 0; i < members->member_count; i++) {
+		const struct member *member = &members->members[i];
+
+		if (names_member(planning, member) &&
+		    (refuses_named(planning, member) || clean_member(planning, member, false)))
+			return true;
+	}
+	for (size_t i = 0; i < peers->peer_count; i++) {
+		const struct peer *peer = &peers->peers[i];
+
+		if (!is_named(planning, peer->id) && !is_named(planning, peer->address) &&
+		    !is_named(planning, peer->name))
+			continue;
+		if (!peer_is_of_a_place(planning, peer) && !has_member(planning, peer))
+			return remove_peer(planning, peer);
+	}
+	return false;
+}
+
+bool plan_cleans(struct planning *planning)
+{
+	if (!planning->diagnosis.members_of || !planning->diagnosis.peers_of)
+		return false;
+	if (is_selective(planning))
+		return clean_named(planning);
+	return clean_members(planning) || clean_peers(planning) || has_live_leftover(planning);
+}

@@ -1,0 +1,107 @@
+/* What people should know before they say yes: see plan_notes in include/consul/plan.h. */
+#include <inttypes.h>
+
+#include "consul/plan_parts.h"
+#include "util/mem.h"
+
+static void note_old_data(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
+{
+	const struct kube_statefulset *set = &snapshot->set;
+
+	for (int64_t i = set->replicas; i < goal->replicas; i++) {
+		const struct kube_claim *claim = plan_claim(snapshot, set->ordinal_start + i, 0);
+		_cleanup_free_ char *age = claim ? plan_claim_age(snapshot, claim) : NULL;
+
+		if (claim && !goal->delete_claims)
+			strv_addf(list,
+			          "claim %s is %s old and is used again, with the data in it; --delete-claims starts "
+			          "%s-%" PRId64 " without",
+			          claim->name, age, set->name, set->ordinal_start + i);
+	}
+}
+
+static void note_kept_claims(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
+{
+	const struct kube_statefulset *set = &snapshot->set;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	for (size_t i = 0; i < snapshot->claim_count; i++) {
+		int64_t ordinal = snapshot_claim_ordinal(snapshot, snapshot->claims[i].name);
+
+		if (ordinal - set->ordinal_start >= goal->replicas && !snapshot->claims[i].deleting)
+			strv_add(&names, snapshot->claims[i].name);
+	}
+	if (names.count == 0 || goal->delete_claims)
+		return;
+	text = list_names(&names);
+	strv_addf(list, "claim%s kept: %s; --delete-claims deletes %s", names.count == 1 ? "" : "s", text,
+	          names.count == 1 ? "it" : "them");
+}
+
+static void note_size(const struct goal *goal, struct strv *list)
+{
+	if (goal->replicas < 3)
+		strv_addf(list, "%" PRId64 " server%s tolerate%s no failure", goal->replicas,
+		          goal->replicas == 1 ? "" : "s", goal->replicas == 1 ? "s" : "");
+	else if (goal->replicas % 2 == 0)
+		strv_addf(list, "%" PRId64 " servers tolerate no more failures than %" PRId64 " do", goal->replicas,
+		          goal->replicas - 1);
+}
+
+/* Members that left in good order are no harm, and reap leaves them to Consul. */
+static void note_left(const struct diagnosis *diagnosis, const struct goal *goal, struct strv *list)
+{
+	const struct view *view = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	for (size_t i = 0; view && i < view->member_count; i++)
+		if (view->members[i].is_server && !diagnosis->member_taken[i] &&
+		    view->members[i].status == MEMBER_LEFT &&
+		    kube_ordinal(diagnosis->snapshot->set.name, view->members[i].name) >= 0)
+			strv_add(&names, view->members[i].name);
+	if (names.count == 0 || goal->prune)
+		return;
+	text = list_names(&names);
+	strv_addf(list, "%s ha%s left and %s listed still: Consul forgets %s after 72 hours, --prune at once", text,
+	          names.count == 1 ? "s" : "ve", names.count == 1 ? "is" : "are", names.count == 1 ? "it" : "them");
+}
+
+static bool is_known(const struct diagnosis *diagnosis, const char *name)
+{
+	const struct view *members = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
+	const struct view *peers = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
+
+	if (plan_place(diagnosis, name) || (members && view_member_by_name(members, name)))
+		return true;
+	for (size_t i = 0; peers && i < peers->peer_count; i++)
+		if (str_equal(peers->peers[i].id, name) || str_equal(peers->peers[i].address, name))
+			return true;
+	return false;
+}
+
+static void note_unknown_names(const struct diagnosis *diagnosis, const struct goal *goal, struct strv *list)
+{
+	for (size_t i = 0; goal->servers && i < goal->servers->count; i++)
+		if (!is_known(diagnosis, goal->servers->items[i]))
+			strv_addf(list, "nobody knows a server, peer or address %s", goal->servers->items[i]);
+}
+
+void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
+{
+	struct diagnosis diagnosis;
+	struct assessment assessment = ASSESSMENT_INIT;
+
+	diagnosis_begin(&diagnosis, snapshot, &assessment);
+	if (goal->kind == GOAL_SCALE) {
+		note_size(goal, list);
+		note_old_data(snapshot, goal, list);
+		note_kept_claims(snapshot, goal, list);
+	} else {
+		note_left(&diagnosis, goal, list);
+		note_unknown_names(&diagnosis, goal, list);
+	}
+	diagnosis_release(&diagnosis);
+	assessment_release(&assessment);
+}

@@ -1,0 +1,223 @@
+/* Whether a snapshot can be built on, and whether the cluster is at rest: see include/consul/plan_parts.h. */
+#include <inttypes.h>
+
+#include "consul/deploy.h"
+#include "consul/plan_parts.h"
+#include "consul/waiting.h"
+#include "util/mem.h"
+
+/* ------------------------------------------------------------------------------------- agreement */
+
+static const struct peer *peer_at(const struct view *view, const char *address)
+{
+	for (size_t i = 0; i < view->peer_count; i++)
+		if (str_equal(view->peers[i].address, address))
+			return &view->peers[i];
+	return NULL;
+}
+
+/* The same peers with the same votes. */
+static bool same_peers(const struct view *a, const struct view *b)
+{
+	if (a->peers == b->peers)
+		return true;
+	if (a->peer_count != b->peer_count)
+		return false;
+	for (size_t i = 0; i < a->peer_count; i++) {
+		const struct peer *other = peer_at(b, a->peers[i].address);
+
+		if (!other || other->voter != a->peers[i].voter)
+			return false;
+	}
+	return true;
+}
+
+/* A voter whose peer set is not the one that counts. Those that only come have a wait of their own. */
+static const struct place *find_dissenter(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct view *view = &place->server->view;
+
+		if (place->live && place->peer && place->peer->voter && view->peers_known &&
+		    !same_peers(view, &diagnosis->peers_of->view))
+			return place;
+	}
+	return NULL;
+}
+
+static bool has_no_leader(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct quorum *quorum = &planning->assessment.quorum;
+	const struct place *stranger = diagnosis_find_stranger(diagnosis);
+
+	if (stranger)
+		return plan_refuse(planning, RULE_AGREEMENT, false, stranger,
+		                   "%s is of another cluster: its raft peers are none of %s's", stranger->server->name,
+		                   diagnosis->peers_of->name);
+	if (diagnosis->leaders_disagree)
+		return plan_refuse(planning, RULE_AGREEMENT, true, NULL, "the servers do not name the same leader");
+	if (quorum->known && quorum->live_voters < quorum->quorum)
+		return plan_refuse(planning, RULE_QUORUM, true, NULL,
+		                   "the quorum is lost: %" PRId64 " of %" PRId64 " voters live, %" PRId64 " are needed",
+		                   quorum->live_voters, quorum->voters, quorum->quorum);
+	if (!diagnosis->leader_address)
+		return plan_refuse(planning, RULE_AGREEMENT, true, NULL, "there is no leader all servers agree on");
+	return false;
+}
+
+static bool disagrees(struct planning *planning)
+{
+	const struct place *dissenter;
+
+	if (planning->diagnosis.answered == 0)
+		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server answers");
+	if (has_no_leader(planning))
+		return true;
+	if (!planning->assessment.quorum.known)
+		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server tells who votes");
+	dissenter = find_dissenter(planning);
+	if (dissenter)
+		return plan_refuse(planning, RULE_AGREEMENT, true, dissenter,
+		                   "%s and %s do not have the same raft peers", dissenter->server->name,
+		                   planning->diagnosis.peers_of->name);
+	return false;
+}
+
+bool plan_distrusts(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	if (planning->snapshot->set.replicas == 0 && planning->snapshot->server_count == 0) {
+		plan_refuse(planning, RULE_AGREEMENT, false, NULL,
+		            "the StatefulSet is scaled to 0: nobody can be asked");
+		planning->plan->hint = xasprintf("kubectl scale statefulset %s -n %s --replicas=N, with the N it had, "
+		                                 "brings all of them back at once",
+		                                 diagnosis->set_word, diagnosis->namespace_word);
+		return true;
+	}
+	if (!disagrees(planning))
+		return false;
+	planning->plan->hint = xasprintf("kubectl consul health -n %s%s tells what is wrong and what to do",
+	                                 diagnosis->namespace_word, diagnosis->name_option);
+	return true;
+}
+
+/* -------------------------------------------------------------------------------------- movement */
+
+bool plan_is_moving(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct kube_statefulset *set = &planning->snapshot->set;
+
+	if (set->observed_generation < set->generation)
+		return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
+	FOR_EACH_PLACE (place, diagnosis)
+		if (!place->wanted && place->server->has_pod)
+			return plan_wait_for(planning, place);
+	return false;
+}
+
+/* ----------------------------------------------------------------------------------------- servers */
+
+/* Kubernetes replaces the pods of an old template, one after the other: a change of its own. */
+static bool is_rolling(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct kube_statefulset *set = &planning->snapshot->set;
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		if (!place->wanted || !place->server->has_pod || deploy_is_newest(set, &place->server->pod))
+			continue;
+		plan_refuse(planning, RULE_ONE_CHANGE, false, place,
+		            "a rolling update is under way: %s is still to be replaced", place->server->name);
+		planning->plan->hint = xasprintf("kubectl rollout status statefulset/%s -n %s waits for it",
+		                                 diagnosis->set_word, diagnosis->namespace_word);
+		return true;
+	}
+	return false;
+}
+
+/* A voter that does not live: what the next failure does is not ours to risk. */
+static bool refuse_dead(struct planning *planning, const struct place *place)
+{
+	struct waiting waiting = WAITING_INIT;
+	const struct err *err = view_first_err(&place->server->view);
+
+	if (place->running && !place->answered) {
+		plan_refuse(planning, RULE_UNKNOWN, true, place, "%s is a voter and cannot be asked%s%s",
+		            place->server->name, err ? ": " : "", err ? err->message : "");
+	} else if (place->running && !place->server->pod.deleting) {
+		plan_refuse(planning, RULE_QUORUM, true, place, "%s is a voter and hears no leader",
+		            place->server->name);
+	} else {
+		waiting_explain(place->server, true, true, &waiting);
+		plan_refuse(planning, RULE_QUORUM, true, place, "%s is a voter and does not live: %s",
+		            place->server->name, waiting.reason);
+		waiting_release(&waiting);
+	}
+	planning->plan->hint =
+	    xasprintf("every server that stays must be well first; kubectl consul health -n %s%s tells more",
+	              planning->diagnosis.namespace_word, planning->diagnosis.name_option);
+	return true;
+}
+
+/* Some plane of it is unknown although it answers. */
+static bool is_half_known(struct planning *planning, const struct place *place)
+{
+	const struct view *view = &place->server->view;
+	const struct err *err = view_first_err(view);
+
+	if (view->members_known && view->peers_known && view->self_known)
+		return false;
+	plan_refuse(planning, RULE_UNKNOWN, true, place, "%s does not tell everything%s%s", place->server->name,
+	            err ? ": " : "", err ? err->message : "");
+	return true;
+}
+
+/* A live voter: whether it is a stable one, for all to see. */
+static bool is_unstable(struct planning *planning, const struct place *place)
+{
+	const struct server_status *status = &planning->assessment.servers[place - planning->diagnosis.places];
+	const char *name = place->server->name;
+
+	if (!place->member || place->member->status != MEMBER_ALIVE)
+		return plan_wait(planning, place, "%s: a voter, but for gossip it is %s", name,
+		                 member_status_name(status->member));
+	if (!place->server->view.self.leader_address)
+		return plan_wait(planning, place, "%s: a voter, but knows no leader", name);
+	if (status->lag_known && status->lag > LAG_MAX_ENTRIES)
+		return plan_wait(planning, place, "%s: a voter, %" PRIu64 " log entries behind", name, status->lag);
+	if (!place->server->pod.ready)
+		return plan_wait_for(planning, place);
+	return false;
+}
+
+static bool is_unsettled(struct planning *planning, const struct place *place)
+{
+	bool voter = place->peer && place->peer->voter;
+
+	if (voter && (!place->live || place->server->pod.deleting))
+		return refuse_dead(planning, place);
+	if (!voter && place->answered && place->live && is_half_known(planning, place))
+		return true;
+	if (!voter)
+		return plan_wait_for(planning, place);
+	return is_half_known(planning, place) || is_unstable(planning, place);
+}
+
+bool plan_is_unsettled(struct planning *planning, const struct place *except)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place != except && place->wanted && place->peer && place->peer->voter &&
+		    is_unsettled(planning, place))
+			return true;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place != except && place->wanted && is_unsettled(planning, place))
+			return true;
+	return is_rolling(planning);
+}
