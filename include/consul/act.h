@@ -27,7 +27,7 @@ struct world {
 	/* One snapshot, with autopilot's settings; ret_snapshot (SNAPSHOT_INIT) is released by the caller in either case. */
 	int (*observe)(void *context, struct snapshot *ret_snapshot, struct err *err);
 
-	/* Still the only one that changes this cluster: renews the claim to that. Called before every change. */
+	/* Still the only one that changes this cluster: renews the claim to that. Called before every look and every change. */
 	int (*keep)(void *context, struct err *err);
 
 	/* spec.replicas, if the StatefulSet is still the one that was seen: else ERR_CONFLICT and nothing is changed. */
@@ -79,6 +79,14 @@ struct act_options {
 #define ACT_STEP_MS     ((int64_t)3 * 60 * 1000)
 #define ACT_INTERVAL_MS ((int64_t)500)       /* between two looks */
 #define ACT_PATIENCE_MS ((int64_t)20 * 1000) /* how long a refusal that may pass, or a failing look, is looked at again */
+
+/*
+ * The first look, before anybody is asked anything: one snapshot, from which the goal can be planned. While the plan would be
+ * a refusal that may pass it looks again, for ACT_PATIENCE_MS at most; then the snapshot is as good as it gets. options
+ * as for act. ret_snapshot (SNAPSHOT_INIT) is released by the caller in either case.
+ */
+int act_look(const struct world *world, const struct act_options *options, struct snapshot *ret_snapshot,
+             struct err *err) __attribute__((warn_unused_result));
 
 /* What a run came to: what it did, and what the cluster looked like when it was last seen. */
 struct act_result {

@@ -54,6 +54,7 @@ struct goal {
 	/* What the run has learnt of this cluster (consul/act.h); NULL and false at first. */
 	const char *cannot_leave; /* the pod that refused to leave, for good */
 	bool cannot_transfer;     /* handing leadership over does not work */
+	bool cannot_set_minimum;  /* autopilot's settings may not be changed */
 };
 
 #define GOAL_INIT { 0 }

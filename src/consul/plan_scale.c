@@ -239,7 +239,8 @@ static bool sets_min_quorum(struct planning *planning)
 	int64_t wanted = planning->goal->replicas / 2 + 1;
 	struct step *step;
 
-	if (!autopilot->known || !autopilot->has_min_quorum || autopilot->min_quorum == wanted)
+	if (!autopilot->known || !autopilot->has_min_quorum || autopilot->min_quorum == wanted ||
+	    planning->goal->cannot_set_minimum)
 		return false;
 	step = plan_step(planning, STEP_MIN_QUORUM, NULL, "autopilot's min_quorum %" PRId64 " -> %" PRId64,
 	                 autopilot->min_quorum, wanted);

@@ -1,0 +1,52 @@
+/*
+ * consul/act_parts.h - what act.c and act_do.c share: one run of the loop. Used by src/consul/act*.c only.
+ */
+#ifndef CONSUL_ACT_PARTS_H
+#define CONSUL_ACT_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "consul/act.h"
+
+/* Times are of the world's clock; CLOCK_NEVER: not. */
+struct run {
+	const struct world *world;
+	const struct act_options *options;
+	struct act_result *result;
+	struct goal goal;          /* with what the run has learnt */
+	char *cannot_leave;        /* owns goal.cannot_leave */
+	int64_t expected_replicas; /* as we saw or set them last; -1: not known, or our own change may have been made */
+
+	/* the step under way: result->pending */
+	int64_t begun_ms;
+	int64_t told_ms; /* when it was last told */
+
+	/* what is waited for */
+	char *subject;
+	int64_t since_ms;
+	int64_t broken_since_ms;
+	int64_t refused_since_ms;
+	int64_t blind_since_ms; /* no look has succeeded since */
+	int64_t explained_ms;
+	char *explained;
+	bool explained_broken;
+
+	bool at_once; /* the next look need not wait */
+};
+
+int64_t act_now(const struct run *run);
+void act_event(const struct run *run, enum act_event_kind kind, const char *text);
+void act_wait(struct run *run, const char *text);
+
+/* The pending step has had its effect: the plan goes on. */
+void act_finish_step(struct run *run);
+
+/*
+ * The plan wants this step, whose content is taken: begins it, or, when it is the pending one, waits for its effect, does it again
+ * in good time, or gives up after limit_ms.
+ */
+int act_step(struct run *run, struct step *step, int64_t limit_ms, struct err *err)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,320 @@
+/* See include/consul/act.h. How one step is done, and what its outcome means, is in act_do.c. */
+#include "consul/act.h"
+
+#include <stdlib.h>
+
+#include "consul/act_parts.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+/* How long something may look hopeless (an image that cannot be pulled) before it counts as that. */
+#define BROKEN_MS ((int64_t)60 * 1000)
+/* A pod that stops may take its whole grace period, and kubelet some time on top. */
+#define STOP_SLACK_MS ((int64_t)90 * 1000)
+/* Kubernetes' events are read only about what is waited for this long already, and not at every look. */
+#define EXPLAIN_AFTER_MS ((int64_t)3 * 1000)
+#define EXPLAIN_EVERY_MS ((int64_t)5 * 1000)
+
+void act_event(const struct run *run, enum act_event_kind kind, const char *text)
+{
+	struct act_event event = { .kind = kind, .text = text, .number = run->result->steps + 1 };
+
+	if (!run->options->tell)
+		return;
+	if (kind == ACT_STEP || kind == ACT_DONE) {
+		event.step = run->result->pending;
+		event.took_ms = act_now(run) - run->begun_ms;
+	}
+	if (kind == ACT_WAITING)
+		event.again = str_equal(text, run->result->waiting_for);
+	run->options->tell(run->options->tell_context, &event);
+}
+
+int64_t act_now(const struct run *run)
+{
+	return run->world->now_ms(run->world->context);
+}
+
+/* The longest that one step's effect is waited for. */
+static int64_t step_limit_ms(const struct run *run)
+{
+	int64_t stop_ms = run->result->last.set.grace_seconds * 1000 + STOP_SLACK_MS;
+
+	if (run->options->step_ms > 0)
+		return run->options->step_ms;
+	return stop_ms > ACT_STEP_MS ? stop_ms : ACT_STEP_MS;
+}
+
+/* ---------------------------------------------------------------------------------------- looking */
+
+static bool may_pass(const struct err *err)
+{
+	return err->kind == ERR_UNAVAILABLE || err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT ||
+	       err->kind == ERR_PROTOCOL;
+}
+
+/* A look that fails for now is tried again for a while; *ret_looked is false then. */
+static int look(struct run *run, bool *ret_looked, struct err *err)
+{
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	_cleanup_err_ struct err failure = ERR_INIT;
+	_cleanup_free_ char *text = NULL;
+
+	*ret_looked = run->world->observe(run->world->context, &snapshot, &failure) == 0;
+	if (*ret_looked) {
+		snapshot_release(&run->result->last);
+		run->result->last = snapshot;
+		run->result->seen = true;
+		run->blind_since_ms = CLOCK_NEVER;
+		return 0;
+	}
+	snapshot_release(&snapshot);
+	if (run->blind_since_ms == CLOCK_NEVER)
+		run->blind_since_ms = act_now(run);
+	if (!may_pass(&failure) || act_now(run) - run->blind_since_ms >= step_limit_ms(run))
+		return err_move(err, &failure);
+	text = xasprintf("cannot look at the cluster: %s", failure.message);
+	act_wait(run, text);
+	return 0;
+}
+
+void act_wait(struct run *run, const char *text)
+{
+	act_event(run, ACT_WAITING, text);
+	replace_string(&run->result->waiting_for, xstrdup(text));
+}
+
+/* --------------------------------------------------------------------------------------- waiting */
+
+/* Waiting for something else than before: its time begins. */
+static void note_subject(struct run *run, const struct plan *plan)
+{
+	if (run->subject && str_equal(run->subject, plan->subject ? plan->subject : ""))
+		return;
+	replace_string(&run->subject, xstrdup(plan->subject ? plan->subject : ""));
+	run->since_ms = act_now(run);
+	run->broken_since_ms = run->explained_ms = CLOCK_NEVER;
+}
+
+static int explain(struct run *run, struct plan *plan, struct err *err)
+{
+	int64_t now_ms = act_now(run);
+
+	if (!run->world->explain || !plan->look_at_events || !plan->subject ||
+	    now_ms - run->since_ms < EXPLAIN_AFTER_MS)
+		return 0;
+	if (run->explained_ms != CLOCK_NEVER && now_ms - run->explained_ms < EXPLAIN_EVERY_MS) {
+		if (str_starts_with(run->explained, plan->text))
+			replace_string(&plan->text, xstrdup(run->explained));
+		plan->broken |= run->explained_broken;
+		return 0;
+	}
+	run->explained_ms = now_ms;
+	if (run->world->explain(run->world->context, &run->result->last, plan, err) < 0)
+		return -1;
+	replace_string(&run->explained, xstrdup(plan->text));
+	run->explained_broken = plan->broken;
+	return 0;
+}
+
+static int give_up(struct run *run, const struct plan *plan, enum err_kind kind, struct err *err)
+{
+	_cleanup_free_ char *waited = clock_format_age((act_now(run) - run->since_ms) / 1000);
+
+	return err_set(err, kind, "gave up after %s, waiting for %s", waited, plan->text);
+}
+
+/* A wait is over when it takes too long, or longer than hopeless things are given. */
+static int wait_for(struct run *run, struct plan *plan, struct err *err)
+{
+	int64_t now_ms = act_now(run);
+
+	note_subject(run, plan);
+	if (explain(run, plan, err) < 0)
+		return -1;
+	act_wait(run, plan->text);
+	if (!plan->broken)
+		run->broken_since_ms = CLOCK_NEVER;
+	else if (run->broken_since_ms == CLOCK_NEVER)
+		run->broken_since_ms = now_ms;
+	if (run->broken_since_ms != CLOCK_NEVER && now_ms - run->broken_since_ms >= BROKEN_MS)
+		return give_up(run, plan, ERR_FAILED, err);
+	if (now_ms - run->since_ms >= step_limit_ms(run))
+		return give_up(run, plan, ERR_TIMEOUT, err);
+	return 0;
+}
+
+static int refused(const struct plan *plan, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
+	if (plan->hint)
+		err_hint(err, "%s", plan->hint);
+	return err_label(err, "refused");
+}
+
+/* Elections and restarts pass, all the more when it was our step that brought them about. */
+static int wait_to_pass(struct run *run, const struct plan *plan, struct err *err)
+{
+	int64_t patience_ms = run->result->pending || run->result->steps > 0 ? step_limit_ms(run) : ACT_PATIENCE_MS;
+
+	if (run->refused_since_ms == CLOCK_NEVER)
+		run->refused_since_ms = act_now(run);
+	if (!plan->may_pass || act_now(run) - run->refused_since_ms >= patience_ms)
+		return refused(plan, err);
+	act_wait(run, plan->text);
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------------- deciding */
+
+/* Whoever changes the replicas besides us has other plans: two of us would go on for ever. */
+static int check_replicas(struct run *run, struct err *err)
+{
+	int64_t replicas = run->result->last.set.replicas, expected = run->expected_replicas;
+
+	run->expected_replicas = replicas;
+	if (expected < 0 || expected == replicas)
+		return 0;
+	err_set(err, ERR_CONFLICT,
+	        "somebody else changed the replicas of statefulset \"%s\" meanwhile, from %lld to %lld",
+	        run->result->last.set.name, (long long)expected, (long long)replicas);
+	return err_hint(err, "an autoscaler, a GitOps controller or a colleague: agree on the number first");
+}
+
+/* One look, and what it asks for. *ret_over: the goal is reached. */
+static int turn(struct run *run, bool *ret_over, struct err *err)
+{
+	struct plan plan = PLAN_INIT;
+	bool looked = false;
+	int status = run->world->keep(run->world->context, err);
+
+	if (status == 0)
+		status = look(run, &looked, err);
+	if (status == 0 && looked && run->goal.kind == GOAL_SCALE)
+		status = check_replicas(run, err);
+	if (status < 0 || !looked)
+		return status;
+	plan_next(&run->result->last, &run->goal, &plan);
+	if (plan.kind != PLAN_REFUSE)
+		run->refused_since_ms = CLOCK_NEVER;
+	switch (plan.kind) {
+	case PLAN_DONE:
+		act_finish_step(run);
+		*ret_over = true;
+		break;
+	case PLAN_STEP:
+		status = act_step(run, &plan.step, step_limit_ms(run), err);
+		break;
+	case PLAN_WAIT:
+		status = wait_for(run, &plan, err);
+		break;
+	case PLAN_REFUSE:
+		status = wait_to_pass(run, &plan, err);
+		break;
+	}
+	plan_release(&plan);
+	return status;
+}
+
+static int time_is_up(const struct run *run, struct err *err)
+{
+	const char *waiting_for = run->result->waiting_for;
+
+	return err_set(err, ERR_TIMEOUT, "timed out%s%s", waiting_for ? ", waiting for " : "",
+	               waiting_for ? waiting_for : "");
+}
+
+static int run_turns(struct run *run, struct err *err)
+{
+	bool over = false;
+
+	while (!over) {
+		if (act_now(run) >= run->options->deadline_ms)
+			return time_is_up(run, err);
+		if (turn(run, &over, err) < 0)
+			return -1;
+		if (!over && run->world->sleep(run->world->context, run->at_once ? 0 : ACT_INTERVAL_MS, err) < 0)
+			return -1;
+		run->at_once = false;
+	}
+	return 0;
+}
+
+static void begin_run(const struct world *world, const struct act_options *options, struct act_result *result,
+                      struct run *ret_run)
+{
+	*ret_run = (struct run){
+		.world = world,
+		.options = options,
+		.result = result,
+		.goal = *options->goal,
+		.expected_replicas = -1,
+		.blind_since_ms = CLOCK_NEVER,
+		.refused_since_ms = CLOCK_NEVER,
+		.broken_since_ms = CLOCK_NEVER,
+		.explained_ms = CLOCK_NEVER,
+	};
+	ret_run->since_ms = act_now(ret_run);
+}
+
+static void end_run(struct run *run)
+{
+	free(run->subject);
+	free(run->explained);
+	free(run->cannot_leave);
+}
+
+int act(const struct world *world, const struct act_options *options, struct act_result *ret_result, struct err *err)
+{
+	struct run run;
+	int status;
+
+	begin_run(world, options, ret_result, &run);
+	status = run_turns(&run, err);
+	end_run(&run);
+	return status;
+}
+
+int act_look(const struct world *world, const struct act_options *options, struct snapshot *ret_snapshot,
+             struct err *err)
+{
+	struct act_result result = ACT_RESULT_INIT;
+	struct plan plan = PLAN_INIT;
+	struct run run;
+	bool looked = false, passing = false;
+	int status = 0;
+
+	begin_run(world, options, &result, &run);
+	do {
+		if (passing || run.blind_since_ms != CLOCK_NEVER)
+			status = world->sleep(world->context, ACT_INTERVAL_MS, err);
+		if (status == 0)
+			status = look(&run, &looked, err);
+		if (status == 0 && looked) {
+			plan_release(&plan);
+			plan_next(&result.last, &run.goal, &plan);
+			passing =
+			    plan.kind == PLAN_REFUSE && plan.may_pass && act_now(&run) - run.since_ms < ACT_PATIENCE_MS;
+			if (passing)
+				act_wait(&run, plan.text);
+		}
+		if (status == 0 && act_now(&run) >= options->deadline_ms)
+			status = time_is_up(&run, err);
+	} while (status == 0 && (!looked || passing));
+	plan_release(&plan);
+	*ret_snapshot = result.last;
+	result.last = (struct snapshot)SNAPSHOT_INIT;
+	act_result_release(&result);
+	end_run(&run);
+	return status;
+}
+
+void act_result_release(struct act_result *result)
+{
+	if (result->pending)
+		step_release(result->pending);
+	free(result->pending);
+	free(result->waiting_for);
+	snapshot_release(&result->last);
+	*result = (struct act_result)ACT_RESULT_INIT;
+}

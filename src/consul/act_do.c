@@ -1,0 +1,206 @@
+/* One step of the loop: done through the world, and what its outcome means. See include/consul/act_parts.h. */
+#include <stdlib.h>
+
+#include "consul/act_parts.h"
+#include "util/clock.h"
+#include "util/mem.h"
+
+/* When a step that shows no effect is done again, and when one that can be done without is given up. */
+struct pace {
+	int64_t again_ms;
+	int64_t without_ms; /* 0: nothing goes on without it */
+};
+
+static struct pace pace_of(enum step_kind kind)
+{
+	switch (kind) {
+	case STEP_LEAVE:
+		return (struct pace){ .again_ms = 20000, .without_ms = 60000 };
+	case STEP_TRANSFER_LEADER:
+		return (struct pace){ .again_ms = 5000, .without_ms = 15000 };
+	case STEP_REPLICAS:
+	case STEP_FORCE_LEAVE:
+	case STEP_PRUNE:
+	case STEP_REMOVE_PEER:
+	case STEP_MIN_QUORUM:
+	case STEP_DELETE_CLAIM:
+		break;
+	}
+	return (struct pace){ .again_ms = 4000 };
+}
+
+/* ---------------------------------------------------------------------------------------- outcomes */
+
+/* The run goes on without what this step wanted. False: it cannot. */
+static bool go_without(struct run *run, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_LEAVE:
+		replace_string(&run->cannot_leave, xstrdup(step->through));
+		run->goal.cannot_leave = run->cannot_leave;
+		return true;
+	case STEP_TRANSFER_LEADER:
+		run->goal.cannot_transfer = true;
+		return true;
+	case STEP_MIN_QUORUM:
+		run->goal.cannot_set_minimum = true;
+		return true;
+	case STEP_REPLICAS:
+	case STEP_FORCE_LEAVE:
+	case STEP_PRUNE:
+	case STEP_REMOVE_PEER:
+	case STEP_DELETE_CLAIM:
+		break;
+	}
+	return false;
+}
+
+static void drop_pending(struct run *run)
+{
+	step_release(run->result->pending);
+	free(TAKE(run->result->pending));
+}
+
+static bool is_gone_anyway(const struct step *step, const struct err *err)
+{
+	return err->kind == ERR_NOT_FOUND && (step->kind == STEP_FORCE_LEAVE || step->kind == STEP_PRUNE ||
+	                                      step->kind == STEP_REMOVE_PEER || step->kind == STEP_DELETE_CLAIM);
+}
+
+static bool is_open(const struct err *err)
+{
+	return err->kind == ERR_TIMEOUT || err->kind == ERR_UNREACHABLE || err->kind == ERR_PROTOCOL ||
+	       err->kind == ERR_UNAVAILABLE;
+}
+
+/* The step failed. 0: the loop looks at the cluster and goes on from what it sees. */
+static int judge_failure(struct run *run, struct err *failure, struct err *err)
+{
+	struct step *step = run->result->pending;
+	_cleanup_free_ char *text = NULL;
+
+	if (failure->kind == ERR_INTERRUPTED)
+		return err_move(err, failure);
+	if (is_gone_anyway(step, failure))
+		return 0;
+	text = xasprintf("%s: %s", step->text, failure->message);
+	if (failure->kind == ERR_CONFLICT) {
+		/* Nothing was changed: what is planned from the next look may be another step. */
+		act_event(run, ACT_NOTE, text);
+		if (step->kind == STEP_REPLICAS)
+			run->expected_replicas = run->result->last.set.replicas;
+		drop_pending(run);
+		return 0;
+	}
+	if (is_open(failure)) {
+		act_event(run, ACT_NOTE, text);
+		return 0;
+	}
+	if (go_without(run, step)) {
+		act_event(run, ACT_NOTE, text);
+		drop_pending(run);
+		return 0;
+	}
+	err_move(err, failure);
+	err_wrap(err, "%s", step->text);
+	drop_pending(run); /* it was refused, so that nothing is under way */
+	return -1;
+}
+
+/* ------------------------------------------------------------------------------------------- doing */
+
+static int do_it(struct run *run, struct err *err)
+{
+	const struct world *world = run->world;
+	const struct snapshot *seen = &run->result->last;
+	const struct step *step = run->result->pending;
+
+	switch (step->kind) {
+	case STEP_REPLICAS:
+		run->expected_replicas = -1;
+		return world->set_replicas(world->context, seen, step->number, err);
+	case STEP_DELETE_CLAIM:
+		return world->delete_claim(world->context, seen, step->object, err);
+	case STEP_TRANSFER_LEADER:
+	case STEP_LEAVE:
+	case STEP_FORCE_LEAVE:
+	case STEP_PRUNE:
+	case STEP_REMOVE_PEER:
+	case STEP_MIN_QUORUM:
+		break;
+	}
+	return world->tell(world->context, seen, step, err);
+}
+
+static int do_pending(struct run *run, struct err *err)
+{
+	_cleanup_err_ struct err failure = ERR_INIT;
+	bool done;
+
+	if (run->world->keep(run->world->context, err) < 0)
+		return -1;
+	done = do_it(run, &failure) == 0;
+	run->told_ms = act_now(run);
+	if (done && run->result->pending->kind == STEP_REPLICAS)
+		run->expected_replicas = run->result->pending->number;
+	run->at_once = done;
+	return done ? 0 : judge_failure(run, &failure, err);
+}
+
+void act_finish_step(struct run *run)
+{
+	if (!run->result->pending)
+		return;
+	act_event(run, ACT_DONE, run->result->pending->text);
+	run->result->steps++;
+	drop_pending(run);
+}
+
+static void begin_step(struct run *run, struct step *step)
+{
+	struct step *pending = xmalloc(sizeof(*pending));
+
+	act_finish_step(run);
+	*pending = *step;
+	*step = (struct step)STEP_INIT;
+	run->result->pending = pending;
+	run->begun_ms = run->since_ms = act_now(run);
+	replace_string(&run->subject, NULL);
+	replace_string(&run->result->waiting_for, NULL);
+	act_event(run, ACT_STEP, pending->text);
+}
+
+/* It was told, and the plan still wants it. */
+static int wait_for_effect(struct run *run, int64_t limit_ms, struct err *err)
+{
+	const struct step *pending = run->result->pending;
+	struct pace pace = pace_of(pending->kind);
+	int64_t now_ms = act_now(run);
+	_cleanup_free_ char *text = NULL;
+
+	if (pace.without_ms > 0 && now_ms - run->begun_ms >= pace.without_ms) {
+		text = xasprintf("%s: shows no effect, going on without", pending->text);
+		act_event(run, ACT_NOTE, text);
+		go_without(run, pending);
+		drop_pending(run);
+		return 0;
+	}
+	if (now_ms - run->begun_ms >= limit_ms) {
+		_cleanup_free_ char *waited = clock_format_age((now_ms - run->begun_ms) / 1000);
+
+		return err_set(err, ERR_TIMEOUT, "%s: shows no effect after %s", pending->text, waited);
+	}
+	if (now_ms - run->told_ms >= pace.again_ms)
+		return do_pending(run, err);
+	text = xasprintf("the effect of: %s", pending->text);
+	act_wait(run, text);
+	return 0;
+}
+
+int act_step(struct run *run, struct step *step, int64_t limit_ms, struct err *err)
+{
+	if (run->result->pending && step_equal(run->result->pending, step))
+		return wait_for_effect(run, limit_ms, err);
+	begin_step(run, step);
+	return do_pending(run, err);
+}
