@@ -108,6 +108,8 @@ struct kube_statefulset {
 
 struct kube_claim {
 	char *name;
+	char *uid;
+	char *resource_version;
 	char *phase;          /* "Bound", "Pending", "Lost" */
 	char *storage_class;  /* NULL: none named */
 	char *requested;      /* "1Gi" */

@@ -33,7 +33,10 @@ struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn *fn, void *co
 void loop_timer_set(struct loop_timer *timer, int64_t at_ms); /* CLOCK_NEVER: idle again */
 void loop_timer_free(struct loop_timer *timer);
 
-/* When fd becomes readable, loop_run ends with ERR_INTERRUPTED (the command layer writes to it on SIGINT). */
+/*
+ * When fd becomes readable, loop_run ends with ERR_INTERRUPTED (the command layer writes to it on SIGINT), and so does
+ * every later one while it stays readable: -1 takes the interrupt away, for what is still to be done in order.
+ */
 void loop_set_interrupt(struct loop *loop, int fd);
 
 /*
@@ -42,5 +45,8 @@ void loop_set_interrupt(struct loop *loop, int fd);
  */
 int loop_run(struct loop *loop, bool (*is_done)(void *context), void *context, int64_t deadline_ms, struct err *err)
 	__attribute__((warn_unused_result));
+
+/* Runs for that long; -1 when the interrupt came meanwhile (ERR_INTERRUPTED). */
+int loop_sleep(struct loop *loop, int64_t milliseconds, struct err *err) __attribute__((warn_unused_result));
 
 #endif

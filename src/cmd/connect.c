@@ -1,8 +1,6 @@
 /* See include/cmd/connect.h. */
 #include "cmd/connect.h"
 
-#include "util/clock.h"
-
 int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)
 {
 	struct kube_config_inputs inputs;
@@ -21,21 +19,9 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 	                       &ret_connection->client, err);
 }
 
-static bool never(void *context)
-{
-	(void)context;
-	return false;
-}
-
 int connect_sleep(struct connection *connection, int64_t milliseconds, struct err *err)
 {
-	struct err ended = ERR_INIT;
-
-	if (loop_run(connection->loop, never, NULL, clock_monotonic_ms() + milliseconds, &ended) < 0 &&
-	    ended.kind != ERR_TIMEOUT)
-		return err_move(err, &ended);
-	err_release(&ended);
-	return 0;
+	return loop_sleep(connection->loop, milliseconds, err);
 }
 
 void connection_release(struct connection *connection)

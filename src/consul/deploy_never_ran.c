@@ -2,9 +2,8 @@
 #include <stdlib.h>
 
 #include "consul/deploy.h"
+#include "kube/delete.h"
 #include "util/buf.h"
-#include "util/json.h"
-#include "util/mem.h"
 
 /* Source: kubelet, pkg/kubelet/images/types.go and pkg/kubelet/kuberuntime/kuberuntime_container.go. */
 static const char *const never_started_reasons[] = {
@@ -132,39 +131,16 @@ void deploy_never_ran_release(struct deploy_never_ran *pods)
 
 /* --------------------------------------------------------------------------------------------- the edge */
 
-/* As it was seen: of that uid, and not changed since, so that a container that has just started is not met. */
-static char *delete_options(const struct kube_pod *pod)
-{
-	cJSON *version = pod->resource_version ? json_string(pod->resource_version) : NULL;
-	cJSON *json =
-	    json_object("kind", json_string("DeleteOptions"), "apiVersion", json_string("v1"), "preconditions",
-	                json_object("uid", json_string(pod->uid), "resourceVersion", version, NULL), NULL);
-	char *text = json_text(json);
-
-	cJSON_Delete(json);
-	return text;
-}
-
 int deploy_delete_pod(struct kube_client *client, const struct snapshot *snapshot, const struct server *server,
                       int64_t deadline_ms, bool *ret_deleted, struct err *err)
 {
-	_cleanup_free_ char *body = delete_options(&server->pod);
 	_cleanup_buf_ struct buf path = BUF_TEXT;
-	struct kube_call call = { .method = KUBE_DELETE, .body = body };
-	bool left_alone;
-	int status;
 
 	buf_adds(&path, "/api/v1/namespaces/");
 	buf_add_url(&path, snapshot->namespace_name);
 	buf_adds(&path, "/pods/");
 	buf_add_url(&path, server->name);
-	call.path = buf_text(&path);
-	status = kube_client_perform(client, &call, 1, deadline_ms, err);
-	left_alone = call.err.kind == ERR_CONFLICT || call.err.kind == ERR_NOT_FOUND;
-	if (status == 0 && !left_alone)
-		status = err_move(err, &call.err);
-	kube_call_release(&call);
-	if (status == 0)
-		*ret_deleted = !left_alone;
-	return status;
+	/* Not changed since it was seen, so that a container that has just started is not met. */
+	return kube_delete_as_seen(client, buf_text(&path), server->pod.uid, server->pod.resource_version, deadline_ms,
+	                           ret_deleted, err);
 }

@@ -201,6 +201,8 @@ void kube_pod_release(struct kube_pod *pod)
 
 static const struct json_field claim_fields[] = {
 	JSON_FIELD(struct kube_claim, name, JSON_STRING, "metadata.name", true),
+	JSON_FIELD(struct kube_claim, uid, JSON_STRING, "metadata.uid", false),
+	JSON_FIELD(struct kube_claim, resource_version, JSON_STRING, "metadata.resourceVersion", false),
 	JSON_FIELD(struct kube_claim, phase, JSON_STRING, "status.phase", false),
 	JSON_FIELD(struct kube_claim, storage_class, JSON_STRING, "spec.storageClassName", false),
 	JSON_FIELD(struct kube_claim, requested, JSON_STRING, "spec.resources.requests.storage", false),
@@ -220,6 +222,8 @@ int kube_claim_decode(const cJSON *json, struct kube_claim *ret, struct err *err
 void kube_claim_release(struct kube_claim *claim)
 {
 	free(claim->name);
+	free(claim->uid);
+	free(claim->resource_version);
 	free(claim->phase);
 	free(claim->storage_class);
 	free(claim->requested);

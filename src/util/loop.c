@@ -400,3 +400,19 @@ int loop_run(struct loop *loop, bool (*is_done)(void *context), void *context, i
 	loop->running = false;
 	return status;
 }
+
+static bool never(void *context)
+{
+	(void)context;
+	return false;
+}
+
+int loop_sleep(struct loop *loop, int64_t milliseconds, struct err *err)
+{
+	struct err ended = ERR_INIT;
+
+	if (loop_run(loop, never, NULL, clock_monotonic_ms() + milliseconds, &ended) < 0 && ended.kind != ERR_TIMEOUT)
+		return err_move(err, &ended);
+	err_release(&ended);
+	return 0;
+}

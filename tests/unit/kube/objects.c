@@ -253,7 +253,8 @@ Test(objects, statefulset_errors)
 Test(objects, claims)
 {
 	_cleanup_json_ cJSON *json = parsed(
-	    "{\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"name\":\"data-consul-0\",\"creationTimestamp\":"
+	    "{\"kind\":\"PersistentVolumeClaim\",\"metadata\":{\"name\":\"data-consul-0\",\"uid\":\"claim-uid\","
+	    "\"resourceVersion\":\"4711\",\"creationTimestamp\":"
 	    "\"2024-05-01T10:00:00Z\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{"
 	    "\"storage\":\"1Gi\"}},\"storageClassName\":\"standard\",\"volumeName\":\"pvc-1\"},\"status\":{\"phase\":"
 	    "\"Bound\"}}");
@@ -263,6 +264,8 @@ Test(objects, claims)
 	struct kube_claim claim = KUBE_CLAIM_INIT;
 
 	cr_assert_eq(kube_claim_decode(json, &claim, &err), 0, "%s", err.message);
+	cr_expect_str_eq(claim.uid, "claim-uid");
+	cr_expect_str_eq(claim.resource_version, "4711");
 	cr_expect_str_eq(claim.requested, "1Gi");
 	cr_expect_str_eq(claim.phase, "Bound");
 	cr_expect_str_eq(claim.storage_class, "standard");
@@ -273,6 +276,8 @@ Test(objects, claims)
 	cr_assert_eq(kube_claim_decode(bare, &claim, &err), 0);
 	cr_expect(claim.deleting);
 	cr_expect_null(claim.volume);
+	cr_expect_null(claim.uid);
+	cr_expect_null(claim.resource_version);
 	kube_claim_release(&claim);
 }
 

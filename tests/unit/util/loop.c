@@ -122,6 +122,26 @@ CASE(interrupt_ends_every_run_until_it_is_read)
 	cr_assert_eq(loop_run(loop, always, NULL, CLOCK_NEVER, &err), 0);
 }
 
+CASE(sleep_lasts_as_long_as_it_says_or_until_an_interrupt)
+{
+	struct err err = ERR_INIT;
+	int64_t begun_ms = clock_monotonic_ms();
+	int ends[2];
+
+	cr_assert_eq(loop_sleep(loop, 20, &err), 0);
+	cr_assert_not(err_is_set(&err));
+	cr_assert_geq(clock_monotonic_ms() - begun_ms, 20);
+	cr_assert_eq(pipe(ends), 0);
+	loop_set_interrupt(loop, ends[0]);
+	cr_assert_eq(write(ends[1], "x", 1), 1);
+	cr_assert_eq(loop_sleep(loop, 3600 * 1000, &err), -1);
+	cr_assert_eq(err.kind, ERR_INTERRUPTED);
+	err_release(&err);
+	/* Taken away, it disturbs nobody although it is still readable. */
+	loop_set_interrupt(loop, -1);
+	cr_assert_eq(loop_sleep(loop, 1, &err), 0);
+}
+
 /* -------------------------------------------------------------------------------------- descriptors */
 
 struct seen {
