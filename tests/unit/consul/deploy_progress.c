@@ -307,6 +307,20 @@ Test(deploy_explain, old_events_and_what_the_status_tells_say_nothing)
 	                 false, "2/3 servers are voters; consul-2: starting");
 }
 
+Test(deploy_explain, a_pod_that_is_not_scheduled_says_more_than_its_status)
+{
+	struct snapshot snapshot;
+
+	rolled_out(&snapshot);
+	sample_stop(&snapshot, 2, NULL);
+	snapshot.servers[2].pod.unscheduled_message = xstrdup("no node fits");
+	expect_explained(&snapshot, 200,
+	                 "{\"items\":[" EVENT("uid-2", "FailedScheduling", "22:13:10", "no node fits") "," EVENT(
+	                     "uid-2", "FailedBinding", "22:13:00", "no volume") "]}",
+	                 false,
+	                 "2/3 servers are voters; consul-2: not scheduled: no node fits: FailedBinding: no volume");
+}
+
 Test(deploy_explain, an_image_gets_its_cause)
 {
 	struct snapshot snapshot;
