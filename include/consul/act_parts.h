@@ -16,6 +16,8 @@ struct run {
 	struct act_result *result;
 	struct goal goal;          /* with what the run has learnt */
 	char *cannot_leave;        /* owns goal.cannot_leave */
+	struct strv gone;          /* what goal.gone points to */
+	struct strv gone;          /* what goal.gone points to */
 	int64_t expected_replicas; /* as we saw or set them last; -1: not known, or our own change may have been made */
 
 	/* the step under way: result->pending */
@@ -25,7 +27,6 @@ struct run {
 	/* what is waited for */
 	char *subject;
 	int64_t since_ms;
-	int64_t broken_since_ms;
 	int64_t refused_since_ms;
 	int64_t blind_since_ms; /* no look has succeeded since */
 	int64_t explained_ms;

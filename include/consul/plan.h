@@ -53,6 +53,7 @@ struct goal {
 
 	/* What the run has learnt of this cluster (consul/act.h); NULL and false at first. */
 	const char *cannot_leave; /* the pod that refused to leave, for good */
+	const struct strv *gone;  /* node names of the servers that were scaled away, where they are not their pods' */
 	bool cannot_transfer;     /* handing leadership over does not work */
 	bool cannot_set_minimum;  /* autopilot's settings may not be changed */
 };
@@ -82,6 +83,7 @@ struct step {
 	bool by_address;
 	char *through;        /* the pod whose agent is told; NULL: no agent is */
 	char *subject;        /* the server it is about, as a person calls it: pod, node name or address; NULL: the cluster */
+	char *node;           /* STEP_REPLICAS down: the server's node name, if that is not its pod's; NULL */
 	struct quorum before; /* as the snapshot has it */
 	struct quorum after;  /* once the step has its effect, nothing else changing */
 	char *text;           /* "replicas 3 -> 4: consul-3 joins": what is done, one line */
@@ -127,8 +129,8 @@ struct plan {
 	char *subject;      /* PLAN_WAIT, PLAN_REFUSE: the pod it is about; NULL: the cluster */
 	char *text;         /* PLAN_WAIT: "consul-3: joined, not a voter yet"; PLAN_REFUSE: the reason; PLAN_DONE: NULL */
 	char *hint;         /* PLAN_REFUSE: what to type or do; may be NULL */
-	bool look_at_events; /* PLAN_WAIT: Kubernetes' events about subject may tell more */
-	bool broken;         /* PLAN_WAIT: waiting alone will hardly help (an image that cannot be pulled) */
+	bool look_at_events; /* Kubernetes' events about subject may tell more */
+	bool broken;         /* PLAN_REFUSE: waiting alone will hardly help (an image that cannot be pulled) */
 };
 
 #define PLAN_INIT { .step = STEP_INIT }

@@ -44,7 +44,10 @@ bool plan_wait(struct planning *planning, const struct place *place, const char 
 bool plan_refuse(struct planning *planning, enum rule rule, bool may_pass, const struct place *place,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* A wait for a server that is not there yet, for the reason that its pod gives. */
+/* "WHAT; kubectl consul health … tells more" as the plan's hint. */
+void plan_hint_health(struct planning *planning, const char *what);
+
+/* A wait for a server that is not there yet, for the reason that its pod gives; a refusal where that hardly passes. */
 bool plan_wait_for(struct planning *planning, const struct place *place);
 
 /* Begins a step: before and after are the snapshot's arithmetic, to be changed by the caller where voters change. */

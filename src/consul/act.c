@@ -93,7 +93,7 @@ static void note_subject(struct run *run, const struct plan *plan)
 		return;
 	replace_string(&run->subject, xstrdup(plan->subject ? plan->subject : ""));
 	run->since_ms = act_now(run);
-	run->broken_since_ms = run->explained_ms = CLOCK_NEVER;
+	run->explained_ms = CLOCK_NEVER;
 }
 
 static int explain(struct run *run, struct plan *plan, struct err *err)
@@ -121,25 +121,21 @@ static int give_up(struct run *run, const struct plan *plan, enum err_kind kind,
 {
 	_cleanup_free_ char *waited = clock_format_age((act_now(run) - run->since_ms) / 1000);
 
-	return err_set(err, kind, "gave up after %s, waiting for %s", waited, plan->text);
+	err_set(err, kind, "gave up after %s, waiting for %s", waited, plan->text);
+	if (!plan->subject)
+		return -1;
+	return err_hint(err, "kubectl describe pod %s -n %s tells more", plan->subject,
+	                run->result->last.namespace_name ? run->result->last.namespace_name : "default");
 }
 
-/* A wait is over when it takes too long, or longer than hopeless things are given. */
+/* A wait is over when it takes too long. */
 static int wait_for(struct run *run, struct plan *plan, struct err *err)
 {
-	int64_t now_ms = act_now(run);
-
 	note_subject(run, plan);
 	if (explain(run, plan, err) < 0)
 		return -1;
 	act_wait(run, plan->text);
-	if (!plan->broken)
-		run->broken_since_ms = CLOCK_NEVER;
-	else if (run->broken_since_ms == CLOCK_NEVER)
-		run->broken_since_ms = now_ms;
-	if (run->broken_since_ms != CLOCK_NEVER && now_ms - run->broken_since_ms >= BROKEN_MS)
-		return give_up(run, plan, ERR_FAILED, err);
-	if (now_ms - run->since_ms >= step_limit_ms(run))
+	if (act_now(run) - run->since_ms >= step_limit_ms(run))
 		return give_up(run, plan, ERR_TIMEOUT, err);
 	return 0;
 }
@@ -153,16 +149,21 @@ static int refused(const struct plan *plan, struct err *err)
 }
 
 /* Elections and restarts pass, all the more when it was our step that brought them about. */
-static int wait_to_pass(struct run *run, const struct plan *plan, struct err *err)
+static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 {
-	int64_t patience_ms = run->result->pending || run->result->steps > 0 ? step_limit_ms(run) : ACT_PATIENCE_MS;
+	bool begun = run->result->pending || run->result->steps > 0;
+	int64_t patience_ms = !begun ? ACT_PATIENCE_MS : plan->broken ? BROKEN_MS : step_limit_ms(run);
 
+	note_subject(run, plan);
 	if (run->refused_since_ms == CLOCK_NEVER)
 		run->refused_since_ms = act_now(run);
-	if (!plan->may_pass || act_now(run) - run->refused_since_ms >= patience_ms)
-		return refused(plan, err);
-	act_wait(run, plan->text);
-	return 0;
+	if (plan->may_pass && explain(run, plan, err) < 0)
+		return -1;
+	if (plan->may_pass && act_now(run) - run->refused_since_ms < patience_ms) {
+		act_wait(run, plan->text);
+		return 0;
+	}
+	return begun && plan->broken ? give_up(run, plan, ERR_FAILED, err) : refused(plan, err);
 }
 
 /* --------------------------------------------------------------------------------------- deciding */
@@ -251,9 +252,9 @@ static void begin_run(const struct world *world, const struct act_options *optio
 		.expected_replicas = -1,
 		.blind_since_ms = CLOCK_NEVER,
 		.refused_since_ms = CLOCK_NEVER,
-		.broken_since_ms = CLOCK_NEVER,
 		.explained_ms = CLOCK_NEVER,
 	};
+	ret_run->goal.gone = &ret_run->gone;
 	ret_run->since_ms = act_now(ret_run);
 }
 
@@ -262,6 +263,7 @@ static void end_run(struct run *run)
 	free(run->subject);
 	free(run->explained);
 	free(run->cannot_leave);
+	strv_release(&run->gone);
 }
 
 int act(const struct world *world, const struct act_options *options, struct act_result *ret_result, struct err *err)

@@ -164,6 +164,8 @@ static void begin_step(struct run *run, struct step *step)
 	*pending = *step;
 	*step = (struct step)STEP_INIT;
 	run->result->pending = pending;
+	if (pending->node && !strv_contains(&run->gone, pending->node))
+		strv_add(&run->gone, pending->node);
 	run->begun_ms = run->since_ms = act_now(run);
 	replace_string(&run->subject, NULL);
 	replace_string(&run->result->waiting_for, NULL);

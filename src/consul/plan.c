@@ -51,6 +51,7 @@ void step_release(struct step *step)
 	free(step->object);
 	free(step->through);
 	free(step->subject);
+	free(step->node);
 	free(step->text);
 	*step = (struct step)STEP_INIT;
 }
@@ -121,11 +122,24 @@ bool plan_wait_for(struct planning *planning, const struct place *place)
 	struct waiting waiting = WAITING_INIT;
 
 	waiting_explain(place->server, place->peer != NULL, place->peer && place->peer->voter, &waiting);
-	plan_wait(planning, place, "%s: %s", place->server->name, waiting.reason);
-	planning->plan->look_at_events = waiting.look_at_events;
+	if (waiting.broken && place->wanted) {
+		plan_refuse(planning, RULE_QUORUM, true, place, "%s is not well: %s", place->server->name,
+		            waiting.reason);
+		plan_hint_health(planning, "every server must be well before the next comes or goes");
+	} else {
+		plan_wait(planning, place, "%s: %s", place->server->name, waiting.reason);
+	}
+	planning->plan->look_at_events = waiting.look_at_events || place->server->pod.deleting;
 	planning->plan->broken = waiting.broken;
 	waiting_release(&waiting);
 	return true;
+}
+
+void plan_hint_health(struct planning *planning, const char *what)
+{
+	replace_string(&planning->plan->hint,
+	               xasprintf("%s; kubectl consul health -n %s%s tells more", what,
+	                         planning->diagnosis.namespace_word, planning->diagnosis.name_option));
 }
 
 struct step *plan_step(struct planning *planning, enum step_kind kind, const char *subject, const char *format, ...)
@@ -217,6 +231,22 @@ static bool is_wrong_size(struct planning *planning)
 	return true;
 }
 
+/* Rule 1, whatever the step: also where voters that are none of this StatefulSet's are dead. */
+static void check_arithmetic(struct planning *planning)
+{
+	struct plan *plan = planning->plan;
+	struct step step = plan->step;
+
+	if (plan->kind != PLAN_STEP || step.after.live_voters >= step.after.quorum)
+		return;
+	plan->step = (struct step)STEP_INIT;
+	plan_refuse(planning, RULE_QUORUM, true, NULL,
+	            "after this step %" PRId64 " of %" PRId64 " voters would live, and %" PRId64 " be needed: %s",
+	            step.after.live_voters, step.after.voters, step.after.quorum, step.text);
+	plan_hint_health(planning, "dead voters must be removed first");
+	step_release(&step);
+}
+
 void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct plan *ret_plan)
 {
 	struct planning planning = { .snapshot = snapshot, .goal = goal, .plan = ret_plan };
@@ -227,6 +257,7 @@ void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct 
 	if (!(scale && is_wrong_size(&planning)) && !plan_distrusts(&planning) && !plan_is_moving(&planning) &&
 	    !plan_cleans(&planning) && !(scale && plan_scales(&planning)))
 		ret_plan->kind = PLAN_DONE;
+	check_arithmetic(&planning);
 	diagnosis_release(&planning.diagnosis);
 	assessment_release(&planning.assessment);
 }

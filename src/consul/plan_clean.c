@@ -63,14 +63,14 @@ static bool remove_peer(struct planning *planning, const struct peer *peer)
 
 /* --------------------------------------------------------------------------------------- one member */
 
-static bool peer_is_of_a_place(const struct planning *planning, const struct peer *peer)
+static const struct place *place_of_peer(const struct planning *planning, const struct peer *peer)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
 
 	FOR_EACH_PLACE (place, diagnosis)
 		if (place->peer == peer || (peer->id && str_equal(peer->id, place->server->view.self.id)))
-			return true;
-	return false;
+			return place;
+	return NULL;
 }
 
 /* A member that is to go. False: nothing is left to do about it. */
@@ -84,7 +84,7 @@ static bool clean_member(struct planning *planning, const struct member *member,
 	case MEMBER_LEAVING:
 		return plan_wait(planning, NULL, "%s: leaving", member->name);
 	case MEMBER_LEFT:
-		if (peer && (!peer_is_of_a_place(planning, peer) || !own))
+		if (peer && (!place_of_peer(planning, peer) || !own))
 			return remove_peer(planning, peer);
 		return planning->goal->prune && prune(planning, member);
 	case MEMBER_ALIVE:
@@ -96,13 +96,21 @@ static bool clean_member(struct planning *planning, const struct member *member,
 
 /* ---------------------------------------------------------------------------------- without names */
 
+/* A server of this StatefulSet that no replica stands for, by its name or because this run has scaled it away. */
+static bool is_gone(const struct planning *planning, const char *node)
+{
+	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, node);
+
+	if (ordinal >= 0)
+		return !plan_is_wanted(planning->snapshot, ordinal);
+	return planning->goal->gone && strv_contains(planning->goal->gone, node);
+}
+
 static bool is_leftover(const struct planning *planning, size_t index)
 {
 	const struct member *member = &planning->diagnosis.members_of->view.members[index];
-	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, member->name);
 
-	return member->is_server && !planning->diagnosis.member_taken[index] && ordinal >= 0 &&
-	       !plan_is_wanted(planning->snapshot, ordinal);
+	return member->is_server && !planning->diagnosis.member_taken[index] && is_gone(planning, member->name);
 }
 
 static bool clean_members(struct planning *planning)
@@ -146,25 +154,26 @@ static const struct place *find_peerless(const struct planning *planning)
 	return NULL;
 }
 
-static bool has_member(const struct planning *planning, const struct peer *peer)
+/* The server whose peer it is; a client may have the address that a server had. NULL: nobody knows one. */
+static const struct member *member_of_peer(const struct planning *planning, const struct peer *peer)
 {
 	const struct view *view = &planning->diagnosis.members_of->view;
 
 	for (size_t i = 0; i < view->member_count; i++)
-		if (diagnosis_peer_of_member(&planning->diagnosis, &view->members[i]) == peer)
-			return true;
-	return false;
+		if (view->members[i].is_server &&
+		    diagnosis_peer_of_member(&planning->diagnosis, &view->members[i]) == peer)
+			return &view->members[i];
+	return NULL;
 }
 
 /* Nobody's: no place's, no member's, and of no name that a replica stands for or that is not of this set. */
 static bool is_orphan(const struct planning *planning, size_t index)
 {
 	const struct peer *peer = &planning->diagnosis.peers_of->view.peers[index];
-	int64_t ordinal = peer->name ? kube_ordinal(planning->snapshot->set.name, peer->name) : -1;
 
-	if (planning->diagnosis.peer_taken[index] || peer_is_of_a_place(planning, peer) || has_member(planning, peer))
+	if (planning->diagnosis.peer_taken[index] || place_of_peer(planning, peer) || member_of_peer(planning, peer))
 		return false;
-	return !peer->name || (ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal));
+	return !peer->name || is_gone(planning, peer->name);
 }
 
 static bool clean_peers(struct planning *planning)
@@ -207,6 +216,14 @@ static bool names_member(const struct planning *planning, const struct member *m
 }
 
 /* What lives is not reaped, whoever names it. */
+static bool lives(struct planning *planning, const struct place *place)
+{
+	if (!place || !place->live)
+		return false;
+	return plan_refuse(planning, RULE_COULD_RETURN, false, place, "%s lives: reap is for servers that are gone",
+	                   place->server->name);
+}
+
 static bool refuses_named(struct planning *planning, const struct member *member)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
@@ -215,44 +232,59 @@ static bool refuses_named(struct planning *planning, const struct member *member
 		return plan_refuse(planning, RULE_COULD_RETURN, false, NULL, "%s is a client agent, not a server",
 		                   member->name);
 	FOR_EACH_PLACE (place, diagnosis)
-		if (place->member == member && place->live)
-			return plan_refuse(planning, RULE_COULD_RETURN, false, place,
-			                   "%s lives: reap is for servers that are gone", place->server->name);
+		if (place->member == member && lives(planning, place))
+			return true;
 	if (member->status == MEMBER_ALIVE)
 		return plan_refuse(planning, RULE_COULD_RETURN, true, NULL, "%s is alive for gossip (%s)", member->name,
 		                   member->address);
 	return false;
 }
 
-static bool clean_named(struct planning *planning)
+static bool clean_named_members(struct planning *planning)
 {
-	const struct view *members = &planning->diagnosis.members_of->view,
-	                  *peers = &planning->diagnosis.peers_of->view;
+	const struct view *view = &planning->diagnosis.members_of->view;
 
-	for (size_t i = 0; i < members->member_count; i++) {
-		const struct member *member = &members->members[i];
+	for (size_t i = 0; i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
 
 		if (names_member(planning, member) &&
 		    (refuses_named(planning, member) || clean_member(planning, member, false)))
 			return true;
 	}
-	for (size_t i = 0; i < peers->peer_count; i++) {
-		const struct peer *peer = &peers->peers[i];
+	return false;
+}
 
-		if (!is_named(planning, peer->id) && !is_named(planning, peer->address) &&
-		    !is_named(planning, peer->name))
+/* By id, by address, by node, or by the pod whose peer it was. */
+static bool names_peer(const struct planning *planning, const struct peer *peer, const struct place *place)
+{
+	return is_named(planning, peer->id) || is_named(planning, peer->address) || is_named(planning, peer->name) ||
+	       (place && is_named(planning, place->server->name));
+}
+
+static bool clean_named_peers(struct planning *planning)
+{
+	const struct view *view = &planning->diagnosis.peers_of->view;
+
+	for (size_t i = 0; i < view->peer_count; i++) {
+		const struct peer *peer = &view->peers[i];
+		const struct place *place = place_of_peer(planning, peer);
+		const struct member *member = member_of_peer(planning, peer);
+
+		if (!names_peer(planning, peer, place))
 			continue;
-		if (!peer_is_of_a_place(planning, peer) && !has_member(planning, peer))
+		if (lives(planning, place))
+			return true;
+		if (!member)
 			return remove_peer(planning, peer);
+		if (refuses_named(planning, member) || clean_member(planning, member, false))
+			return true;
 	}
 	return false;
 }
 
 bool plan_cleans(struct planning *planning)
 {
-	if (!planning->diagnosis.members_of || !planning->diagnosis.peers_of)
-		return false;
 	if (is_selective(planning))
-		return clean_named(planning);
+		return clean_named_members(planning) || clean_named_peers(planning);
 	return clean_members(planning) || clean_peers(planning) || has_live_leftover(planning);
 }

@@ -12,7 +12,7 @@ static void note_old_data(const struct snapshot *snapshot, const struct goal *go
 		const struct kube_claim *claim = plan_claim(snapshot, set->ordinal_start + i, 0);
 		_cleanup_free_ char *age = claim ? plan_claim_age(snapshot, claim) : NULL;
 
-		if (claim && !goal->delete_claims)
+		if (claim && !claim->deleting && !goal->delete_claims)
 			strv_addf(list,
 			          "claim %s is %s old and is used again, with the data in it; --delete-claims starts "
 			          "%s-%" PRId64 " without",
@@ -29,7 +29,9 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 	for (size_t i = 0; i < snapshot->claim_count; i++) {
 		int64_t ordinal = snapshot_claim_ordinal(snapshot, snapshot->claims[i].name);
 
-		if (ordinal - set->ordinal_start >= goal->replicas && !snapshot->claims[i].deleting)
+		bool stays = ordinal >= set->ordinal_start && ordinal - set->ordinal_start < goal->replicas;
+
+		if (ordinal >= 0 && !stays && !snapshot->claims[i].deleting)
 			strv_add(&names, snapshot->claims[i].name);
 	}
 	if (names.count == 0 || goal->delete_claims)
@@ -37,6 +39,38 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 	text = list_names(&names);
 	strv_addf(list, "claim%s kept: %s; --delete-claims deletes %s", names.count == 1 ? "" : "s", text,
 	          names.count == 1 ? "it" : "them");
+}
+
+/* What could not be read, and what therefore is not looked after. */
+static void note_unknown(const struct snapshot *snapshot, struct strv *list)
+{
+	if (!snapshot->claims_known)
+		strv_addf(list, "claims cannot be listed, so that old data would not be seen: %s",
+		          snapshot->claims_err.message ? snapshot->claims_err.message : "it is not told why");
+	if (!snapshot->autopilot.known)
+		strv_addf(list, "autopilot's settings cannot be read, min_quorum stays as it is: %s",
+		          snapshot->autopilot.err.message ? snapshot->autopilot.err.message : "it is not told why");
+}
+
+/* Dead servers that are none of this StatefulSet's: nobody's to remove unasked. */
+static void note_failed_strangers(const struct diagnosis *diagnosis, struct strv *list)
+{
+	const struct view *view = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
+
+	for (size_t i = 0; view && i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
+		_cleanup_free_ char *word = NULL;
+
+		if (!member->is_server || diagnosis->member_taken[i] || member->status != MEMBER_FAILED ||
+		    kube_ordinal(diagnosis->snapshot->set.name, member->name) >= 0)
+			continue;
+		word = shell_word(member->name);
+		strv_addf(
+		    list,
+		    "%s (%s) is failed, and by its name none of this StatefulSet's servers: kubectl consul reap %s "
+		    "-n %s%s removes it",
+		    member->name, member->address, word, diagnosis->namespace_word, diagnosis->name_option);
+	}
 }
 
 static void note_size(const struct goal *goal, struct strv *list)
@@ -98,10 +132,13 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
 		note_size(goal, list);
 		note_old_data(snapshot, goal, list);
 		note_kept_claims(snapshot, goal, list);
+		note_unknown(snapshot, list);
 	} else {
 		note_left(&diagnosis, goal, list);
 		note_unknown_names(&diagnosis, goal, list);
 	}
+	if (!goal->servers || goal->servers->count == 0)
+		note_failed_strangers(&diagnosis, list);
 	diagnosis_release(&diagnosis);
 	assessment_release(&assessment);
 }

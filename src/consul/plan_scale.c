@@ -13,10 +13,13 @@
 static bool set_replicas(struct planning *planning, int64_t replicas, const char *server, const char *what,
                          int64_t voters, int64_t live_voters)
 {
+	const struct place *place = plan_place(&planning->diagnosis, server);
 	struct step *step = plan_step(planning, STEP_REPLICAS, server, "replicas %" PRId64 " -> %" PRId64 ": %s %s",
 	                              planning->snapshot->set.replicas, replicas, server, what);
 
 	step->number = replicas;
+	if (place && place->member && !str_equal(place->member->name, server))
+		step->node = xstrdup(place->member->name);
 	plan_arithmetic(&step->after, voters, live_voters);
 	return true;
 }
@@ -87,12 +90,16 @@ static bool scales_up(struct planning *planning)
 	_cleanup_free_ char *server = xasprintf("%s-%" PRId64, set->name, ordinal);
 	struct quorum after = planning->assessment.quorum;
 
-	plan_arithmetic(&after, 1, 1);
-	if (after.live_voters < after.quorum)
-		return plan_refuse(planning, RULE_QUORUM, false, NULL,
-		                   "with %s there would be %" PRId64 " voters, of which %" PRId64 " live and %" PRId64
-		                   " are needed",
-		                   server, after.voters, after.live_voters, after.quorum);
+	/* Even if it dies as soon as it votes; only one server alone cannot have that. */
+	plan_arithmetic(&after, 1, 0);
+	if (after.live_voters < after.quorum && after.voters > 2) {
+		plan_refuse(planning, RULE_QUORUM, true, NULL,
+		            "with %s there would be %" PRId64 " voters, of which %" PRId64 " live for sure and %" PRId64
+		            " are needed",
+		            server, after.voters, after.live_voters, after.quorum);
+		plan_hint_health(planning, "dead voters must be removed first");
+		return true;
+	}
 	if (!planning->snapshot->claims_known && planning->goal->delete_claims)
 		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "the claims cannot be listed: %s",
 		                   planning->snapshot->claims_err.message ? planning->snapshot->claims_err.message
@@ -106,7 +113,7 @@ static bool scales_up(struct planning *planning)
 struct victim {
 	const struct place *place;
 	bool voter;
-	bool live;           /* a live voter, or a live peer */
+	bool live;           /* it can be told to leave, and is heard */
 	bool may_die;        /* its sudden death would leave a quorum */
 	bool leaves_cleanly; /* on SIGTERM, with time enough */
 	bool is_leader;
@@ -130,7 +137,7 @@ static struct victim judge_victim(const struct planning *planning, const struct 
 	struct victim victim = { .place = place, .voter = place->peer && place->peer->voter };
 	int64_t survivors;
 
-	victim.live = place->running && place->answered && !place->server->pod.deleting;
+	victim.live = place->live && !place->server->pod.deleting;
 	victim.is_leader = place->server == planning->assessment.leader;
 	survivors = quorum->live_voters - (victim.voter && place->live);
 	victim.may_die = survivors >= quorum->quorum;
@@ -189,8 +196,7 @@ static bool refuse_to_kill(struct planning *planning, const struct victim *victi
 	    planning, RULE_QUORUM, may_pass, victim->place,
 	    "%s %s, and without it %" PRId64 " of %" PRId64 " voters would be fewer than the quorum of %" PRId64,
 	    victim->place->server->name, why, quorum->live_voters - victim->voter, quorum->voters, quorum->quorum);
-	planning->plan->hint = xasprintf("it must run and be able to leave; kubectl consul health -n %s%s tells more",
-	                                 planning->diagnosis.namespace_word, planning->diagnosis.name_option);
+	plan_hint_health(planning, "it must run and be able to leave");
 	return true;
 }
 
@@ -203,8 +209,7 @@ static bool takes_away(struct planning *planning, const struct victim *victim)
 	if (!victim->place->peer)
 		return set_replicas(planning, replicas - 1, name, "stops", 0, 0);
 	if (!victim->live)
-		return victim->may_die ? set_replicas(planning, replicas - 1, name, "goes (it does not live)", 0,
-		                                      victim->voter && victim->place->live ? -1 : 0)
+		return victim->may_die ? set_replicas(planning, replicas - 1, name, "goes (it does not live)", 0, 0)
 		                       : refuse_to_kill(planning, victim, "cannot be asked to leave", true);
 	if (hands_over(planning, victim))
 		return true;

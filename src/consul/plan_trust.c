@@ -78,6 +78,8 @@ static bool disagrees(struct planning *planning)
 		return true;
 	if (!planning->assessment.quorum.known)
 		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server tells who votes");
+	if (!planning->diagnosis.members_of)
+		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server tells its members");
 	dissenter = find_dissenter(planning);
 	if (dissenter)
 		return plan_refuse(planning, RULE_AGREEMENT, true, dissenter,
@@ -100,8 +102,7 @@ bool plan_distrusts(struct planning *planning)
 	}
 	if (!disagrees(planning))
 		return false;
-	planning->plan->hint = xasprintf("kubectl consul health -n %s%s tells what is wrong and what to do",
-	                                 diagnosis->namespace_word, diagnosis->name_option);
+	plan_hint_health(planning, "nothing was changed");
 	return true;
 }
 
@@ -116,7 +117,9 @@ bool plan_is_moving(struct planning *planning)
 		return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->has_pod)
-			return plan_wait_for(planning, place);
+			return place->server->pod.deleting
+			           ? plan_wait_for(planning, place)
+			           : plan_wait(planning, place, "%s: to be stopped", place->server->name);
 	return false;
 }
 
@@ -158,9 +161,7 @@ static bool refuse_dead(struct planning *planning, const struct place *place)
 		            place->server->name, waiting.reason);
 		waiting_release(&waiting);
 	}
-	planning->plan->hint =
-	    xasprintf("every server that stays must be well first; kubectl consul health -n %s%s tells more",
-	              planning->diagnosis.namespace_word, planning->diagnosis.name_option);
+	plan_hint_health(planning, "every server that stays must be well first");
 	return true;
 }
 
