@@ -17,7 +17,6 @@ struct run {
 	struct goal goal;          /* with what the run has learnt */
 	char *cannot_leave;        /* owns goal.cannot_leave */
 	struct strv gone;          /* what goal.gone points to */
-	struct strv gone;          /* what goal.gone points to */
 	int64_t expected_replicas; /* as we saw or set them last; -1: not known, or our own change may have been made */
 
 	/* the step under way: result->pending */
