@@ -9,24 +9,6 @@
 
 #define LONG_MS 20000
 
-/* Its container waits, and has never done anything else. reason NULL: it has no node. */
-static void never_ran(struct snapshot *snapshot, size_t index, const char *reason)
-{
-	struct server *server = &snapshot->servers[index];
-	struct kube_container *container = &server->pod.containers[0];
-
-	sample_stop(snapshot, index, reason ? reason : "");
-	container->restarts = container->last_exit_code = container->last_finished_at = 0;
-	container->was_terminated = false;
-	replace_string(&server->pod.phase, xstrdup("Pending"));
-	if (reason)
-		return;
-	replace_string(&container->waiting_reason, NULL);
-	replace_string(&server->pod.node, NULL);
-	replace_string(&server->pod.ip, NULL);
-	server->pod.unscheduled_message = xstrdup("0/1 nodes are available");
-}
-
 /* What a deploy with the right image meets after one with a wrong one: consul-2 is new and alone, the others wait. */
 static void forced_rollback(struct snapshot *snapshot)
 {
@@ -43,7 +25,7 @@ static void forced_rollback(struct snapshot *snapshot)
 		if (i == 2)
 			continue;
 		sample_forget_member(snapshot, -1, name);
-		never_ran(snapshot, i, "ImagePullBackOff");
+		sample_never_ran(snapshot, i, "ImagePullBackOff");
 	}
 	snapshot->servers[2].pod.ready = false;
 	sample_no_leader(snapshot);
@@ -85,7 +67,7 @@ Test(deploy_never_ran, every_way_of_not_starting)
 		struct snapshot snapshot;
 
 		forced_rollback(&snapshot);
-		never_ran(&snapshot, 1, reasons[i]);
+		sample_never_ran(&snapshot, 1, reasons[i]);
 		expect(&snapshot, "consul-1 consul-0");
 	}
 }
@@ -161,7 +143,7 @@ Test(deploy_never_ran, one_that_may_start_any_moment_stays)
 		struct snapshot snapshot;
 
 		forced_rollback(&snapshot);
-		never_ran(&snapshot, 1, reasons[i]);
+		sample_never_ran(&snapshot, 1, reasons[i]);
 		expect(&snapshot, "consul-0");
 	}
 }
@@ -186,11 +168,11 @@ Test(deploy_never_ran, a_pod_without_status_that_has_a_node_stays)
 	struct snapshot snapshot;
 
 	forced_rollback(&snapshot);
-	never_ran(&snapshot, 1, NULL);
+	sample_never_ran(&snapshot, 1, NULL);
 	snapshot.servers[1].pod.node = xstrdup("node-1");
 	expect(&snapshot, "consul-0");
 	forced_rollback(&snapshot);
-	never_ran(&snapshot, 1, NULL);
+	sample_never_ran(&snapshot, 1, NULL);
 	replace_string(&snapshot.servers[1].pod.unscheduled_message, NULL);
 	expect(&snapshot, "consul-0");
 }

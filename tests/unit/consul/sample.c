@@ -16,6 +16,7 @@ static struct kube_container *add_container(struct kube_container **containers, 
 	return *containers;
 }
 
+/* index: of the name, the address and the node. */
 static void fill_pod(struct server *server, size_t index)
 {
 	struct kube_pod *pod = &server->pod;
@@ -61,35 +62,40 @@ static void add_peer(struct view *view, const char *name, const char *ip, const 
 	peer->id = xstrdup_null(id);
 }
 
-static void fill_view(struct view *view, const char *name, size_t index, size_t servers)
+static void fill_view(struct view *view, const char *name, size_t index, size_t first, size_t servers)
 {
 	view->way = ASK_TUNNEL;
-	for (size_t i = 0; i < servers; i++) {
+	for (size_t i = first; i < first + servers; i++) {
 		_cleanup_free_ char *other = xasprintf("consul-%zu", i), *ip = xasprintf("10.0.0.%zu", 10 + i);
 		_cleanup_free_ char *id = xasprintf("id-%zu", i);
 
 		add_member(view, other, ip, id, MEMBER_ALIVE, true);
-		add_peer(view, other, ip, id, true, i == 0);
+		add_peer(view, other, ip, id, true, i == first);
 	}
 	view->members_known = view->peers_known = view->self_known = true;
 	view->peers_source = PEERS_RAFT;
 	view->self = (struct self){ .is_server = true,
-		                    .role = index == 0 ? RAFT_LEADER : RAFT_FOLLOWER,
+		                    .role = index == first ? RAFT_LEADER : RAFT_FOLLOWER,
 		                    .term = 3,
 		                    .last_log_index = 1000,
 		                    .commit_index = 1000,
 		                    .applied_index = 1000,
-		                    .last_contact_ms = index == 0 ? 0 : 40,
+		                    .last_contact_ms = index == first ? 0 : 40,
 		                    .gossip_known = true,
 		                    .gossip_encrypted = true,
 		                    .leave_on_terminate = 1 };
 	view->self.name = xstrdup(name);
 	view->self.id = xasprintf("id-%zu", index);
 	view->self.version = xstrdup("1.21.0");
-	view->self.leader_address = xstrdup("10.0.0.10:8300");
+	view->self.leader_address = xasprintf("10.0.0.%zu:8300", 10 + first);
 }
 
 void sample_init(struct snapshot *snapshot, size_t servers)
+{
+	sample_init_from(snapshot, 0, servers);
+}
+
+void sample_init_from(struct snapshot *snapshot, size_t first, size_t servers)
 {
 	*snapshot = (struct snapshot)SNAPSHOT_INIT;
 	snapshot->namespace_name = xstrdup("ns");
@@ -99,6 +105,7 @@ void sample_init(struct snapshot *snapshot, size_t servers)
 	snapshot->set.selector = xstrdup("app=consul");
 	snapshot->set.selector_exact = true;
 	snapshot->set.replicas = (int64_t)servers;
+	snapshot->set.ordinal_start = (int64_t)first;
 	strv_add(&snapshot->set.claim_templates, "data");
 	snapshot->claims_known = snapshot->budget.known = snapshot->budget.exists = true;
 	snapshot->budget.budget.name = xstrdup("consul");
@@ -106,10 +113,10 @@ void sample_init(struct snapshot *snapshot, size_t servers)
 	snapshot->servers = xcalloc(servers, sizeof(*snapshot->servers));
 	snapshot->server_count = servers;
 	for (size_t i = 0; i < servers; i++) {
-		snapshot->servers[i].name = xasprintf("consul-%zu", i);
-		snapshot->servers[i].ordinal = (int64_t)i;
-		fill_pod(&snapshot->servers[i], i);
-		fill_view(&snapshot->servers[i].view, snapshot->servers[i].name, i, servers);
+		snapshot->servers[i].name = xasprintf("consul-%zu", first + i);
+		snapshot->servers[i].ordinal = (int64_t)(first + i);
+		fill_pod(&snapshot->servers[i], first + i);
+		fill_view(&snapshot->servers[i].view, snapshot->servers[i].name, first + i, first, servers);
 	}
 }
 
@@ -244,6 +251,93 @@ void sample_no_leader(struct snapshot *snapshot)
 void sample_set_replicas(struct snapshot *snapshot, int64_t replicas)
 {
 	snapshot->set.replicas = replicas;
+}
+
+void sample_scale(struct snapshot *snapshot, size_t replicas, enum member_status status)
+{
+	sample_set_replicas(snapshot, (int64_t)replicas);
+	for (size_t i = replicas; i < snapshot->server_count; i++) {
+		struct server *server = &snapshot->servers[i];
+
+		sample_see(snapshot, -1, server->name, status);
+		free(server->name);
+		kube_pod_release(&server->pod);
+		view_release(&server->view);
+	}
+	snapshot->server_count = replicas;
+}
+
+void sample_leave(struct snapshot *snapshot, size_t server)
+{
+	sample_see(snapshot, -1, snapshot->servers[server].name, MEMBER_LEFT);
+	sample_forget_peer(snapshot, -1, snapshot->servers[server].name);
+}
+
+void sample_lead(struct snapshot *snapshot, size_t server)
+{
+	_cleanup_free_ char *address = xasprintf("%s:8300", snapshot->servers[server].pod.ip);
+
+	sample_set_leader(snapshot, -1, address);
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		snapshot->servers[i].view.self.role = i == server ? RAFT_LEADER : RAFT_FOLLOWER;
+		snapshot->servers[i].view.self.last_contact_ms = i == server ? 0 : 40;
+	}
+}
+
+void sample_set_version(struct snapshot *snapshot, const char *version)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		replace_string(&snapshot->servers[i].view.self.version, xstrdup_null(version));
+}
+
+void sample_set_leave_on_terminate(struct snapshot *snapshot, int64_t leave_on_terminate)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		snapshot->servers[i].view.self.leave_on_terminate = leave_on_terminate;
+}
+
+void sample_set_min_quorum(struct snapshot *snapshot, int64_t min_quorum)
+{
+	snapshot->autopilot.known = snapshot->autopilot.has_min_quorum = snapshot->autopilot.cleans_up = true;
+	snapshot->autopilot.min_quorum = min_quorum;
+}
+
+struct kube_claim *sample_add_claim(struct snapshot *snapshot, const char *name, int64_t age_s)
+{
+	struct kube_claim *claim;
+
+	snapshot->claims = xreallocarray(snapshot->claims, snapshot->claim_count + 1, sizeof(*snapshot->claims));
+	claim = &snapshot->claims[snapshot->claim_count++];
+	*claim = (struct kube_claim)KUBE_CLAIM_INIT;
+	claim->name = xstrdup(name);
+	claim->uid = xasprintf("uid-%s", name);
+	claim->phase = xstrdup("Bound");
+	claim->created_at = age_s > 0 ? snapshot->taken_at - age_s : 0;
+	return claim;
+}
+
+void sample_roll(struct snapshot *snapshot, size_t old_server)
+{
+	replace_string(&snapshot->set.update_revision, xstrdup("new"));
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		replace_string(&snapshot->servers[i].pod.revision, xstrdup(i == old_server ? "old" : "new"));
+}
+
+void sample_never_ran(struct snapshot *snapshot, size_t server, const char *reason)
+{
+	struct kube_pod *pod = &snapshot->servers[server].pod;
+	struct kube_container *container = &pod->containers[0];
+
+	sample_stop(snapshot, server, reason ? reason : "");
+	container->restarts = container->last_exit_code = container->last_finished_at = 0;
+	container->was_terminated = false;
+	replace_string(&pod->phase, xstrdup("Pending"));
+	if (reason)
+		return;
+	replace_string(&container->waiting_reason, NULL);
+	replace_string(&pod->node, NULL);
+	replace_string(&pod->ip, NULL);
+	replace_string(&pod->unscheduled_message, xstrdup("0/1 nodes are available"));
 }
 
 char *sample_judge(const struct snapshot *snapshot)

@@ -1,5 +1,5 @@
 /*
- * A snapshot of a healthy cluster, and ways to break it: what the tests of assess and report start from.
+ * A snapshot of a healthy cluster, and ways to break it: what the tests of assess, report, plan and act start from.
  *
  * Server N is pod consul-N with address 10.0.0.(10+N) on node-N, id id-N; consul-0 leads. Gossip is encrypted, servers
  * leave on termination, a PodDisruptionBudget allows one: no finding at all.
@@ -16,6 +16,9 @@
 #define SAMPLE_NOW ((int64_t)1700000000)
 
 void sample_init(struct snapshot *snapshot, size_t servers);
+
+/* The same with spec.ordinals.start: server N is pod consul-(first+N) with address 10.0.0.(10+first+N), and so on. */
+void sample_init_from(struct snapshot *snapshot, size_t first, size_t servers);
 
 /* The pod is not there any more, and everybody else has noticed: its member failed. */
 void sample_lose_pod(struct snapshot *snapshot, size_t server);
@@ -44,6 +47,31 @@ void sample_set_leader(struct snapshot *snapshot, int viewer, const char *addres
 
 /* A pod of the servers beyond the first ones: an ordinal that is not wanted. */
 void sample_set_replicas(struct snapshot *snapshot, int64_t replicas);
+
+/* A bare `kubectl scale`: the servers beyond have no pod any more, and their members are this; their peers are left. */
+void sample_scale(struct snapshot *snapshot, size_t replicas, enum member_status status);
+
+/* The server has left Consul: a member that left, in nobody's raft. Its pod and what it says are left alone. */
+void sample_leave(struct snapshot *snapshot, size_t server);
+
+/* This server leads, and everybody knows. */
+void sample_lead(struct snapshot *snapshot, size_t server);
+
+/* All servers tell the same of themselves. leave_on_terminate: 1, 0, -1 for not told. */
+void sample_set_version(struct snapshot *snapshot, const char *version);
+void sample_set_leave_on_terminate(struct snapshot *snapshot, int64_t leave_on_terminate);
+
+/* Autopilot's settings were read. */
+void sample_set_min_quorum(struct snapshot *snapshot, int64_t min_quorum);
+
+/* A claim made so long ago; 0: nobody tells when. Valid until the next one is added. */
+struct kube_claim *sample_add_claim(struct snapshot *snapshot, const char *name, int64_t age_s);
+
+/* The pods are of the newest revision, this one is not. */
+void sample_roll(struct snapshot *snapshot, size_t old_server);
+
+/* Its container waits for reason and has never done anything else; reason NULL: it has no node. */
+void sample_never_ran(struct snapshot *snapshot, size_t server, const char *reason);
 
 /* "DEGRADED pod-missing(consul-1) few-replicas": the verdict and all findings, in order. New string. */
 char *sample_judge(const struct snapshot *snapshot);
