@@ -22,10 +22,11 @@
 #include <stdint.h>
 
 #include "kube/client.h"
+#include "kube/sink.h"
 #include "util/buf.h"
 #include "util/err.h"
 
-/* Most bytes of stdout, and of stderr, that one command may give. */
+/* Most bytes of stdout (unless it goes to a sink), and of stderr, that one command may give. */
 #define KUBE_EXEC_OUTPUT_MAX ((size_t)16 * 1024 * 1024)
 
 /* One command in one container and, when it is done, its outcome. Initialise with KUBE_EXEC_INIT. */
@@ -37,6 +38,8 @@ struct kube_exec {
 	const char *const *argv; /* NULL-terminated, at least one */
 	const void *input;       /* stdin; NULL: none is asked for */
 	size_t input_length;
+	kube_sink *sink;         /* NULL: none; else stdout goes there, is not kept, and has no limit */
+	void *sink_context;
 
 	/* out */
 	struct buf output;       /* stdout as far as it came, also when it failed */

@@ -17,6 +17,9 @@
  * therefore: one of status 400 or above that does not (Go's answer to http on an https port) is taken as whole when
  * nothing has come for 300 ms, others end at the deadline.
  *
+ * The tunnel reads no faster than answers are taken: while a sink is slow, or a lane has bytes that libcurl has not read,
+ * nothing more is read from the API server.
+ *
  * Source: kubernetes pkg/kubelet/cri/streaming/portforward/websocket.go: for each port a data channel 2i and
  * an error channel 2i+1, each beginning with the port number, two bytes, little-endian.
  */
@@ -28,10 +31,11 @@
 #include <stdint.h>
 
 #include "kube/client.h"
+#include "kube/sink.h"
 #include "util/buf.h"
 #include "util/err.h"
 
-/* Most bytes of one answer's body through a tunnel. */
+/* Most bytes of one answer's body through a tunnel, unless it goes to a sink. */
 #define KUBE_TUNNEL_BODY_MAX ((size_t)16 * 1024 * 1024)
 
 struct kube_tunnel;
@@ -61,9 +65,11 @@ struct kube_tunnel_call {
 	enum kube_method method;
 	const char *path; /* "/v1/agent/members" */
 	const char *body; /* NULL: none */
+	kube_sink *sink;  /* NULL: none; else the body of an answer of status 200 goes there, is not kept, and has no limit */
+	void *sink_context;
 
 	/* out */
-	long http_status; /* 0 when no answer came; the body of any answer is kept */
+	long http_status; /* 0 when no answer came, or not all of it; the body of any answer is kept, but see sink */
 	struct buf body_out;
 	struct err err; /* set when there was no whole answer; a status of 500 is no err */
 };

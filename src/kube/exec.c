@@ -110,6 +110,22 @@ static void take_output(struct run *run, struct buf *output, const char *name, c
 	fail(run, &err);
 }
 
+/* A sink's failure is told as it is: it is none of the pod's. */
+static void take_stdout(struct run *run, const struct channel_event *event)
+{
+	struct kube_exec *exec = run->exec;
+	struct err err = ERR_INIT;
+
+	if (!exec->sink) {
+		take_output(run, &exec->output, "output", event);
+		return;
+	}
+	if (exec->sink(exec->sink_context, event->data, event->length, &err) == 0)
+		return;
+	err_move(&exec->err, &err);
+	finish(run);
+}
+
 static void on_message(void *context, const unsigned char *data, size_t length)
 {
 	struct run *run = context;
@@ -124,7 +140,7 @@ static void on_message(void *context, const unsigned char *data, size_t length)
 	case CHANNEL_NOTHING:
 		break;
 	case CHANNEL_OUTPUT:
-		take_output(run, &run->exec->output, "output", &event);
+		take_stdout(run, &event);
 		break;
 	case CHANNEL_ERROR:
 		take_output(run, &run->exec->error_output, "error output", &event);

@@ -55,7 +55,11 @@ void tunnel_end_request(struct tunnel_request *request, struct err *err)
 	tunnel_request_stop(request);
 	detach(&tunnel->waiting, request);
 	loop_timer_set(request->timer, CLOCK_NEVER);
-	if (err_is_set(err)) {
+	if (err_is_set(&request->sink_err)) {
+		/* As it is: it is none of the tunnel's. */
+		err_release(err);
+		err_move(&request->call->err, &request->sink_err);
+	} else if (err_is_set(err)) {
 		tunnel_wrap(tunnel, err);
 		err_move(&request->call->err, err);
 	}

@@ -56,6 +56,7 @@ struct tunnel_request {
 	bool is_too_large;
 	bool is_large;  /* its answer has more than TUNNEL_LARGE bytes */
 	bool is_paused; /* until its tunnel has a turn */
+	struct err sink_err;
 	char detail[CURL_ERROR_SIZE];
 };
 

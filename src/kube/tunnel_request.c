@@ -12,6 +12,7 @@
 #define DETAIL_MAX 300
 /* libcurl's buffer for one answer; the smallest is 1 KiB. */
 #define BUFFER_SIZE        4096L
+#define SINK_BUFFER_SIZE   65536L
 #define UPLOAD_BUFFER_SIZE 16384L
 /*
  * The text of an error (Go's "Client sent an HTTP request to an HTTPS server." in an HTTP/1.0 answer without a length)
@@ -45,6 +46,14 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
 	return length;
 }
 
+/* No turn is needed: nothing of it is kept. */
+static size_t pour(struct tunnel_request *request, const char *bytes, size_t length)
+{
+	struct kube_tunnel_call *call = request->call;
+
+	return call->sink(call->sink_context, bytes, length, &request->sink_err) < 0 ? 0 : length;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 {
 	struct tunnel_request *request = context;
@@ -52,6 +61,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	long status = 0;
 	int64_t quiet_ms;
 
+	curl->easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (request->call->sink && status == 200)
+		return pour(request, bytes, length);
 	if (request->call->body_out.len + length > TUNNEL_LARGE && !tunnel_take_turn(request)) {
 		request->is_paused = true;
 		return CURL_WRITEFUNC_PAUSE;
@@ -60,7 +72,6 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 		request->is_too_large = true;
 		return 0;
 	}
-	curl->easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (!request->has_length && status >= 400) {
 		quiet_ms = clock_monotonic_ms() + QUIET_MS;
 		request->is_whole_when_quiet = true;
@@ -208,7 +219,7 @@ void tunnel_request_begin(struct tunnel_request *request, struct lane *lane)
 	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_SIZE);
+	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, request->call->sink ? SINK_BUFFER_SIZE : BUFFER_SIZE);
 	curl->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_SIZE);
 	set_url(request);
 	set_callbacks(request);
@@ -242,5 +253,6 @@ void tunnel_request_free(struct tunnel_request *request)
 {
 	tunnel_request_stop(request);
 	loop_timer_free(request->timer);
+	err_release(&request->sink_err);
 	free(request);
 }
