@@ -20,7 +20,7 @@
 #include "util/option.h"
 #include "util/term.h"
 
-/* Exit codes beyond those of errors (err_exit_code). */
+/* Exit codes beyond those of errors (err_exit_code: 1, 4 refused by a safety rule, 124 timeout, 130 interrupted). */
 enum cmd_exit {
 	CMD_EXIT_FINE = 0,
 	CMD_EXIT_CRITICAL = 2,
@@ -38,6 +38,7 @@ struct cmd_context {
 	const struct cmd_environment *environment;
 	FILE *output;
 	FILE *messages;
+	int input_fd;                        /* standard input: answers are read from it */
 	struct term output_term;
 	struct term messages_term;
 	int interrupt_fd;                    /* readable after Ctrl-C or SIGTERM: for loop_set_interrupt */
@@ -72,6 +73,8 @@ struct program {
 /* The commands, one file each. */
 extern const struct command cmd_deploy;
 extern const struct command cmd_health;
+extern const struct command cmd_scale;
+extern const struct command cmd_reap;
 extern const struct command cmd_explain;
 extern const struct command cmd_help;
 extern const struct command cmd_options;

@@ -9,6 +9,7 @@
 /* Strings are borrowed from the environment; NULL: not set. */
 struct cmd_environment {
 	const char *home;
+	const char *user; /* USER, else LOGNAME */
 	const char *kubeconfig;
 	const char *service_host; /* KUBERNETES_SERVICE_HOST */
 	const char *service_port;

@@ -4,10 +4,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The first of two that is not empty. */
+static const char *either(const char *name, const char *other)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : getenv(other);
+}
+
 void cmd_environment_read(struct cmd_environment *ret_environment)
 {
 	*ret_environment = (struct cmd_environment){
 		.home = getenv("HOME"),
+		.user = either("USER", "LOGNAME"),
 		.kubeconfig = getenv("KUBECONFIG"),
 		.service_host = getenv("KUBERNETES_SERVICE_HOST"),
 		.service_port = getenv("KUBERNETES_SERVICE_PORT"),

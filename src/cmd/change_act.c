@@ -1,0 +1,189 @@
+/* See include/cmd/change_act.h. */
+#include "cmd/change_act.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "cmd/change_screen.h"
+#include "cmd/health_screen.h"
+#include "consul/assess.h"
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+static char *time_of_day(void)
+{
+	time_t now = (time_t)clock_wall_s();
+	struct tm local;
+	char text[16];
+
+	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
+		return xstrdup("--:--:--");
+	return xstrdup(text);
+}
+
+void change_show(struct change_run *run, const char *block, const char *summary)
+{
+	_cleanup_free_ char *now = time_of_day();
+
+	term_live_show(&run->live, now, block, summary);
+}
+
+/* A line that stays. */
+static void keep_line(struct change_run *run, const char *line)
+{
+	_cleanup_free_ char *now = time_of_day();
+
+	term_live_log(&run->live, now, line);
+}
+
+/* ---------------------------------------------------------------------------------------- telling */
+
+/* What the live block shows. */
+struct telling {
+	struct change_run *run;
+	char *step; /* the line of the step that was begun */
+	char *waiting;
+};
+
+static void telling_release(struct telling *telling)
+{
+	free(telling->step);
+	free(telling->waiting);
+}
+
+/* On a terminal the block; elsewhere line, if there is one. */
+static void redraw(struct telling *telling)
+{
+	struct change_run *run = telling->run;
+	struct change_now now = {
+		.title = run->title,
+		.step = telling->step,
+		.waiting = telling->waiting,
+		.passed_ms = clock_monotonic_ms() - run->started_ms,
+		.allowed_ms = run->change->timeout_ms,
+	};
+	_cleanup_buf_ struct buf block = BUF_TEXT;
+
+	if (!run->live.term.is_tty)
+		return;
+	change_screen_now(&now, &run->live.term, &block);
+	change_show(run, buf_text(&block), "");
+}
+
+/*
+ * A terminal shows what is going on in a block, and keeps a line of each step that is done; elsewhere each change is a
+ * line.
+ */
+static void tell(void *context, const struct act_event *event)
+{
+	struct telling *telling = context;
+	struct change_run *run = telling->run;
+	_cleanup_free_ char *line = change_screen_event(event);
+	bool is_tty = run->live.term.is_tty;
+
+	switch (event->kind) {
+	case ACT_STEP:
+		replace_string(&telling->step, xstrdup(line));
+		replace_string(&telling->waiting, NULL);
+		break;
+	case ACT_DONE:
+		replace_string(&telling->step, NULL);
+		replace_string(&telling->waiting, NULL);
+		if (is_tty)
+			replace_string(&line, change_screen_done(event));
+		break;
+	case ACT_WAITING:
+		replace_string(&telling->waiting, xstrdup(line));
+		break;
+	case ACT_NOTE:
+		break;
+	}
+	if (is_tty ? event->kind == ACT_DONE || event->kind == ACT_NOTE : !event->again)
+		keep_line(run, line);
+	redraw(telling);
+}
+
+/* ------------------------------------------------------------------------------------------- the end */
+
+static void print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term)
+{
+	struct assessment assessment = ASSESSMENT_INIT;
+	_cleanup_buf_ struct buf out = BUF_TEXT;
+
+	assess(snapshot, &assessment);
+	health_screen_verdict(snapshot, &assessment, term, &out);
+	fputs(buf_text(&out), file);
+	assessment_release(&assessment);
+}
+
+void change_tell_left(const struct change_run *run, const struct act_result *result, const struct err *err)
+{
+	static const struct act_result nothing = ACT_RESULT_INIT;
+	const struct cmd_context *context = run->context;
+	_cleanup_buf_ struct buf out = BUF_TEXT;
+
+	if (err->kind == ERR_INTERRUPTED && context->messages_term.is_tty)
+		fputc('\n', context->messages); /* after the ^C that the terminal shows */
+	change_screen_left(result ? result : &nothing, &context->messages_term, &out);
+	fputs(buf_text(&out), context->messages);
+	if (result && result->seen)
+		print_verdict(context->messages, &result->last, &context->messages_term);
+}
+
+int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err)
+{
+	struct telling telling = { .run = run };
+	struct act_options options = {
+		.goal = &run->change->goal,
+		.deadline_ms = run->deadline_ms,
+		.tell = tell,
+		.tell_context = &telling,
+	};
+	int status = act_look(&run->world, &options, ret_snapshot, err);
+
+	term_live_clear(&run->live);
+	telling_release(&telling);
+	return status;
+}
+
+int change_act(struct change_run *run, struct err *err)
+{
+	struct telling telling = { .run = run };
+	struct act_options options = {
+		.goal = &run->change->goal,
+		.deadline_ms = run->deadline_ms,
+		.tell = tell,
+		.tell_context = &telling,
+	};
+	struct act_result result = ACT_RESULT_INIT;
+	int status = act(&run->world, &options, &result, err);
+
+	if (status < 0)
+		change_tell_left(run, &result, err);
+	else
+		term_live_clear(&run->live);
+	act_result_release(&result);
+	telling_release(&telling);
+	return status;
+}
+
+int change_report(struct change_run *run, struct err *err)
+{
+	const struct cmd_context *context = run->context;
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	_cleanup_buf_ struct buf out = BUF_TEXT;
+	int status = run->world.observe(run->world.context, &snapshot, err);
+
+	if (status == 0) {
+		change_screen_goal(&snapshot, &run->change->goal, false, &context->output_term, &out);
+		if (run->change->goal.kind == GOAL_SCALE)
+			change_screen_claims(&snapshot, &context->output_term, &out);
+		fputs(buf_text(&out), context->output);
+		print_verdict(context->output, &snapshot, &context->output_term);
+	} else {
+		err_wrap(err, "%s is done, but the last look failed", run->change->label);
+	}
+	snapshot_release(&snapshot);
+	return status;
+}
