@@ -3,14 +3,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-crash() { kubectl -n "$namespace" exec "$1" -- kill -QUIT 1; }
-waiting_reason() {
-	kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}'
-}
-is_backing_off() { [ "$(waiting_reason "$1")" = CrashLoopBackOff ]; }
-# Crashes it whenever it runs, until kubelet waits before the next start: a server that is down for a while.
-crash_until_down() { crash "$1" 2>/dev/null; is_backing_off "$1"; }
-
 role_for() { # USER RESOURCE…: may read the objects, and use only those subresources of pods
 	local user=$1 name=$1
 	shift

@@ -75,8 +75,123 @@ deploy_ours() { # [OPTION…]: three servers in $namespace
 	"$KUBECTL_CONSUL" deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --timeout 3m "$@"
 }
 
+# ------------------------------------------------------------------------------------- servers, by kubectl only
+
+in_pod() { # POD COMMAND…
+	kubectl -n "$namespace" exec "$1" -- "${@:2}"
+}
+
+# Raft's voters as the pod's server has them: their node names, sorted, on one line.
+voters() { in_pod "$1" consul operator raft list-peers 2>/dev/null | awk '$5 == "true" { print $1 }' | sort | xargs; }
+
+peers() { in_pod "$1" consul operator raft list-peers 2>/dev/null | awk 'NR > 1 { print $1 }' | sort | xargs; }
+
+leader() { in_pod consul-0 consul operator raft list-peers 2>/dev/null | awk '$4 == "leader" { print $1 }'; }
+
+members_that_are() { # STATUS: node names, on one line
+	in_pod consul-0 consul members 2>/dev/null | awk -v status="$1" '$3 == status { print $1 }' | sort | xargs
+}
+
+crash() { in_pod "$1" kill -QUIT 1; }
+waiting_reason() {
+	kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}'
+}
+is_backing_off() { [ "$(waiting_reason "$1")" = CrashLoopBackOff ]; }
+# Crashes it whenever it runs, until kubelet waits before the next start: a server that is down for a while.
+crash_until_down() { crash "$1" 2>/dev/null; is_backing_off "$1"; }
+
+claims() { kubectl -n "$namespace" get pvc -o jsonpath='{.items[*].metadata.name}'; }
+
+first_servers() { # NUMBER: consul-0 consul-1 …
+	local i
+	for ((i = 0; i < $1; i++)); do echo "consul-$i"; done | xargs
+}
+
+another_leads() { leader | grep -qxE 'consul-[1-9]'; }
+crash_until_another_leads() {
+	another_leads && return
+	[ -z "$(leader)" ] || crash consul-0
+	return 1
+}
+
+# exactly NUMBER: peers are the first NUMBER servers, all of them voters, and nobody is failed.
+exactly() {
+	local wanted
+	wanted=$(first_servers "$1")
+	echo "peers: $(peers consul-0); voters: $(voters consul-0); failed: $(members_that_are failed)"
+	[ "$(peers consul-0)" = "$wanted" ] && [ "$(voters consul-0)" = "$wanted" ] && [ -z "$(members_that_are failed)" ]
+}
+
+# ------------------------------------------------------------------------- the client that writes all the time
+# See writer.c. It reaches pods by their addresses, as only the lab's machine does.
+
+writer_pid='' list_pid=''
+
+writer_start() { # writes to the cluster in $namespace from now on; the Service is named consul
+	rm -f "$scratch/list"
+	mkfifo "$scratch/list"
+	kubectl -n "$namespace" get endpoints consul -w -o \
+		jsonpath='{.subsets[*].addresses[*].ip} {.subsets[*].notReadyAddresses[*].ip}{"\n"}' >"$scratch/list" 2>/dev/null &
+	list_pid=$!
+	"$E2E_BIN/writer" <"$scratch/list" >"$scratch/writer" 2>&1 &
+	writer_pid=$!
+	until_true 20 grep -q '^writing' "$scratch/writer"
+}
+
+phase_count() { grep -c '^phase' "$scratch/writer"; }
+phase_ended() { [ "$(phase_count)" -gt "$1" ]; }
+
+# writer_phase NAME: prints what the client saw since the last one; $phase has the line.
+writer_phase() {
+	local before
+	before=$(phase_count)
+	kill -USR1 "$writer_pid" && until_true 10 phase_ended "$before"
+	phase=$(grep '^phase' "$scratch/writer" | tail -n 1)
+	echo "#   $1: ${phase#phase }"
+}
+
+phase_value() { grep -oE "$1 [0-9]+" <<<"$phase" | cut -d ' ' -f 2; } # NAME
+
+# Ends it; its lines stay in $scratch/writer. 0: every acknowledged write was read back.
+writer_stop() {
+	local status=0
+	kill -TERM "$writer_pid" && wait "$writer_pid" || status=$?
+	kill "$list_pid" 2>/dev/null
+	writer_pid='' list_pid=''
+	cat "$scratch/writer"
+	return "$status"
+}
+
+writer_value() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/writer"; } # NAME, once it has ended
+
+# What tests say: from here on, what follows is (not) to be counted, and what it came to.
+measure_start() {
+	if [ -n "${E2E_KUBECONFIG:-}" ]; then
+		echo "# skipped: nothing writes, because only the lab's pods are reached by their addresses"
+	elif ! writer_start; then
+		not_ok 'the client writes'
+		cat "$scratch/writer"
+	fi
+}
+
+measure_skip() { [ -z "$writer_pid" ] || writer_phase 'not counted'; }
+
+measured() { # NAME MILLISECONDS: since the last one; longer without a leader is a failure
+	[ -n "$writer_pid" ] || return 0
+	writer_phase "$1"
+	short_enough() { [ "$(phase_value longest-leaderless-ms)" -le "$1" ]; }
+	check "$1: never longer than $2 ms without a leader" short_enough "$2"
+}
+
+measure_stop() {
+	[ -n "$writer_pid" ] || return 0
+	check 'no acknowledged write is lost' writer_stop
+	echo "#   in all: $(writer_value acknowledged) of $(writer_value tried) writes acknowledged, $(writer_value lost) of them lost"
+}
+
 finish() {
 	local code=$?
+	[ -z "$writer_pid" ] || kill -KILL "$writer_pid" "$list_pid" 2>/dev/null
 	rm -rf "$scratch"
 	[ ${#namespaces[@]} -eq 0 ] || kubectl delete namespace "${namespaces[@]}" --wait=false >/dev/null 2>&1
 	[ "$code" -eq 0 ] || exit "$code"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# scale on servers that somebody else set up and that do not leave when they are stopped (leave_on_terminate unset):
+# 3 -> 5 -> 3 -> 1 -> 3 while a client writes all the time, the leader among those that go on the way to 1. A bare
+# `kubectl scale` from 3 to 1 ends this cluster: nothing can be written to it until somebody brings the others back.
+# shellcheck source=tests/e2e/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+[ -z "${E2E_QUICK:-}" ] || { echo '# skipped: E2E_QUICK is set'; exit 0; }
+
+one_election=10000 # ms without a leader: raft_multiplier is 5, Consul's default
+
+new_namespace foreign-scale
+kubectl -n "$namespace" apply -f tests/lab/foreign.yaml >/dev/null
+plugin health -n "$namespace" --wait --timeout 3m
+expect 'three servers that somebody else set up' 0 'HEALTHY'
+
+measure_start
+plugin scale 5 -n "$namespace" --yes --timeout 5m
+expect 'scale 3 -> 5' 0
+check '5 voters, nobody failed' exactly 5
+measured 'scale 3 -> 5' "$one_election"
+
+plugin scale 3 -n "$namespace" --yes --timeout 5m
+expect 'scale 5 -> 3' 0
+check '3 voters, nobody failed' exactly 3
+measured 'scale 5 -> 3' "$one_election"
+
+check 'another server than consul-0 leads' until_true 90 crash_until_another_leads
+plugin health -n "$namespace" --wait --timeout 2m
+expect 'healthy after that' 0
+check 'still another server than consul-0 leads' another_leads
+measure_skip
+plugin scale 1 -n "$namespace" --yes --force --timeout 5m
+expect 'scale 3 -> 1, the leader among those that go' 0
+check '1 voter, nobody failed' exactly 1
+measured 'scale 3 -> 1' "$one_election"
+
+plugin scale 3 -n "$namespace" --yes --timeout 5m
+expect 'scale 1 -> 3' 0
+check '3 voters again, nobody failed' exactly 3
+measured 'scale 1 -> 3' "$one_election"
+measure_stop
