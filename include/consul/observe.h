@@ -6,6 +6,7 @@
 #ifndef CONSUL_OBSERVE_H
 #define CONSUL_OBSERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "consul/ask.h"
@@ -22,6 +23,7 @@ struct observe_options {
 	const char *namespace_name;
 	const char *name;      /* of the StatefulSet; NULL: OBSERVE_DEFAULT_NAME, else the only one that runs Consul servers */
 	enum ask_way via;      /* ASK_NONE: tunnel, else exec */
+	bool autopilot;        /* also asks the leader for autopilot's settings: one more round; not known is no failure */
 	int64_t deadline_ms;   /* monotonic; for everything together */
 };
 

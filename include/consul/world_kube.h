@@ -1,5 +1,11 @@
 /*
  * consul/world_kube.h - the world of consul/act.h that is real: Kubernetes, and the servers in its pods.
+ *
+ * Every function blocks for at most its own deadline: observe 15 s, tell 10 s (leave 3 s: it is "asked" then, since an agent
+ * answers only when it has left), each of the others 10 s.
+ *
+ * RBAC beyond observe's: patch on statefulsets/scale; delete on persistentvolumeclaims; list on events (explain; not
+ * having it is no failure); what kube/lease.h and consul/tell.h name.
  */
 #ifndef CONSUL_WORLD_KUBE_H
 #define CONSUL_WORLD_KUBE_H

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "consul/discover.h"
+#include "consul/tell.h"
 #include "kube/websocket.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -353,6 +354,30 @@ static int ask_servers(struct observing *observing, struct snapshot *snapshot, s
 	return status;
 }
 
+/* Whoever says so himself is asked; whether the others agree is not for us to judge. */
+static const struct server *find_leader(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct view *view = &snapshot->servers[i].view;
+
+		if (view->self_known && view->self.role == RAFT_LEADER)
+			return &snapshot->servers[i];
+	}
+	return NULL;
+}
+
+static int ask_autopilot(struct observing *observing, struct snapshot *snapshot, struct err *err)
+{
+	const struct server *leader = find_leader(snapshot);
+
+	if (leader)
+		return tell_autopilot(observing->client, leader, observing->options->via,
+		                      observing->options->deadline_ms, &snapshot->autopilot, err);
+	err_set(&snapshot->autopilot.err, ERR_UNAVAILABLE,
+	        "no server says that it leads, and autopilot's settings are the leader's to tell");
+	return 0;
+}
+
 /* More pods in the namespace than are listed at once: the set's own, by its selector. */
 static int list_pods_again(struct observing *observing, const struct kube_statefulset *set, struct err *err)
 {
@@ -417,6 +442,8 @@ int observe(struct kube_client *client, const struct observe_options *options, s
 		status = observe_pods(&observing, ret_snapshot, err);
 	if (status == 0)
 		status = ask_servers(&observing, ret_snapshot, err);
+	if (status == 0 && options->autopilot)
+		status = ask_autopilot(&observing, ret_snapshot, err);
 	if (status == 0)
 		status = wait_for(&observing, all_done, err);
 	if (status == 0) {
