@@ -11,16 +11,20 @@ enum { MODE_GROUP_READ = 0440 };
 /*
  * Ready means: the pod's own agent knows this very address as a voter of raft. (An entry of the same node with an
  * earlier address does not count, nor does its name, which may be unknown.) So a rollout and a drain wait for the
- * voter. It goes by the loopback and plain HTTP, whatever everybody else has to use. curl is in the official images;
- * busybox' wget is the other way, without -T: Debian's static build of it crashes on that.
+ * voter. A leader votes, whatever address raft has of it: it does not correct its own while there are fewer than three
+ * peers (tried on 1.8.7; Consul's joinConsulServer). It goes by the loopback and plain HTTP, whatever everybody else
+ * has to use. curl is in the official images; busybox' wget is the other way, without -T: Debian's static build of it
+ * crashes on that.
  */
 static const char readiness_script[] =
     "address=$POD_IP:8300\n"
     "case $POD_IP in *:*) address=\"[$POD_IP]:8300\" ;; esac\n"
-    "url='http://127.0.0.1:8500/v1/operator/raft/configuration?stale'\n"
-    "if command -v curl >/dev/null; then peers=$(curl -fsS -m 3 \"$url\"); else peers=$(wget -q -O - \"$url\"); fi\n"
+    "api=http://127.0.0.1:8500/v1\n"
+    "if command -v curl >/dev/null; then get='curl -fsS -m 3'; else get='wget -q -O -'; fi\n"
+    "peers=$($get \"$api/operator/raft/configuration?stale\")\n"
     "own=$(printf '%s' \"$peers\" | tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\")\n"
     "case $own in *'\"Voter\":true'*) exit 0 ;; esac\n"
+    "[ \"$($get $api/status/leader)\" = \"\\\"$address\\\"\" ] && exit 0\n"
     "echo \"$address is not a voter of raft\"\n"
     "exit 1\n";
 

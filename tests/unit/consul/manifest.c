@@ -179,13 +179,15 @@ Test(manifest, nothing_kills_servers_that_lost_their_quorum)
 
 /* ----------------------------------------------------------------------------------- the probe, really run */
 
-static int run_probe(const char *pod_ip, const char *answer)
+static int run_probe_with(const char *pod_ip, const char *peers, const char *leader)
 {
 	_cleanup_json_ cJSON *objects = manifest_render(&usual);
 	const cJSON *container = json_get(pod_of(objects), "containers")->child;
 	const char *script = cJSON_GetArrayItem(json_at(container, "readinessProbe.exec.command"), 2)->valuestring;
-	/* curl is a function of the shell that prints the answer. */
-	_cleanup_free_ char *command = xasprintf("curl() { printf '%%s' '%s'; }\n%s", answer, script);
+	/* curl is a function of the shell that prints the answers. */
+	_cleanup_free_ char *command =
+	    xasprintf("curl() { case \"$*\" in *leader) printf '%%s' '%s' ;; *) printf '%%s' '%s' ;; esac; }\n%s",
+	              leader, peers, script);
 	pid_t child = fork();
 	int status = -1;
 
@@ -199,6 +201,11 @@ static int run_probe(const char *pod_ip, const char *answer)
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int run_probe(const char *pod_ip, const char *peers)
+{
+	return run_probe_with(pod_ip, peers, "\"10.9.9.9:8300\"");
 }
 
 #define PEER(ip_, voter_)                                                                                              \
@@ -222,6 +229,15 @@ Test(manifest, others_or_earlier_addresses_and_non_voters_are_not_ready)
 	cr_assert_eq(run_probe("10.0.0.7", "{\"Servers\":[" PEER("10x0.0.7", "true") "]}"), 1);
 	cr_assert_eq(run_probe("10.0.0.7", "No cluster leader"), 1);
 	cr_assert_eq(run_probe("10.0.0.7", ""), 1);
+}
+
+Test(manifest, a_leader_is_ready_whatever_address_raft_has_of_it)
+{
+	cr_assert_eq(run_probe_with("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.9", "true") "]}", "\"10.0.0.7:8300\""),
+	             0);
+	cr_assert_eq(run_probe_with("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.9", "true") "]}", "\"10.0.0.70:8300\""),
+	             1);
+	cr_assert_eq(run_probe_with("10.0.0.7", "{\"Servers\":[" PEER("10.0.0.9", "true") "]}", "\"\""), 1);
 }
 
 /* ---------------------------------------------------------------------------------------- what is checked */
