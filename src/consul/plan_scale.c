@@ -161,7 +161,8 @@ static const char *find_heir(const struct planning *planning, const struct place
 static bool hands_over(struct planning *planning, const struct victim *victim)
 {
 	const char *name = victim->place->server->name;
-	int64_t minor = value_version_minor(victim->place->server->view.self.version);
+	const char *version = victim->place->server->view.self.version;
+	int64_t minor = version ? value_version_minor(version) : -1;
 	struct step *step;
 
 	if (!victim->is_leader || !victim->live || planning->goal->cannot_transfer || minor < TELL_TRANSFER_MINOR ||
