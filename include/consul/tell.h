@@ -41,7 +41,15 @@ struct tell {
  *
  * ERR_NOT_FOUND: Consul knows no such node or peer (whoever wanted it gone has what he wants), or no such order.
  * ERR_FORBIDDEN: RBAC or an ACL token says no; the message names the right. ERR_FAILED: Consul refused, in its words.
- * ERR_TIMEOUT, ERR_UNREACHABLE, ERR_PROTOCOL: it may or may not have been done: look at the cluster.
+ * ERR_CONFLICT: autopilot's settings were changed meanwhile. ERR_INVALID: the argument cannot be told, or the settings
+ * cannot be read. Nothing was done then.
+ *
+ * ERR_TIMEOUT: it was sent, and not answered in time. ERR_UNREACHABLE: it could not be sent, or the connection ended
+ * before the answer. ERR_PROTOCOL: the answer is none. ERR_UNAVAILABLE: there is no leader (Consul waits for one about 7 s
+ * before it says so), or it has just lost its office. In all four look at the cluster.
+ *
+ * TELL_LEAVE is answered when the agent has left, 10 to 15 s later: with a deadline of a few seconds ERR_TIMEOUT is its
+ * success. TELL_FORCE_LEAVE and TELL_PRUNE take up to 3 s.
  */
 int tell(struct kube_client *client, const struct server *server, const struct tell *order, enum ask_way via,
          int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));

@@ -52,5 +52,6 @@ void snapshot_release(struct snapshot *snapshot)
 	kube_budget_release(&snapshot->budget.budget);
 	err_release(&snapshot->budget.err);
 	err_release(&snapshot->claims_err);
+	err_release(&snapshot->autopilot.err);
 	*snapshot = (struct snapshot)SNAPSHOT_INIT;
 }

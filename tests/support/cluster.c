@@ -10,7 +10,8 @@
 #include "util/base64.h"
 #include "util/mem.h"
 
-#define FTW_FILES 8
+#define FTW_FILES             8
+#define FIRST_AUTOPILOT_INDEX 4
 
 /* ------------------------------------------------------------------------------------------------ rows */
 
@@ -73,6 +74,8 @@ static void fill_state(struct cluster *cluster, const struct cluster_options *op
 	state->count = options->count;
 	state->replicas = options->replicas > 0 ? options->replicas : (int64_t)options->count;
 	state->ordinal_start = options->ordinal_start;
+	state->min_quorum = options->min_quorum;
+	state->autopilot_index = FIRST_AUTOPILOT_INDEX;
 	state->leader = options->leader == NO_LEADER ? -1 : options->leader ? options->leader - 1 : 0;
 	state->servers = xcalloc(options->count + 1, sizeof(*state->servers));
 	state->names = xcalloc(options->count + 1, sizeof(*state->names));
@@ -134,8 +137,7 @@ struct apiserver *cluster_api(struct cluster *cluster)
 	return cluster->api;
 }
 
-/* What all servers said the same is made again; who still reads the old text may go on. */
-static void forget_shared(struct cluster *cluster)
+void cluster_forget_shared(struct cluster *cluster)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(cluster->shared); i++)
 		if (cluster->shared[i].text)
@@ -146,7 +148,7 @@ void cluster_set_server(struct cluster *cluster, size_t index, const struct clus
 {
 	apiserver_lock(cluster->api);
 	cluster->state.servers[index] = *server;
-	forget_shared(cluster);
+	cluster_forget_shared(cluster);
 	apiserver_unlock(cluster->api);
 }
 
@@ -154,7 +156,7 @@ void cluster_set_leader(struct cluster *cluster, int leader)
 {
 	apiserver_lock(cluster->api);
 	cluster->state.leader = leader == NO_LEADER ? -1 : leader - 1;
-	forget_shared(cluster);
+	cluster_forget_shared(cluster);
 	apiserver_unlock(cluster->api);
 }
 

@@ -11,6 +11,9 @@
  * API in tunnels, and the CLI's output: `sh -c SCRIPT` is really run, by a real sh that finds a `consul` (and, if
  * has_wget, a `wget`) of this server and nothing else.
  *
+ * Servers take orders (join, leave, force-leave, raft peers, autopilot) by either way, and everybody sees at once what
+ * came of them, but for those that have words of their own (sees, peers).
+ *
  * The JSON and the texts have the shapes of Consul 1.8.7, as recorded from real servers in tests/unit/consul/fixtures.
  */
 #ifndef SUPPORT_CLUSTER_H
@@ -95,6 +98,8 @@ struct cluster_options {
 	bool not_consul;       /* and neither image nor command */
 	bool no_budget;
 	bool old_policy;        /* policy/v1beta1 only, as in 1.20 */
+	bool no_min_quorum;     /* autopilot does not have that setting */
+	int64_t min_quorum;
 	int leftover_claims;    /* claims of ordinals behind the last */
 	int64_t leftover_age_s; /* 0: a day */
 	int other_pods;         /* others in the namespace */

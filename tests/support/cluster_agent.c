@@ -288,6 +288,19 @@ static void add_self(const struct cluster_state *state, size_t index, struct buf
 	buf_adds(out, ",\"Meta\":{\"consul-network-segment\":\"\"}}");
 }
 
+/* Whatever the token. */
+static void add_leader(const struct cluster_state *state, size_t index, struct buf *out)
+{
+	int leader = cluster_leader_of(state, index);
+
+	buf_addc(out, '"');
+	if (leader >= 0) {
+		cluster_ip((size_t)leader, out);
+		buf_adds(out, ":8300");
+	}
+	buf_addc(out, '"');
+}
+
 int cluster_agent_answer(const struct cluster_state *state, size_t index, const char *path, struct buf *out)
 {
 	enum cluster_agent agent = state->servers[index].agent;
@@ -295,6 +308,10 @@ int cluster_agent_answer(const struct cluster_state *state, size_t index, const 
 
 	if (agent == AGENT_GARBAGE) {
 		buf_adds(out, "<html><body><h1>It works!</h1></body></html>");
+		return 200;
+	}
+	if (str_equal(path, "/v1/status/leader")) {
+		add_leader(state, index, out);
 		return 200;
 	}
 	if (agent == AGENT_ACL_DENIED && is_members) {

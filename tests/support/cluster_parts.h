@@ -22,6 +22,8 @@ struct cluster_state {
 	int64_t replicas;
 	int ordinal_start;
 	int leader; /* server number, or -1 */
+	int64_t min_quorum; /* autopilot's */
+	int64_t autopilot_index;
 	const struct cluster_options *options;
 };
 
@@ -92,6 +94,19 @@ int cluster_agent_answer(const struct cluster_state *state, size_t index, const 
 
 /* latest_configuration of raft's statistics. */
 void cluster_latest_configuration(const struct cluster_state *state, size_t viewer, struct buf *out);
+
+/* ------------------------------------------------------------------------------------ cluster_orders.c
+ * False: the request, the command line is no order. Orders change the state: see cluster_forget_shared.
+ */
+bool cluster_order(struct cluster_state *state, size_t index, const struct apiserver_request *request, struct buf *out,
+                   int *ret_status);
+bool cluster_cli_order(struct cluster_state *state, size_t index, const char *command, struct buf *out,
+                       struct buf *errors, int *ret_exit_code);
+
+/* --------------------------------------------------------------------------------------------- cluster.c */
+
+/* What all servers said the same is made again; who still reads the old text may go on. */
+void cluster_forget_shared(struct cluster *cluster);
 
 /* ------------------------------------------------------------------------------------- cluster_text.c */
 

@@ -54,7 +54,10 @@ void cluster_ask_agent(void *context, const struct apiserver_request *request, s
 		answer->length = shared->length;
 		return;
 	}
-	answer->status = cluster_agent_answer(&cluster->state, (size_t)index, request->path, &text);
+	if (cluster_order(&cluster->state, (size_t)index, request, &text, &answer->status))
+		cluster_forget_shared(cluster);
+	else
+		answer->status = cluster_agent_answer(&cluster->state, (size_t)index, request->path, &text);
 	if (shared) {
 		shared->length = answer->length = text.len;
 		answer->body = shared->text = buf_detach(&text);
@@ -121,7 +124,10 @@ static void run_cli(struct cluster *cluster, size_t index, const struct exec_req
 	struct buf errors = BUF_TEXT;
 
 	answer->scratch.max = BUF_TEXT_MAX;
-	answer->exit_code = cluster_cli(&cluster->state, index, request->command, &answer->scratch, &errors);
+	if (cluster_cli_order(&cluster->state, index, request->command, &answer->scratch, &errors, &answer->exit_code))
+		cluster_forget_shared(cluster);
+	else
+		answer->exit_code = cluster_cli(&cluster->state, index, request->command, &answer->scratch, &errors);
 	strv_take(&cluster->outdated, buf_detach(&errors));
 	answer->error_output = cluster->outdated.items[cluster->outdated.count - 1];
 	answer->output = buf_text(&answer->scratch);

@@ -166,12 +166,15 @@ Test(deploy_lone, the_key_changes_with_the_pods)
 /* consul-1 joins consul-0 through a tunnel, and the agent answers so. */
 static void expect_join(int http_status, const char *body, const char *error)
 {
-	struct apiserver_route routes[] = { { .pod = "consul-1",
-		                              .port = 8500,
-		                              .method = "PUT",
-		                              .path = "/v1/agent/join/10.0.0.10",
-		                              .answer = { .status = http_status, .body = body } },
-		                            { 0 } };
+	struct apiserver_route routes[] = {
+		{ .pod = "consul-1", .port = 8500, .path = "/v1/status/leader", .answer = { .body = "\"\"" } },
+		{ .pod = "consul-1",
+		  .port = 8500,
+		  .method = "PUT",
+		  .path = "/v1/agent/join/10.0.0.10",
+		  .answer = { .status = http_status, .body = body } },
+		{ 0 }
+	};
 	struct apiserver_port ports[] = { { .pod = "consul-1" }, { 0 } };
 	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes, .ports = ports });
 	struct loop *loop = loop_new();
@@ -200,6 +203,7 @@ static void expect_join(int http_status, const char *body, const char *error)
 Test(deploy_join, by_the_agent)
 {
 	expect_join(200, "", NULL);
-	expect_join(403, "Permission denied\n", "Consul refuses to join: Permission denied");
-	expect_join(500, "", "Consul refuses to join: it does not say why");
+	expect_join(403, "Permission denied\n",
+	            "Consul on consul-1 refuses to join 10.0.0.10: Permission denied (that takes agent:write)");
+	expect_join(500, "", "Consul on consul-1 refuses to join 10.0.0.10: it does not say why");
 }
