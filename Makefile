@@ -113,12 +113,22 @@ unit: $(UNIT)
 cli: $(BINARY) $(BUILD)/suites/cli
 	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run suites $(BUILD)/suites/cli
 
+# The simulated cluster: plan and act against random faults. SEED replays one, SEEDS says how many are tried.
+SEEDS         ?= 3000
+
+$(BUILD)/sim: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(CONSUL)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+sim: $(BUILD)/sim
+	$(Q)$(if $(SEED),$< --seed $(SEED) -v,tests/run sim $< $(SEEDS))
+
 # `make test` is everything: it installs what is missing, and says what this machine cannot run.
 test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory e2e
 
-check: all unit cli fuzz-replay
+check: all unit cli sim fuzz-replay
 
 # The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG. E2E_QUICK=1 leaves the longest tests out.
 E2E_TOOLS     := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))

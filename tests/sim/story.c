@@ -1,0 +1,293 @@
+/* See story.h. */
+#include "story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "util/mem.h"
+#include "view.h"
+#include "world.h"
+
+#define SETTLE_MS    SECONDS(20)
+#define RECOVER_MS   MINUTES(3)  /* what the cluster itself may take to be well after the last fault */
+#define RUNS_MAX     12          /* of the tool, once all is quiet */
+#define OVERTIME_MS  SECONDS(60) /* the last call of a run may take that long */
+#define OLD_CLAIM_MS HOURS(168)
+
+struct story {
+	struct model model;
+	struct rules rules;
+	struct sim_world sim;
+	struct world world;
+	struct totals *totals;
+	struct strv names; /* of the servers to reap */
+};
+
+static int scaled_to(const struct story *story)
+{
+	return story->model.set.replicas;
+}
+
+/* ------------------------------------------------------------------------------------ what was before */
+
+/* The disk of a server of earlier days: its log is old, and its peer set is what it was then. */
+static void leave_claim(struct model *model, int ordinal)
+{
+	struct claim *claim = &model->servers[ordinal].claim;
+	bool is_peer = random_chance(&model->random, 500);
+
+	*claim = (struct claim){ .exists = true, .uid = ++model->uids };
+	claim->created_at = -HOURS(random_between(&model->random, 1, 24 * 14));
+	if (random_chance(&model->random, 300))
+		return;
+	claim->data.id = ++model->ids;
+	claim->data.term = 1;
+	claim->data.log = (struct raft_log){ .last = 500, .terms = 1, .term = { { .first = 1, .term = 1 } } };
+	claim->data.config = model->committed;
+	if (is_peer)
+		claim->data.config.peers[claim->data.config.count++] =
+		    (struct raft_peer){ .id = claim->data.id, .ip = ++model->ips, .voter = true };
+	claim->data.config.index = 400;
+	trace(model, "a claim of ordinal %d is left of earlier days, %lld h old", ordinal,
+	      (long long)(-claim->created_at / HOURS(1)));
+}
+
+static void begin(struct story *story, uint64_t seed, bool verbose)
+{
+	struct model *model = &story->model;
+	struct random first = { seed ^ 0x51ed };
+	int servers = random_chance(&first, 100) ? 7 : random_int(&first, 1, 5);
+
+	model->rules = &story->rules;
+	story->rules.model = model;
+	model_init(model, seed, servers, verbose);
+	for (int ordinal = model->traits.start + servers; ordinal < model->traits.start + 7; ordinal++)
+		if (random_chance(&model->random, 150))
+			leave_claim(model, ordinal);
+	model_advance(model, SETTLE_MS);
+}
+
+/* ---------------------------------------------------------------------------------------------- goals */
+
+static void choose_scale(struct story *story, struct goal *goal)
+{
+	struct model *model = &story->model;
+	struct wish *wish = &story->rules.wish;
+	int replicas = random_chance(&model->random, 100) ? 7 : random_int(&model->random, 1, 5);
+	bool odd_one;
+
+	if (replicas == scaled_to(story))
+		replicas = random_int(&model->random, 1, 5);
+	odd_one = replicas % 2 == 0 || replicas < 3;
+	*wish = (struct wish){ .scale = true, .replicas = replicas };
+	wish->force = random_chance(&model->random, odd_one ? 900 : 300);
+	wish->delete_claims = random_chance(&model->random, 250);
+	goal->kind = GOAL_SCALE;
+	goal->replicas = replicas;
+	goal->force = wish->force;
+	goal->delete_claims = wish->delete_claims;
+	trace(model, "GOAL scale %d -> %d%s%s", scaled_to(story), replicas, wish->force ? " --force" : "",
+	      wish->delete_claims ? " --delete-claims" : "");
+}
+
+/* Somebody who knows no better scales down, and waits for a while or does not. */
+static void scale_down_bare(struct story *story)
+{
+	struct model *model = &story->model;
+	int replicas = scaled_to(story), fewer;
+
+	if (replicas < 2)
+		return;
+	fewer = random_chance(&model->random, 800) ? replicas - random_int(&model->random, 1, (replicas + 1) / 2)
+	                                           : random_int(&model->random, 1, replicas - 1);
+	if (fewer < 1)
+		fewer = 1;
+	trace(model, "somebody scales from %d to %d", replicas, fewer);
+	for (int i = model->traits.start + fewer; i < ORDINALS; i++)
+		model->servers[i].hurt = true;
+	kubernetes_set_replicas(model, fewer);
+	model_advance(model, random_between(&model->random, 0, 90) * 1000);
+}
+
+static void choose_names(struct story *story)
+{
+	struct model *model = &story->model;
+	struct wish *wish = &story->rules.wish;
+
+	for (int i = 0; i < ORDINALS; i++) {
+		if (wanted(model, i) || model->servers[i].claim.data.id == 0 || !random_chance(&model->random, 600))
+			continue;
+		wish->named[i] = wish->any_named = true;
+		strv_take(&story->names, view_pod_name(i));
+	}
+}
+
+static void choose_reap(struct story *story, struct goal *goal)
+{
+	struct model *model = &story->model;
+	struct wish *wish = &story->rules.wish;
+
+	if (random_chance(&model->random, 700))
+		scale_down_bare(story);
+	*wish = (struct wish){ .replicas = scaled_to(story), .prune = random_chance(&model->random, 400) };
+	if (random_chance(&model->random, 300))
+		choose_names(story);
+	goal->kind = GOAL_REAP;
+	goal->prune = wish->prune;
+	goal->servers = wish->any_named ? &story->names : NULL;
+	trace(model, "GOAL reap%s%s", wish->prune ? " --prune" : "", wish->any_named ? " by name" : "");
+}
+
+/* -------------------------------------------------------------------------------------- was it right */
+
+static bool has_old_claim(const struct story *story)
+{
+	const struct model *model = &story->model;
+
+	for (int i = 0; i < ORDINALS; i++)
+		if (model->servers[i].claim.exists && model->now - model->servers[i].claim.created_at > OLD_CLAIM_MS &&
+		    model->servers[i].pod.phase == PHASE_NONE && i < model->traits.start + story->rules.wish.replicas)
+			return true;
+	return false;
+}
+
+/* A refusal, or the end of somebody's patience, that the truth gives a reason for. */
+static bool is_right(const struct story *story, const struct err *err)
+{
+	const struct wish *wish = &story->rules.wish;
+
+	if (err->kind != ERR_REFUSED)
+		return false;
+	/* Somebody has brought back what was named. */
+	for (int i = 0; i < ORDINALS; i++)
+		if (wish->named[i] && story->model.servers[i].pod.phase != PHASE_NONE)
+			return true;
+	if (!wish->scale)
+		return false;
+	if (!wish->force && (wish->replicas % 2 == 0 || wish->replicas < 3))
+		return true;
+	if (!wish->force && !wish->delete_claims && has_old_claim(story))
+		return true;
+	/* Two servers, one of which may die at any time, and cannot be told to leave first. */
+	return wish->replicas == 1 && story->model.traits.leave_forbidden && raft_voters(&story->model.committed) == 2;
+}
+
+/* ------------------------------------------------------------------------------------------ the runs */
+
+static int run_tool(struct story *story, const struct goal *goal, struct err *err)
+{
+	static const int64_t limits[] = { MINUTES(5), MINUTES(10), MINUTES(30) };
+	struct model *model = &story->model;
+	struct act_options options = { .goal = goal, .tell = sim_tell, .tell_context = &story->sim };
+	struct act_result result = ACT_RESULT_INIT;
+	int status;
+
+	options.deadline_ms = model->now + limits[random_int(&model->random, 0, 2)];
+	sim_world(&story->sim, model, &story->rules, &story->world);
+	story->sim.may_kill = true;
+	story->rules.seen = (struct seen){ 0 };
+	story->totals->runs++;
+	trace(model, "the tool starts");
+	status = act(&story->world, &options, &result, err);
+	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message);
+	if (model->now > options.deadline_ms + OVERTIME_MS)
+		rules_violation(&story->rules, "9 hang", "the tool ran for %lld s beyond its deadline",
+		                (long long)((model->now - options.deadline_ms) / 1000));
+	if (status == 0) {
+		/* What the leader has decided and the others have not learnt is done, too. */
+		if (rules_missing(&story->rules))
+			model_advance(model, SECONDS(2));
+		rules_done(&story->rules);
+	}
+	story->totals->killed += story->sim.killed;
+	act_result_release(&result);
+	return status;
+}
+
+static void wait_until_quiet(struct story *story)
+{
+	struct model *model = &story->model;
+
+	while (model->now <= model->quiet_at)
+		model_advance(model, model->quiet_at - model->now + SECONDS(1));
+}
+
+/* True: it is over, well or not. */
+static bool judge_run(struct story *story, int status, const struct err *err, int runs)
+{
+	const char *missing;
+
+	if (status == 0) {
+		story->totals->reached++;
+		return true;
+	}
+	if (err->kind == ERR_REFUSED && is_right(story, err)) {
+		story->totals->refused++;
+		return true;
+	}
+	if (rules_is_lost(&story->rules)) {
+		story->totals->lost++;
+		return true;
+	}
+	if (runs < RUNS_MAX && err->kind != ERR_REFUSED)
+		return false;
+	missing = rules_missing(&story->rules);
+	rules_violation(&story->rules, "9 liveness", "%s; in truth: %s", err->message,
+	                missing ? missing : "all is done");
+	return true;
+}
+
+static void pursue(struct story *story, const struct goal *goal)
+{
+	struct model *model = &story->model;
+	int quiet_runs = 0;
+	bool over = false;
+
+	faults_begin(model, random_between(&model->random, 0, 240) * 1000);
+	while (!over && story->rules.violations == 0) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		bool was_quiet = model->now > model->quiet_at + RECOVER_MS;
+		int status = run_tool(story, goal, &err);
+
+		quiet_runs += was_quiet;
+		if (was_quiet || (status == 0 && model->now > model->quiet_at)) {
+			over = judge_run(story, status, &err, quiet_runs);
+		} else if (status == 0 || err.kind != ERR_INTERRUPTED) {
+			/* As a person would: when things have calmed down, or at once. */
+			if (random_chance(&model->random, 500))
+				wait_until_quiet(story);
+			if (!model->faults_on)
+				model_advance(model, RECOVER_MS / 2);
+		}
+		if (!over)
+			model_advance(model, random_between(&model->random, 1, 20) * 1000);
+	}
+}
+
+bool story_run(uint64_t seed, bool verbose, struct totals *totals)
+{
+	struct story story = { .totals = totals };
+	struct random later;
+	int goals;
+
+	begin(&story, seed, verbose);
+	later = (struct random){ seed ^ 0xface };
+	goals = random_int(&later, 1, 3);
+	for (int i = 0; i < goals && story.rules.violations == 0; i++) {
+		struct goal goal = GOAL_INIT;
+
+		if (random_chance(&later, 700))
+			choose_scale(&story, &goal);
+		else
+			choose_reap(&story, &goal);
+		pursue(&story, &goal);
+		strv_release(&story.names);
+		if (rules_is_lost(&story.rules))
+			break;
+	}
+	totals->seeds++;
+	totals->orders += story.rules.orders;
+	totals->violations += story.rules.violations > 0;
+	totals->minutes += story.model.now / MINUTES(1);
+	return story.rules.violations == 0;
+}

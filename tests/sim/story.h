@@ -1,0 +1,26 @@
+/*
+ * One seed: a cluster, what is wished of it, and what goes wrong meanwhile.
+ */
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Sums over all seeds; plain data, since workers hand it over in a pipe. */
+struct totals {
+	int64_t seeds;
+	int64_t violations;  /* seeds that had one */
+	int64_t reached;     /* goals */
+	int64_t refused;     /* goals that were refused, and rightly so */
+	int64_t lost;        /* goals given up, since faults had taken the quorum for good */
+	int64_t runs;        /* of the tool */
+	int64_t killed;      /* of those */
+	int64_t orders;
+	int64_t minutes;     /* of the model's time */
+};
+
+/* True when no rule was violated. */
+bool story_run(uint64_t seed, bool verbose, struct totals *totals);
+
+#endif

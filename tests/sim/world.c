@@ -1,0 +1,393 @@
+/* See world.h. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "util/mem.h"
+#include "util/str.h"
+#include "view.h"
+
+#define KILLS_PERMILLE 2      /* of the calls, while faults are on */
+#define IDLE_MAX       100000 /* calls in a row without any time passing: a loop without end */
+
+static int interrupted(struct err *err)
+{
+	return err_set(err, ERR_INTERRUPTED, "killed");
+}
+
+static bool dies(struct sim_world *sim)
+{
+	struct model *model = sim->model;
+
+	if (!sim->killed && sim->may_kill && model->faults_on && random_chance(&model->random, KILLS_PERMILLE)) {
+		trace(model, "fault: the tool is killed");
+		sim->killed = true;
+	}
+	return sim->killed;
+}
+
+/* A call to the API server takes a while. */
+static void pass(struct sim_world *sim)
+{
+	struct model *model = sim->model;
+	bool slow = model->faults_on && random_chance(&model->random, 20);
+
+	sim->calls++;
+	sim->idle_calls = 0;
+	model_advance(model, slow ? random_between(&model->random, 1, 10) * TICK_MS : TICK_MS);
+}
+
+static int api_error(struct sim_world *sim, struct err *err)
+{
+	static const struct {
+		enum err_kind kind;
+		const char *text;
+	} errors[] = {
+		{ ERR_UNAVAILABLE, "too many requests" },        { ERR_UNAVAILABLE, "internal error" },
+		{ ERR_UNREACHABLE, "connection reset by peer" }, { ERR_TIMEOUT, "no answer in time" },
+		{ ERR_PROTOCOL, "the answer is no JSON" },
+	};
+	int which = random_int(&sim->model->random, 0, (int)ARRAY_SIZE(errors) - 1);
+
+	if (errors[which].kind == ERR_TIMEOUT)
+		model_advance(sim->model, SECONDS(10));
+	return err_set(err, errors[which].kind, "%s", errors[which].text);
+}
+
+static bool api_fails(struct sim_world *sim)
+{
+	return random_chance(&sim->model->random, faults_api_permille(sim->model));
+}
+
+/* ------------------------------------------------------------------------------------------- observe */
+
+static bool ask_one(struct sim_world *sim, struct server *server)
+{
+	struct model *model = sim->model;
+	int ordinal = (int)server->ordinal;
+	const struct server_truth *truth = &model->servers[ordinal];
+
+	if (!view_can_ask(server))
+		return false;
+	/* All are asked at once, but not all answer at once. */
+	if (random_chance(&model->random, 60))
+		model_advance(model, TICK_MS);
+	if (model->now < truth->silent_until || api_fails(sim)) {
+		if (random_chance(&model->random, 300))
+			model_advance(model, SECONDS(2));
+		view_fail(&server->view, ERR_TIMEOUT, "no answer in time");
+		return false;
+	}
+	if (!truth->agent.up) {
+		view_fail(&server->view, ERR_UNREACHABLE, "connection refused");
+		return false;
+	}
+	view_ask(model, ordinal, &server->view);
+	return true;
+}
+
+static int world_observe(void *context, struct snapshot *ret_snapshot, struct err *err)
+{
+	struct sim_world *sim = context;
+	bool has_leader = false;
+
+	if (dies(sim))
+		return interrupted(err);
+	pass(sim);
+	if (api_fails(sim))
+		return api_error(sim, err);
+	rules_look_begins(sim->rules);
+	view_kubernetes(sim->model, ret_snapshot);
+	for (size_t i = 0; i < ret_snapshot->server_count; i++) {
+		struct server *server = &ret_snapshot->servers[i];
+		bool answered = ask_one(sim, server);
+
+		rules_look_asked(sim->rules, (int)server->ordinal, answered);
+		has_leader |= answered && raft_leader_of(sim->model, (int)server->ordinal) >= 0;
+	}
+	view_autopilot(sim->model, ret_snapshot, has_leader);
+	rules_look_ends(sim->rules, true);
+	return dies(sim) ? interrupted(err) : 0;
+}
+
+static int world_keep(void *context, struct err *err)
+{
+	struct sim_world *sim = context;
+
+	return dies(sim) ? interrupted(err) : 0;
+}
+
+/* -------------------------------------------------------------------------------------------- changes */
+
+/* The change was made; whether the caller hears of it is another matter. */
+static int answer(struct sim_world *sim, struct err *err)
+{
+	struct model *model = sim->model;
+
+	if (dies(sim))
+		return interrupted(err);
+	if (!api_fails(sim))
+		return 0;
+	trace(model, "fault: the answer is lost");
+	if (random_chance(&model->random, 300))
+		return err_set(err, ERR_UNREACHABLE, "connection reset by peer");
+	model_advance(model, SECONDS(10));
+	return err_set(err, ERR_TIMEOUT, "no answer in time");
+}
+
+/* Before a change is made. -1: it is not. */
+static int begin_change(struct sim_world *sim, struct err *err)
+{
+	if (dies(sim))
+		return interrupted(err);
+	pass(sim);
+	return api_fails(sim) ? api_error(sim, err) : 0;
+}
+
+static int world_set_replicas(void *context, const struct snapshot *seen, int64_t replicas, struct err *err)
+{
+	struct sim_world *sim = context;
+	struct model *model = sim->model;
+	_cleanup_free_ char *version = NULL;
+
+	rules_order(sim->rules, ORDER_REPLICAS, (int)replicas);
+	if (begin_change(sim, err) < 0)
+		return -1;
+	version = xasprintf("%lld", (long long)model->set.version);
+	if (!str_equal(version, seen->set.resource_version))
+		return err_set(err, ERR_CONFLICT, "the object has been modified");
+	trace(model, "order: replicas %d -> %d", model->set.replicas, (int)replicas);
+	kubernetes_set_replicas(model, (int)replicas);
+	return answer(sim, err);
+}
+
+static int world_delete_claim(void *context, const struct snapshot *seen, const char *name, struct err *err)
+{
+	struct sim_world *sim = context;
+	struct model *model = sim->model;
+	int ordinal = view_claim_ordinal(name);
+	const struct claim *claim;
+	_cleanup_free_ char *uid = NULL;
+	const char *seen_uid = NULL;
+
+	if (ordinal < 0) {
+		rules_violation(sim->rules, "7 claims", "no claim of ours: %s", name);
+		return err_set(err, ERR_FAILED, "no such claim");
+	}
+	rules_order(sim->rules, ORDER_DELETE_CLAIM, ordinal);
+	if (begin_change(sim, err) < 0)
+		return -1;
+	for (size_t i = 0; i < seen->claim_count; i++)
+		if (str_equal(seen->claims[i].name, name))
+			seen_uid = seen->claims[i].uid;
+	claim = &model->servers[ordinal].claim;
+	uid = xasprintf("uid-%d", claim->uid);
+	if (!claim->exists || !str_equal(uid, seen_uid))
+		return 0;
+	trace(model, "order: delete claim %d", ordinal);
+	kubernetes_delete_claim(model, ordinal);
+	return answer(sim, err);
+}
+
+/* ------------------------------------------------------------------------------------------ telling */
+
+static int told_leave(struct sim_world *sim, int through, struct err *err)
+{
+	struct model *model = sim->model;
+
+	if (model->traits.leave_forbidden)
+		return err_set(err, ERR_FORBIDDEN, "Permission denied");
+	agent_leave(model, through);
+	/* It answers when it has left, and that is not waited for. */
+	model_advance(model, random_chance(&model->random, 500) ? SECONDS(3) : TICK_MS);
+	return 0;
+}
+
+static int told_force_leave(struct sim_world *sim, const struct step *step, int through, struct err *err)
+{
+	if (!gossip_force_leave(sim->model, through, view_ordinal(step->object), step->kind == STEP_PRUNE))
+		return err_set(err, ERR_NOT_FOUND, "No node found with name %s", step->object);
+	return 0;
+}
+
+static int no_leader(struct err *err)
+{
+	return err_set(err, ERR_UNAVAILABLE, "No cluster leader");
+}
+
+static int told_remove_peer(struct sim_world *sim, int id, int through, struct err *err)
+{
+	struct model *model = sim->model;
+	int leader = raft_leader_of(model, through);
+
+	if (leader < 0 || !raft_can_change(model, leader))
+		return no_leader(err);
+	if (!raft_find(&model->servers[leader].claim.data.config, id))
+		return err_set(err, ERR_NOT_FOUND, "id was not found in the Raft configuration");
+	raft_remove(model, leader, id);
+	return 0;
+}
+
+static int told_transfer(struct sim_world *sim, const struct step *step, int through, struct err *err)
+{
+	struct model *model = sim->model;
+	int leader = raft_leader_of(model, through);
+
+	if (model->traits.minor < 15)
+		return err_set(err, ERR_NOT_FOUND, "its version has no such order");
+	if (leader < 0)
+		return no_leader(err);
+	if (!raft_transfer(model, leader, str_is_empty(step->object) ? 0 : view_id(step->object)))
+		return err_set(err, ERR_FAILED, "cannot find peer");
+	return 0;
+}
+
+static int told_min_quorum(struct sim_world *sim, const struct step *step, int through, struct err *err)
+{
+	struct model *model = sim->model;
+
+	if (raft_leader_of(model, through) < 0)
+		return no_leader(err);
+	if (model->traits.minor < 8)
+		return err_set(err, ERR_NOT_FOUND, "its version has no such setting");
+	model->min_quorum = (int)step->number;
+	return 0;
+}
+
+/* The id of the peer that the step is about, as the leader's set has it. */
+static int peer_id(const struct sim_world *sim, const struct step *step)
+{
+	int leader = raft_leader(sim->model), ip = view_ip(step->object);
+	const struct raft_config *config =
+	    leader < 0 ? &sim->model->committed : &sim->model->servers[leader].claim.data.config;
+
+	if (!step->by_address)
+		return view_id(step->object);
+	for (int i = 0; i < config->count; i++)
+		if (config->peers[i].ip == ip)
+			return config->peers[i].id;
+	return -1;
+}
+
+static int carry_out(struct sim_world *sim, const struct step *step, int through, struct err *err)
+{
+	switch (step->kind) {
+	case STEP_LEAVE:
+		return told_leave(sim, through, err);
+	case STEP_FORCE_LEAVE:
+	case STEP_PRUNE:
+		return told_force_leave(sim, step, through, err);
+	case STEP_REMOVE_PEER:
+		return told_remove_peer(sim, peer_id(sim, step), through, err);
+	case STEP_TRANSFER_LEADER:
+		return told_transfer(sim, step, through, err);
+	case STEP_MIN_QUORUM:
+		return told_min_quorum(sim, step, through, err);
+	case STEP_REPLICAS:
+	case STEP_DELETE_CLAIM:
+		break;
+	}
+	return err_set(err, ERR_FAILED, "no order for an agent");
+}
+
+static void check_order(struct sim_world *sim, const struct step *step, int through)
+{
+	int node = step->object ? view_ordinal(step->object) : -1;
+
+	switch (step->kind) {
+	case STEP_LEAVE:
+		rules_order(sim->rules, ORDER_LEAVE, through);
+		break;
+	case STEP_FORCE_LEAVE:
+	case STEP_PRUNE:
+		if (node < 0)
+			rules_violation(sim->rules, "9 wishes", "%s of %s", step_kind_name(step->kind), step->object);
+		else
+			rules_order(sim->rules, step->kind == STEP_PRUNE ? ORDER_PRUNE : ORDER_FORCE_LEAVE, node);
+		break;
+	case STEP_REMOVE_PEER:
+		rules_order(sim->rules, ORDER_REMOVE_PEER, peer_id(sim, step));
+		break;
+	case STEP_TRANSFER_LEADER:
+		rules_order(sim->rules, ORDER_TRANSFER, 0);
+		break;
+	case STEP_MIN_QUORUM:
+		rules_order(sim->rules, ORDER_MIN_QUORUM, (int)step->number);
+		break;
+	case STEP_REPLICAS:
+	case STEP_DELETE_CLAIM:
+		break;
+	}
+}
+
+static int world_tell(void *context, const struct snapshot *seen, const struct step *step, struct err *err)
+{
+	struct sim_world *sim = context;
+	struct model *model = sim->model;
+	int through = step->through ? view_ordinal(step->through) : -1;
+
+	(void)seen;
+	if (through < 0)
+		return err_set(err, ERR_UNREACHABLE, "there is no pod to tell it to");
+	check_order(sim, step, through);
+	if (begin_change(sim, err) < 0)
+		return -1;
+	if (!model->servers[through].agent.up || model->now < model->servers[through].silent_until)
+		return err_set(err, ERR_UNREACHABLE, "connection refused");
+	trace(model, "order: %s %s%s through %d", step_kind_name(step->kind), step->object ? step->object : "",
+	      step->by_address ? " (address)" : "", through);
+	if (carry_out(sim, step, through, err) < 0)
+		return -1;
+	return answer(sim, err);
+}
+
+/* ---------------------------------------------------------------------------------------------- time */
+
+static int64_t world_now_ms(void *context)
+{
+	struct sim_world *sim = context;
+
+	if (++sim->idle_calls < IDLE_MAX)
+		return sim->model->now;
+	/* No way to end it from here. */
+	rules_violation(sim->rules, "9 hang", "the tool asks for the time again and again");
+	exit(1);
+}
+
+static int world_sleep(void *context, int64_t milliseconds, struct err *err)
+{
+	struct sim_world *sim = context;
+
+	if (dies(sim))
+		return interrupted(err);
+	if (milliseconds > 0) {
+		sim->idle_calls = 0;
+		model_advance(sim->model, (milliseconds + TICK_MS - 1) / TICK_MS * TICK_MS);
+	}
+	return dies(sim) ? interrupted(err) : 0;
+}
+
+void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, struct world *ret_world)
+{
+	*sim = (struct sim_world){ .model = model, .rules = rules };
+	*ret_world = (struct world){
+		.context = sim,
+		.observe = world_observe,
+		.keep = world_keep,
+		.set_replicas = world_set_replicas,
+		.tell = world_tell,
+		.delete_claim = world_delete_claim,
+		.now_ms = world_now_ms,
+		.sleep = world_sleep,
+	};
+}
+
+void sim_tell(void *context, const struct act_event *event)
+{
+	static const char *const names[] = { "step", "done", "waiting", "note" };
+	const struct sim_world *sim = context;
+
+	if (!event->again)
+		trace(sim->model, "tool %s: %s", names[event->kind], event->text);
+}
