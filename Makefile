@@ -18,10 +18,10 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 # ------------------------------------------------------------------------------------------- flags
 
-PACKAGES      := libcurl libcjson yaml-0.1 openssl
+PACKAGES      := libcurl libcjson yaml-0.1 openssl zlib
 ifneq ($(MAKECMDGOALS),deps)
 PKG_CFLAGS    := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-LIBS          := $(shell pkg-config --libs libcjson yaml-0.1 libcrypto 2>/dev/null) -lwslay -ldl -lm
+LIBS          := $(shell pkg-config --libs libcjson yaml-0.1 libcrypto zlib 2>/dev/null) -lwslay -ldl -lm
 endif
 
 WARNINGS      := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wstrict-prototypes \

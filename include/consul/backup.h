@@ -27,15 +27,22 @@ struct backup_info {
 /*
  * Saves what server (the leader, best) has to path, which must not exist yet; made with mode 0600, since it holds every
  * secret of the cluster. Written beside it first, and renamed when it was found whole; on failure nothing is left.
+ * The directory of path must be there. With via auto exec follows where the tunnel cannot be had or Consul wants a token,
+ * and comes first where server was asked by exec; it needs a shell in the image.
+ *
  * Blocks, at the latest until deadline_ms. ERR_INVALID: what came is no whole archive, and why. ERR_FORBIDDEN: needs
- * management rights under ACLs. ERR_CONFIG: path cannot be written, or exists.
+ * management rights under ACLs. ERR_CONFIG: path cannot be written (no room, too), or exists. ret_info is untouched then.
  */
 int backup_save(struct kube_client *client, const struct server *server, enum ask_way via, const char *path,
                 int64_t deadline_ms, struct backup_info *ret_info, struct err *err) __attribute__((warn_unused_result));
 
 /* --------------------------------------------------------------------------------------------- pure */
 
-/* Checks an archive as it comes, in pieces of any size. */
+/*
+ * Checks an archive as it comes, in pieces of any size, in some 100 KiB of memory, whatever is in it (meta.json up to
+ * 1 MiB). Whole: gzip and tar have their ends and nothing follows, the three files are there, each file has its right sum
+ * in SHA256SUMS. Not to be called again after a failure, which is ERR_INVALID and reads on from "… is not whole: ".
+ */
 struct backup_check;
 struct backup_check *backup_check_new(void);
 int backup_check_feed(struct backup_check *check, const void *data, size_t length, struct err *err)
