@@ -33,6 +33,9 @@ bool plan_is_unsettled(struct planning *planning, const struct place *except);
 /* What is left of servers that are gone, and of those named: makes them leave, removes them. */
 bool plan_cleans(struct planning *planning);
 
+/* A pod that is being stopped, and votes again, and whose end the quorum would not survive: it leaves once more. */
+bool plan_saves_quorum(struct planning *planning, const struct place *place);
+
 /* One server more, one less, what comes at the end. */
 bool plan_scales(struct planning *planning);
 

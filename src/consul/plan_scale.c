@@ -189,6 +189,16 @@ static bool leave(struct planning *planning, const struct victim *victim)
 	return true;
 }
 
+bool plan_saves_quorum(struct planning *planning, const struct place *place)
+{
+	struct victim victim = judge_victim(planning, place);
+
+	if (planning->goal->kind != GOAL_SCALE || !victim.voter || !place->live || victim.may_die ||
+	    victim.leaves_cleanly || str_equal(planning->goal->cannot_leave, place->server->name))
+		return false;
+	return leave(planning, &victim);
+}
+
 static bool refuse_to_kill(struct planning *planning, const struct victim *victim, const char *why, bool may_pass)
 {
 	const struct quorum *quorum = &planning->assessment.quorum;

@@ -3,6 +3,7 @@
 
 #include "consul/deploy.h"
 #include "consul/plan_parts.h"
+#include "consul/value.h"
 #include "consul/waiting.h"
 #include "util/mem.h"
 
@@ -116,6 +117,9 @@ bool plan_is_moving(struct planning *planning)
 	if (set->observed_generation < set->generation)
 		return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
 	FOR_EACH_PLACE (place, diagnosis)
+		if (!place->wanted && place->server->has_pod && plan_saves_quorum(planning, place))
+			return true;
+	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->has_pod)
 			return place->server->pod.deleting
 			           ? plan_wait_for(planning, place)
@@ -178,6 +182,21 @@ static bool is_half_known(struct planning *planning, const struct place *place)
 	return true;
 }
 
+/*
+ * A server whose pod was made anew hears the leader under its new address while raft still votes for the old one: the
+ * leader is about to remove it and to add it as a non-voter. (The leader's own address is not corrected while there are
+ * fewer than three peers.) What counts is the address that the server itself advertises.
+ */
+static bool has_former_address(const struct planning *planning, const struct place *place)
+{
+	const struct member *own = view_member_by_name(&place->server->view, place->member->name);
+
+	if (place->server == planning->assessment.leader && planning->diagnosis.peers_of->view.peer_count < 3)
+		return false;
+	return !own || !value_address_is(place->peer->address, own->address) ||
+	       !value_address_is(place->peer->address, place->member->address);
+}
+
 /* A live voter: whether it is a stable one, for all to see. */
 static bool is_unstable(struct planning *planning, const struct place *place)
 {
@@ -187,6 +206,9 @@ static bool is_unstable(struct planning *planning, const struct place *place)
 	if (!place->member || place->member->status != MEMBER_ALIVE)
 		return plan_wait(planning, place, "%s: a voter, but for gossip it is %s", name,
 		                 member_status_name(status->member));
+	if (has_former_address(planning, place))
+		return plan_wait(planning, place, "%s: raft still has it under its former address, %s", name,
+		                 place->peer->address);
 	if (!place->server->view.self.leader_address)
 		return plan_wait(planning, place, "%s: a voter, but knows no leader", name);
 	if (status->lag_known && status->lag > LAG_MAX_ENTRIES)
