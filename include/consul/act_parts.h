@@ -17,7 +17,8 @@ struct run {
 	struct goal goal;          /* with what the run has learnt */
 	char *cannot_leave;        /* owns goal.cannot_leave */
 	struct strv gone;          /* what goal.gone points to */
-	int64_t expected_replicas; /* as we saw or set them last; -1: not known, or our own change may have been made */
+	int64_t expected_replicas; /* as we saw them last; -1: not known */
+	int64_t ordered_replicas;  /* as we set them, or may have: the answer can be lost, and a 409 be to our own change */
 
 	/* the step under way: result->pending */
 	int64_t begun_ms;

@@ -174,7 +174,7 @@ static int check_replicas(struct run *run, struct err *err)
 	int64_t replicas = run->result->last.set.replicas, expected = run->expected_replicas;
 
 	run->expected_replicas = replicas;
-	if (expected < 0 || expected == replicas)
+	if (expected < 0 || expected == replicas || replicas == run->ordered_replicas)
 		return 0;
 	err_set(err, ERR_CONFLICT,
 	        "somebody else changed the replicas of statefulset \"%s\" meanwhile, from %lld to %lld",
@@ -250,6 +250,7 @@ static void begin_run(const struct world *world, const struct act_options *optio
 		.result = result,
 		.goal = *options->goal,
 		.expected_replicas = -1,
+		.ordered_replicas = -1,
 		.blind_since_ms = CLOCK_NEVER,
 		.refused_since_ms = CLOCK_NEVER,
 		.explained_ms = CLOCK_NEVER,

@@ -87,8 +87,6 @@ static int judge_failure(struct run *run, struct err *failure, struct err *err)
 	if (failure->kind == ERR_CONFLICT) {
 		/* Nothing was changed: what is planned from the next look may be another step. */
 		act_event(run, ACT_NOTE, text);
-		if (step->kind == STEP_REPLICAS)
-			run->expected_replicas = run->result->last.set.replicas;
 		drop_pending(run);
 		return 0;
 	}
@@ -117,7 +115,7 @@ static int do_it(struct run *run, struct err *err)
 
 	switch (step->kind) {
 	case STEP_REPLICAS:
-		run->expected_replicas = -1;
+		run->ordered_replicas = step->number;
 		return world->set_replicas(world->context, seen, step->number, err);
 	case STEP_DELETE_CLAIM:
 		return world->delete_claim(world->context, seen, step->object, err);
@@ -141,8 +139,6 @@ static int do_pending(struct run *run, struct err *err)
 		return -1;
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
-	if (done && run->result->pending->kind == STEP_REPLICAS)
-		run->expected_replicas = run->result->pending->number;
 	run->at_once = done;
 	return done ? 0 : judge_failure(run, &failure, err);
 }
