@@ -28,13 +28,13 @@ void remedy_health(const struct diagnosis *diagnosis, const char *option, struct
 /* `kubectl consul explain` for this kind of finding: where the way out does not fit in a line. */
 void remedy_explain(struct finding *finding);
 
-/* Makes failed members leave: `consul force-leave` for each node name, in the leader's pod. */
-void remedy_force_leave(const struct diagnosis *diagnosis, const struct strv *nodes, struct finding *finding);
+/*
+ * Removes what is left of servers: `kubectl consul reap`; with their names (of nodes, or a peer's id or address) where
+ * it would not take them for servers of this StatefulSet by itself.
+ */
+void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, struct finding *finding);
 
-/* Takes a peer out of raft: `consul operator raft remove-peer`, by id, or by address when it has none. */
-void remedy_remove_peer(const struct diagnosis *diagnosis, const struct peer *peer, struct finding *finding);
-
-/* More servers, or fewer. */
+/* More servers, or fewer: `kubectl consul scale`. */
 void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
 
 /* Another token: after a refusal by tunnel the container's own one, which exec uses; else which rules are needed. */

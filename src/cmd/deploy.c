@@ -36,9 +36,8 @@ static const struct option deploy_option_table[] = {
 	  .min = 1,
 	  .max = MANIFEST_REPLICAS_MAX,
 	  .value_name = "N",
-	  .help = "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists `kubectl scale "
-	          "statefulset` "
-	          "changes it." },
+	  .help = "Number of servers of a new cluster: 3 (the default) or 5. Of one that exists `kubectl consul "
+	          "scale` changes it." },
 	{ .name = "image",
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct deploy_options, image),
@@ -259,7 +258,7 @@ const struct command cmd_deploy = {
 	    "Run again it changes what differs, and says unchanged of everything else. Options that are not "
 	    "given mean: as it is. "
 	    "The gossip key is made once. The number of servers of an existing cluster is changed by `kubectl "
-	    "scale statefulset`, not here.\n\n"
+	    "consul scale`, not here.\n\n"
 	    "While it waits it deletes pods that an earlier template made and that never ran (an image that "
 	    "cannot be pulled, no "
 	    "node), one at a time: Kubernetes would wait for them for ever. A pod whose Consul has run, or that "

@@ -104,7 +104,7 @@ static void list_others(const struct diagnosis *diagnosis, unsigned int statuses
 			strv_addf(ret_names, "%s (%s)", view->members[i].name, view->members[i].address);
 }
 
-/* The failed others: their names, as force-leave wants them, and how many are voters still. */
+/* The failed others: their names, as reap wants them, and how many are voters still. */
 static size_t list_failed_nodes(const struct diagnosis *diagnosis, struct strv *ret_nodes)
 {
 	const struct view *members = &diagnosis->members_of->view;
@@ -144,7 +144,7 @@ static void check_leftover_failed(struct diagnosis *diagnosis)
 	finding_set_cause(finding, "scaled away, or renamed, without leaving; autopilot has not removed %s",
 	                  names.count == 1 ? "it" : "them");
 	if (diagnosis->leader_address)
-		remedy_force_leave(diagnosis, &nodes, finding);
+		remedy_reap(diagnosis, &nodes, finding);
 }
 
 static void check_leftover_left(struct diagnosis *diagnosis)

@@ -129,6 +129,18 @@ static const struct place *former_place(const struct diagnosis *diagnosis, const
 	return NULL;
 }
 
+/* By the server's name; by id, or else address, where nobody knows that. */
+static void reap_peer(const struct diagnosis *diagnosis, const struct peer *peer, struct finding *finding)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+
+	if (peer->name)
+		strv_add(&names, peer->name);
+	else
+		strv_add(&names, str_is_empty(peer->id) ? peer->address : peer->id);
+	remedy_reap(diagnosis, &names, finding);
+}
+
 static void check_dead_peers(struct diagnosis *diagnosis)
 {
 	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
@@ -158,7 +170,7 @@ static void check_dead_peers(struct diagnosis *diagnosis)
 		if (former)
 			remedy_health(diagnosis, "--watch", finding);
 		else
-			remedy_remove_peer(diagnosis, peer, finding);
+			reap_peer(diagnosis, peer, finding);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "consul/observe.h"
 #include "util/base64.h"
 #include "util/buf.h"
 #include "util/json.h"
@@ -191,9 +192,9 @@ static int refuse_scaling(const char *name, int64_t wanted, int64_t live, const 
 	        "statefulset.apps/%s has %" PRId64 " replicas, not %" PRId64
 	        "; deploy does not change the number of servers",
 	        name, live, wanted);
-	return err_hint(err,
-	                "kubectl scale statefulset %s -n %s --replicas=%" PRId64 " does it; down: one server at a time",
-	                name, namespace_name, wanted);
+	return err_hint(err, "kubectl consul scale %" PRId64 " -n %s%s%s does it, one server at a time", wanted,
+	                namespace_name, str_equal(name, OBSERVE_DEFAULT_NAME) ? "" : " --name ",
+	                str_equal(name, OBSERVE_DEFAULT_NAME) ? "" : name);
 }
 
 static int refuse_fixed(const struct deploy_request *request, const char *option, const char *live, const char *why,

@@ -156,10 +156,10 @@ const struct finding_kind finding_kinds[] = {
 	  "a scale-down, or from pods under another name. If they are raft voters still, they count as dead ones in "
 	  "the quorum, so that fewer of the living may fail. Consul itself forgets failed members only after 72 "
 	  "hours.\n\n"
-	  "`consul force-leave NODE`, typed in the pod of any server, makes the others take it for left, and the "
-	  "leader "
-	  "then drops it from raft. Before that be sure that the server does not run anywhere: one that lives comes "
-	  "back by itself. With ACLs it takes a token with operator:write." },
+	  "`kubectl consul reap` makes the others take them for left (force-leave), and removes from raft what is "
+	  "left of them there, one at a time; `--dry-run` shows it first. Servers whose names are none of this "
+	  "StatefulSet's are removed only when they are named: be sure that such a server does not run anywhere. With "
+	  "ACLs it takes a token with operator:write." },
 	{ "CON306", "leftover-left", SEVERITY_INFO, "Servers that left are still listed",
 	  "These servers left the cluster in good order, mostly by a scale-down. They do not count in the quorum "
 	  "and do no harm; Consul forgets them after 72 hours." },
@@ -221,9 +221,9 @@ const struct finding_kind finding_kinds[] = {
 	{ "CON406", "dead-peer", SEVERITY_DEGRADED, "A raft peer belongs to no server",
 	  "The peer set holds an entry that is none of the servers. A voter that nobody is counts as dead in the "
 	  "quorum, so that fewer of the living may fail. Often it is a former address of a server whose pod was "
-	  "made anew: the leader replaces such an entry by itself (raft protocol 3). If it stays, `consul operator "
-	  "raft remove-peer`, typed in the pod of any server, removes it; with ACLs it takes a token with "
-	  "operator:write." },
+	  "made anew: the leader replaces such an entry by itself (raft protocol 3). If it stays, `kubectl consul "
+	  "reap` removes it; with ACLs it takes a token with operator:write. While a server is missing, an entry that "
+	  "nobody knows may be its: then it is removed only when its id is named." },
 	{ "CON407", "not-in-raft", SEVERITY_DEGRADED, "A server is no raft peer",
 	  "The server is alive for gossip, but raft does not have it: it stores nothing and does not vote. The "
 	  "leader adds every alive server within about a minute. It does not if the server has another datacenter, "
@@ -288,13 +288,15 @@ const struct finding_kind finding_kinds[] = {
 	{ "CON509", "leftover-claims", SEVERITY_INFO, "Claims of servers that are gone",
 	  "A StatefulSet keeps the claims of the servers it scaled away. If it is scaled up again they are used "
 	  "again, with the old data and identity on them. That is fine within a week; later see stale-claims. They "
-	  "cost storage meanwhile. Nothing deletes them by itself." },
+	  "cost storage meanwhile. Nothing deletes them by itself; `kubectl consul scale N --delete-claims` with the "
+	  "present number of servers does." },
 	{ "CON510", "stale-claims", SEVERITY_WARNING, "Old claims would break the next scale-up",
 	  "These claims belong to servers that are gone, and were made more than 168 hours ago. From Consul 1.15 a "
 	  "server that was away longer than server_rejoin_age_max (168 hours) refuses to start with its old data, "
 	  "so scaling up onto such a claim gives a pod that crashes. Kubernetes does not record when a claim was "
-	  "used last; if that was less than a week ago, nothing is wrong. If nothing on them is needed, delete them "
-	  "before scaling up." },
+	  "used last; if that was less than a week ago, nothing is wrong. If nothing on them is needed, `kubectl "
+	  "consul "
+	  "scale N --delete-claims` starts the new servers without." },
 	/* CON511 is for certificates that expire soon. */
 	{ 0 },
 };

@@ -49,69 +49,36 @@ void remedy_explain(struct finding *finding)
 	finding_set_command(finding, "kubectl consul explain %s", finding->kind->name);
 }
 
-/* The pod in which to type commands of Consul's: the leader's, else any that answers; NULL: there is none. */
-static const struct place *place_to_type(const struct diagnosis *diagnosis)
+/* A server of this StatefulSet that no replica stands for any more: reap finds it without its name. */
+static bool is_of_this_set(const struct diagnosis *diagnosis, const char *name)
 {
-	const struct place *any = NULL;
+	const struct kube_statefulset *set = &diagnosis->snapshot->set;
+	int64_t ordinal = kube_ordinal(set->name, name);
 
-	FOR_EACH_PLACE (place, diagnosis) {
-		if (place->server == diagnosis->assessment->leader && place->running)
-			return place;
-		if (!any && place->answered && place->running)
-			any = place;
-	}
-	return any;
+	return ordinal >= 0 && (ordinal < set->ordinal_start || ordinal - set->ordinal_start >= set->replicas);
 }
 
-/* "kubectl exec POD -n NS -c CONTAINER -- consul"; NULL when there is no pod for it. */
-static char *consul_in_pod(const struct diagnosis *diagnosis)
+void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, struct finding *finding)
 {
-	const struct place *place = place_to_type(diagnosis);
-	_cleanup_free_ char *name = NULL;
-
-	if (!place)
-		return NULL;
-	name = place->server->container ? shell_word(place->server->container->name) : NULL;
-	return xasprintf("kubectl exec %s -n %s%s%s -- consul", place->word, diagnosis->namespace_word,
-	                 name ? " -c " : "", name ? name : "");
-}
-
-void remedy_force_leave(const struct diagnosis *diagnosis, const struct strv *nodes, struct finding *finding)
-{
-	_cleanup_free_ char *consul = consul_in_pod(diagnosis);
 	_cleanup_strv_ struct strv words = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
+	bool all_ours = true;
 
-	if (!consul || nodes->count == 0)
-		return;
-	for (size_t i = 0; i < nodes->count; i++) {
-		_cleanup_free_ char *word = shell_word(nodes->items[i]);
+	for (size_t i = 0; i < names->count; i++) {
+		_cleanup_free_ char *word = shell_word(names->items[i]);
 
 		strv_add(&words, word);
+		all_ours &= is_of_this_set(diagnosis, names->items[i]);
 	}
 	list = strv_join(&words, " ", " ");
-	if (nodes->count == 1)
-		finding_set_command(finding, "%s force-leave %s", consul, list);
-	else
-		finding_set_command(finding, "for node in %s; do %s force-leave \"$node\"; done", list, consul);
-}
-
-void remedy_remove_peer(const struct diagnosis *diagnosis, const struct peer *peer, struct finding *finding)
-{
-	_cleanup_free_ char *consul = consul_in_pod(diagnosis);
-	/* With raft protocol 2 the address is the id, and there is no removing by id. */
-	bool has_id = !str_is_empty(peer->id) && !str_equal(peer->id, peer->address);
-	_cleanup_free_ char *word = shell_word(has_id ? peer->id : peer->address);
-
-	if (consul)
-		finding_set_command(finding, "%s operator raft remove-peer -%s=%s", consul, has_id ? "id" : "address",
-		                    word);
+	finding_set_command(finding, "kubectl consul reap%s%s -n %s%s", all_ours ? "" : " ", all_ours ? "" : list,
+	                    diagnosis->namespace_word, diagnosis->name_option);
 }
 
 void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding)
 {
-	finding_set_command(finding, "kubectl scale statefulset %s -n %s --replicas=%" PRId64, diagnosis->set_word,
-	                    diagnosis->namespace_word, replicas);
+	finding_set_command(finding, "kubectl consul scale %" PRId64 " -n %s%s", replicas, diagnosis->namespace_word,
+	                    diagnosis->name_option);
 }
 
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding)

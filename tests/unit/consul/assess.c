@@ -410,8 +410,7 @@ Test(assess, failed_leftovers_are_to_be_forced_out)
 	cr_expect_str_eq(
 	    finding->message,
 	    "failed and without a pod: consul-3 (10.0.0.13) and consul-4 (10.0.0.14); 1 of them still votes in raft");
-	cr_expect_str_eq(finding->command, "for node in consul-3 consul-4; do kubectl exec consul-0 -n ns -c consul -- "
-	                                   "consul force-leave \"$node\"; done");
+	cr_expect_str_eq(finding->command, "kubectl consul reap -n ns");
 	cr_expect_str_eq(assessment.summary, "3/4 voters \xc2\xb7 leader consul-0 \xc2\xb7 tolerates no failure");
 	assessment_release(&assessment);
 	sample_expect(&snapshot, "DEGRADED leftover-failed");

@@ -385,7 +385,7 @@ Test(assess_raft, commands_are_safe_to_paste)
 	sample_add_member(&snapshot, "$(reboot)", "10.0.0.13", MEMBER_FAILED, true);
 	assess(&snapshot, &assessment);
 	cr_expect_str_eq(sample_finding(&assessment, "leftover-failed")->command,
-	                 "kubectl exec consul-0 -n 'it'\\''s' -c consul -- consul force-leave '$(reboot)'");
+	                 "kubectl consul reap '$(reboot)' -n 'it'\\''s' --name 'vault; reboot'");
 	assessment_release(&assessment);
 	snapshot_release(&snapshot);
 }

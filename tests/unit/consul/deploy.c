@@ -146,7 +146,7 @@ Test(deploy, what_a_deploy_never_changes_is_refused)
 	fixture_start(&fixture);
 	fixture_deploy(&fixture, &usual);
 	expect_refused(&fixture, &replicas, "has 3 replicas, not 5");
-	cr_expect_not_null(strstr(fixture.err.hint, "kubectl scale statefulset consul -n ns --replicas=5"));
+	cr_expect_not_null(strstr(fixture.err.hint, "kubectl consul scale 5 -n ns"));
 	expect_refused(&fixture, &size, "--storage-size \"10Gi\"");
 	expect_refused(&fixture, &class, "--storage-class");
 	expect_refused(&fixture, &datacenter, "--datacenter \"dc1\"");

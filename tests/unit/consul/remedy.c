@@ -28,17 +28,16 @@ static void sample_forbid_all(struct snapshot *snapshot, enum ask_way way)
 	}
 }
 
-Test(remedy, one_failed_leftover_is_forced_to_leave)
+Test(remedy, failed_leftovers_are_reaped)
 {
 	struct snapshot snapshot;
 
 	sample_init(&snapshot, 3);
 	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_FAILED, true);
-	expect_command(&snapshot, "leftover-failed",
-	               "kubectl exec consul-0 -n ns -c consul -- consul force-leave consul-3");
+	expect_command(&snapshot, "leftover-failed", "kubectl consul reap -n ns");
 }
 
-Test(remedy, a_dead_peer_is_removed_by_its_id_or_else_its_address)
+Test(remedy, a_dead_peer_is_reaped_by_its_id_or_else_its_address_where_nobody_knows_it)
 {
 	struct snapshot snapshot;
 	struct peer *peer;
@@ -48,40 +47,36 @@ Test(remedy, a_dead_peer_is_removed_by_its_id_or_else_its_address)
 		sample_add_peer(&snapshot, "consul-9", "10.0.0.19", true);
 		for (size_t i = 0; i < 3; i++) {
 			peer = &snapshot.servers[i].view.peers[3];
-			replace_string(&peer->id, xstrdup(with_id ? "5f3a" : peer->address));
+			replace_string(&peer->name, NULL);
+			replace_string(&peer->id, with_id ? xstrdup("5f3a") : NULL);
 		}
-		expect_command(
-		    &snapshot, "dead-peer",
-		    with_id ? "kubectl exec consul-0 -n ns -c consul -- consul operator raft remove-peer -id=5f3a"
-		            : "kubectl exec consul-0 -n ns -c consul -- consul operator raft remove-peer "
-		              "-address=10.0.0.19:8300");
+		expect_command(&snapshot, "dead-peer",
+		               with_id ? "kubectl consul reap 5f3a -n ns" : "kubectl consul reap 10.0.0.19:8300 -n ns");
 	}
+	sample_init(&snapshot, 3);
+	sample_add_peer(&snapshot, "consul-9", "10.0.0.19", true);
+	expect_command(&snapshot, "dead-peer", "kubectl consul reap -n ns");
 }
 
-/* Somebody else's container has another name; without any pod that runs there is nobody to type it to. */
-Test(remedy, commands_name_a_pod_that_can_take_them)
+/* What is none of this StatefulSet's must be named, and is quoted. */
+Test(remedy, strangers_are_reaped_by_name)
 {
 	struct snapshot snapshot;
 
 	sample_init(&snapshot, 3);
-	for (size_t i = 0; i < 3; i++)
-		replace_string(&snapshot.servers[i].pod.containers[0].name, xstrdup("the server"));
-	sample_set_leader(&snapshot, -1, "10.0.0.11:8300");
-	snapshot.servers[0].view.self.role = RAFT_FOLLOWER;
-	snapshot.servers[1].view.self.role = RAFT_LEADER;
 	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_FAILED, true);
-	expect_command(&snapshot, "leftover-failed",
-	               "kubectl exec consul-1 -n ns -c 'the server' -- consul force-leave consul-3");
+	sample_add_member(&snapshot, "the old one", "10.1.0.13", MEMBER_FAILED, true);
+	expect_command(&snapshot, "leftover-failed", "kubectl consul reap consul-3 'the old one' -n ns");
 }
 
-Test(remedy, more_servers_are_for_kubectl_scale)
+Test(remedy, more_servers_are_for_scale)
 {
 	struct snapshot snapshot;
 
 	sample_init(&snapshot, 1);
-	expect_command(&snapshot, "few-replicas", "kubectl scale statefulset consul -n ns --replicas=3");
+	expect_command(&snapshot, "few-replicas", "kubectl consul scale 3 -n ns");
 	sample_init(&snapshot, 4);
-	expect_command(&snapshot, "even-voters", "kubectl scale statefulset consul -n ns --replicas=5");
+	expect_command(&snapshot, "even-voters", "kubectl consul scale 5 -n ns");
 }
 
 Test(remedy, acls_are_asked_by_exec_or_explained)
@@ -112,8 +107,7 @@ Test(remedy, a_lost_majority_is_explained)
 /* Until there are such commands nobody is told to type them. */
 Test(remedy, no_explanation_names_a_command_that_does_not_exist)
 {
-	static const char *const none[] = { "consul reap", "consul recover", "kubectl consul scale", "consul failover",
-		                            "--token-file" };
+	static const char *const none[] = { "consul recover", "consul failover", "--token-file" };
 
 	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
 		for (size_t i = 0; i < ARRAY_SIZE(none); i++)
