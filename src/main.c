@@ -17,12 +17,12 @@
 
 /* In the order of the overview; help and completion read this table too. */
 static const struct command *const commands[] = {
-	&cmd_deploy, &cmd_health, &cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
+	&cmd_deploy, &cmd_health, &cmd_scale, &cmd_reap, &cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
 };
 
 #define DESCRIPTION                                                                                                    \
 	"Run Consul servers on Kubernetes, and trust them with their quorum: deploy them, see their health as "        \
-	"Kubernetes, gossip and raft have it, and learn what to do about it."
+	"Kubernetes, gossip and raft have it, add and take away servers, and learn what to do about what is wrong."
 
 /* A file opened later must not become standard output: closed standard descriptors lead nowhere. */
 static void open_standard_descriptors(void)
@@ -92,6 +92,7 @@ int main(int argc, char **argv)
 		.program = &program,
 		.environment = &environment,
 		.output = stdout,
+		.input_fd = STDIN_FILENO,
 		.messages = stderr,
 	};
 	char *no_words[] = { NULL };

@@ -25,7 +25,7 @@ void change_screen_head(const struct snapshot *snapshot, const struct assessment
 void change_screen_plan(const struct steps *steps, const struct plan *last, const struct strv *notes,
                         const struct term *term, struct buf *out);
 
-/* "consul/consul has 5 servers, all of them voters", or that nothing is left to reap; then ": nothing to do". */
+/* "consul/consul has 5 servers, all of them voters", or that nothing (is left) to reap; then ": nothing to do". */
 void change_screen_goal(const struct snapshot *snapshot, const struct goal *goal, bool nothing_to_do,
                         const struct term *term, struct buf *out);
 

@@ -199,7 +199,7 @@ static void show_holder(void *context, const char *who, int64_t quiet_ms, int64_
 	_cleanup_free_ char *name = str_visible(who, 0);
 	_cleanup_free_ char *quiet = clock_format_age(quiet_ms / 1000);
 	_cleanup_free_ char *left = clock_format_age((left_ms + 999) / 1000);
-	_cleanup_free_ char *line = xasprintf("waiting: %s is changing this cluster, or was stopped meanwhile", name);
+	_cleanup_free_ char *line = xasprintf("waiting: the cluster is being changed by %s", name);
 	_cleanup_free_ char *block =
 	    xasprintf("%s\n  not heard of for %s; taken over in %s if that goes on\n", line, quiet, left);
 
@@ -219,7 +219,8 @@ static int take_lease(struct change_run *run, struct err *err)
 
 	run->kube.lease = kube_lease_new(run->connection.client, &options);
 	status = kube_lease_take(run->kube.lease, run->deadline_ms, show_holder, run, err);
-	term_live_clear(&run->live);
+	if (status == 0)
+		term_live_clear(&run->live);
 	return status;
 }
 

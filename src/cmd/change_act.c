@@ -142,7 +142,8 @@ int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct er
 	};
 	int status = act_look(&run->world, &options, ret_snapshot, err);
 
-	term_live_clear(&run->live);
+	if (status == 0)
+		term_live_clear(&run->live);
 	telling_release(&telling);
 	return status;
 }

@@ -199,7 +199,7 @@ void change_screen_goal(const struct snapshot *snapshot, const struct goal *goal
 		if (nothing_to_do)
 			line = xasprintf("%s: nothing to reap", name);
 		else
-			line = xasprintf("%s: nothing is left of servers that are gone", name);
+			line = xasprintf("%s: nothing is left to reap", name);
 		break;
 	}
 	add_line(out, term, line, "    ");

@@ -259,7 +259,7 @@ Test(change_screen, the_goal_in_words)
 	          texts[0]);
 	cr_expect(str_ends_with(texts[1], "/consul has 1 server, a voter\n"), "%s", texts[1]);
 	cr_expect(str_ends_with(texts[2], "/consul: nothing to reap\n"), "%s", texts[2]);
-	cr_expect(str_ends_with(texts[3], "/consul: nothing is left of servers that are gone\n"), "%s", texts[3]);
+	cr_expect(str_ends_with(texts[3], "/consul: nothing is left to reap\n"), "%s", texts[3]);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
 }
