@@ -5,7 +5,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define HEALTH "; kubectl consul health -n ns tells what is wrong and what to do"
+#define HEALTH "; *kubectl consul health -n ns tells more"
 
 static const struct peer other_peer = { .voter = true };
 
@@ -154,6 +154,19 @@ Test(plan, nothing_is_changed_while_nobody_tells_who_votes)
 	expect_both(&snapshot, "refuse -: no server tells who votes (unknown counts as dead) (may pass)" HEALTH);
 }
 
+Test(plan, nothing_is_changed_while_nobody_tells_the_members)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++) {
+		view_clear_members(&snapshot.servers[i].view);
+		err_set(&snapshot.servers[i].view.members_err, ERR_FORBIDDEN, "it may not");
+	}
+	plan_check(&snapshot, PRUNE, "refuse -: no server tells its members (*) (may pass)*");
+	expect_both(&snapshot, "refuse -: no server tells its members (unknown counts as dead) (may pass)" HEALTH);
+}
+
 Test(plan, a_set_without_replicas_has_nobody_to_ask)
 {
 	struct snapshot snapshot;
@@ -198,14 +211,17 @@ Test(plan, a_pod_that_stops_is_there_until_it_is_gone)
 	sample_init(&snapshot, 6);
 	sample_set_replicas(&snapshot, 5);
 	snapshot.servers[5].pod.deleting = true;
-	expect_both(&snapshot, "wait consul-5: consul-5: stopping*");
+	expect_both(&snapshot, "wait consul-5: consul-5: stopping (events)");
+	sample_init(&snapshot, 6);
+	sample_set_replicas(&snapshot, 5);
+	expect_both(&snapshot, "wait consul-5: consul-5: to be stopped");
 	sample_init(&snapshot, 6);
 	sample_set_replicas(&snapshot, 5);
 	sample_stop(&snapshot, 5, NULL);
 	snapshot.servers[5].pod.deleting = true;
 	sample_see(&snapshot, -1, "consul-5", MEMBER_LEFT);
 	sample_forget_peer(&snapshot, -1, "consul-5");
-	expect_both(&snapshot, "wait consul-5: consul-5: stopping*");
+	expect_both(&snapshot, "wait consul-5: consul-5: stopping (events)");
 }
 
 Test(plan, a_rollout_is_no_time_to_scale)
@@ -364,10 +380,24 @@ Test(plan, a_server_that_comes_is_waited_for_with_the_reason)
 	sample_never_ran(&snapshot, 1, NULL);
 	sample_see(&snapshot, -1, "consul-1", MEMBER_LEFT);
 	expect_wait(&snapshot, "not scheduled: 0/1 nodes are available (events)");
+}
+
+/* Waiting alone does not mend it: that is not begun at all, or not gone on with. */
+Test(plan, a_server_that_hardly_comes_stops_it)
+{
+	struct snapshot snapshot;
+
 	sample_init(&snapshot, 5);
 	sample_leave(&snapshot, 1);
 	sample_never_ran(&snapshot, 1, "ImagePullBackOff");
-	expect_wait(&snapshot, "cannot pull image: hashicorp/consul:1.21 (events) (broken)");
+	expect_refused(&snapshot,
+	               "refuse consul-1: consul-1 is not well: cannot pull image: hashicorp/consul:1.21 (the "
+	               "quorum must survive every step) (may pass) (events) (broken); every server must be well "
+	               "before the next comes or goes; kubectl consul health -n ns tells more");
+	sample_init(&snapshot, 5);
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	sample_leave(&snapshot, 1);
+	expect_refused(&snapshot, "refuse consul-1: consul-1 is not well: CrashLoopBackOff (*) (may pass) (broken); *");
 }
 
 Test(plan, a_server_that_comes_and_hides_something_stops_it)

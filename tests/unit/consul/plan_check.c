@@ -35,13 +35,13 @@ char *plan_line(const struct plan *plan)
 	case PLAN_STEP:
 		return step_line(&plan->step);
 	case PLAN_WAIT:
-		return xasprintf("wait %s: %s%s%s", subject, plan->text, plan->look_at_events ? " (events)" : "",
-		                 plan->broken ? " (broken)" : "");
+		return xasprintf("wait %s: %s%s", subject, plan->text, plan->look_at_events ? " (events)" : "");
 	case PLAN_REFUSE:
 		break;
 	}
-	return xasprintf("refuse %s: %s (%s)%s%s%s", subject, plan->text, rule_name(plan->rule),
-	                 plan->may_pass ? " (may pass)" : "", plan->hint ? "; " : "", plan->hint ? plan->hint : "");
+	return xasprintf("refuse %s: %s (%s)%s%s%s%s%s", subject, plan->text, rule_name(plan->rule),
+	                 plan->may_pass ? " (may pass)" : "", plan->look_at_events ? " (events)" : "",
+	                 plan->broken ? " (broken)" : "", plan->hint ? "; " : "", plan->hint ? plan->hint : "");
 }
 
 static void expect_line(const char *got, const char *expected)
@@ -78,7 +78,9 @@ static void check_plan(const struct plan *plan)
 	cr_expect_eq(plan->rule != RULE_NONE, plan->kind == PLAN_REFUSE);
 	cr_expect_eq(plan->text != NULL, plan->kind == PLAN_WAIT || plan->kind == PLAN_REFUSE);
 	cr_expect(plan->kind == PLAN_REFUSE || (!plan->hint && !plan->may_pass));
-	cr_expect(plan->kind == PLAN_WAIT || (!plan->look_at_events && !plan->broken));
+	cr_expect(plan->kind == PLAN_WAIT || plan->kind == PLAN_REFUSE || (!plan->look_at_events && !plan->broken));
+	cr_expect(!plan->broken || plan->kind == PLAN_REFUSE, "%s", plan->text);
+	cr_expect(!plan->look_at_events || plan->subject, "%s", plan->text);
 }
 
 void plan_check(const struct snapshot *snapshot, const struct goal *goal, const char *expected)

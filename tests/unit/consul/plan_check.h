@@ -2,8 +2,8 @@
  * What plan_next says, as one line that tests compare:
  *
  *   step KIND OBJECT via POD: TEXT; LIVE/VOTERS -> LIVE/VOTERS     before and after; KIND NUMBER where there is no object
- *   wait SUBJECT: TEXT (events) (broken)
- *   refuse SUBJECT: TEXT (RULE) (may pass); HINT
+ *   wait SUBJECT: TEXT (events)
+ *   refuse SUBJECT: TEXT (RULE) (may pass) (events) (broken); HINT
  *   done
  *
  * Expected lines may have "*" for anything. SUBJECT is "-" for the cluster; of a step it is told where it is not the object.

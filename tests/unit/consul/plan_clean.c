@@ -238,6 +238,44 @@ Test(plan_clean, a_peer_of_a_wanted_name_or_of_another_set_is_not_removed)
 	plan_expect(&snapshot, REAP, "done");
 }
 
+/* A client agent has the address that a server had. */
+Test(plan_clean, a_client_does_not_make_a_stale_peer_its_own)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_peer(&snapshot, NULL, "10.0.0.99", true);
+	sample_add_member(&snapshot, "web-0", "10.0.0.99", MEMBER_ALIVE, false);
+	plan_expect(&snapshot, REAP, "step remove-peer 10.0.0.99:8300 *");
+	sample_init(&snapshot, 3);
+	sample_add_peer(&snapshot, NULL, "10.0.0.99", true);
+	sample_add_member(&snapshot, "other-0", "10.0.0.99", MEMBER_ALIVE, true);
+	plan_expect(&snapshot, REAP, "done");
+}
+
+/* Its node is called otherwise; that it was one of ours is what the run knows that scaled it away. */
+Test(plan_clean, a_server_of_another_name_is_a_leftover_for_the_run_that_scaled_it_away)
+{
+	struct snapshot snapshot;
+	_cleanup_strv_ struct strv gone = STRV_INIT;
+
+	strv_add(&gone, "node-d");
+	sample_init(&snapshot, 3);
+	sample_add_member(&snapshot, "node-d", "10.0.1.1", MEMBER_FAILED, true);
+	sample_add_peer(&snapshot, "node-d", "10.0.1.1", true);
+	plan_check(&snapshot, SCALE(3), "done");
+	plan_check(&snapshot, SCALE(3, .gone = &gone), "step force-leave node-d *; 3/4 -> 3/3");
+	sample_see(&snapshot, -1, "node-d", MEMBER_ALIVE);
+	plan_check(&snapshot, SCALE(3, .gone = &gone), "refuse -: node-d has no pod here, *(may pass)*");
+	sample_forget_member(&snapshot, -1, "node-d");
+	plan_expect(&snapshot, SCALE(3, .gone = &gone), "step remove-peer 10.0.1.1:8300 *; 3/4 -> 3/3");
+	/* Another of our servers has that name by now. */
+	strv_add(&gone, "consul-1");
+	sample_init(&snapshot, 3);
+	sample_lose_pod(&snapshot, 1);
+	plan_expect(&snapshot, SCALE(3, .gone = &gone), "refuse consul-1: *");
+}
+
 /* The address is another's by now: whose peer it is tells the id. */
 Test(plan_clean, an_address_that_was_given_to_another_server_removes_nobody)
 {
@@ -292,6 +330,45 @@ Test(plan_clean, a_stale_peer_is_named_by_its_id_or_address)
 	sample_init(&snapshot, 3);
 	sample_add_peer(&snapshot, "other-0", "10.0.0.77", true);
 	plan_expect_reap(&snapshot, "other-0", "step remove-peer 10.0.0.77:8300 *");
+}
+
+/* Nobody lists it as a member any more; it is a raft peer still. */
+Test(plan_clean, a_server_that_is_named_is_its_peer_too)
+{
+	static const char *const names[] = { "consul-1", "id-1", "10.0.0.11:8300" };
+	struct snapshot snapshot;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		sample_init(&snapshot, 3);
+		sample_lose_pod(&snapshot, 1);
+		sample_forget_member(&snapshot, -1, "consul-1");
+		plan_expect_reap(&snapshot, names[i], "step remove-peer id-1 *; 2/3 -> 2/2");
+		sample_init(&snapshot, 3);
+		sample_lose_pod(&snapshot, 1);
+		plan_expect_reap(&snapshot, names[i], "step force-leave consul-1 *; 2/3 -> 2/2");
+		sample_init(&snapshot, 3);
+		plan_expect_reap(&snapshot, names[i], "refuse consul-1: consul-1 lives: *");
+	}
+	/* By elimination it is taken for consul-1's. */
+	sample_init(&snapshot, 3);
+	sample_lose_pod(&snapshot, 1);
+	sample_forget_member(&snapshot, -1, "consul-1");
+	sample_forget_peer(&snapshot, -1, "consul-1");
+	sample_add_peer(&snapshot, NULL, "10.0.0.77", true);
+	plan_check(&snapshot, REAP, "done");
+	plan_expect_reap(&snapshot, "10.0.0.77:8300", "step remove-peer 10.0.0.77:8300 *; 2/3 -> 2/2");
+}
+
+Test(plan_clean, a_leftover_is_named_by_its_id_too)
+{
+	struct snapshot snapshot;
+
+	scaled_barely(&snapshot, MEMBER_FAILED, true);
+	plan_expect_reap(&snapshot, "id-4", "step force-leave consul-4 *");
+	scaled_barely(&snapshot, MEMBER_LEFT, true);
+	plan_expect_reap(&snapshot, "10.0.0.14:8300", "step remove-peer id-4 *");
+	scaled_barely(&snapshot, MEMBER_ALIVE, true);
+	plan_expect_reap(&snapshot, "id-4", "refuse -: consul-4 is alive for gossip (10.0.0.14) (*) (may pass)");
 }
 
 Test(plan_clean, what_lives_is_not_reaped_whoever_names_it)

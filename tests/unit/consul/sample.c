@@ -108,6 +108,7 @@ void sample_init_from(struct snapshot *snapshot, size_t first, size_t servers)
 	snapshot->set.ordinal_start = (int64_t)first;
 	strv_add(&snapshot->set.claim_templates, "data");
 	snapshot->claims_known = snapshot->budget.known = snapshot->budget.exists = true;
+	snapshot->autopilot.known = true;
 	snapshot->budget.budget.name = xstrdup("consul");
 	snapshot->budget.budget.max_unavailable = xstrdup("1");
 	snapshot->servers = xcalloc(servers, sizeof(*snapshot->servers));

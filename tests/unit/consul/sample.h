@@ -2,7 +2,7 @@
  * A snapshot of a healthy cluster, and ways to break it: what the tests of assess, report, plan and act start from.
  *
  * Server N is pod consul-N with address 10.0.0.(10+N) on node-N, id id-N; consul-0 leads. Gossip is encrypted, servers
- * leave on termination, a PodDisruptionBudget allows one: no finding at all.
+ * leave on termination, a PodDisruptionBudget allows one, autopilot has no min_quorum: no finding at all.
  */
 #ifndef TEST_SAMPLE_H
 #define TEST_SAMPLE_H
@@ -61,7 +61,7 @@ void sample_lead(struct snapshot *snapshot, size_t server);
 void sample_set_version(struct snapshot *snapshot, const char *version);
 void sample_set_leave_on_terminate(struct snapshot *snapshot, int64_t leave_on_terminate);
 
-/* Autopilot's settings were read. */
+/* Autopilot has one. */
 void sample_set_min_quorum(struct snapshot *snapshot, int64_t min_quorum);
 
 /* A claim made so long ago; 0: nobody tells when. Valid until the next one is added. */
