@@ -78,7 +78,8 @@ struct act_options {
 
 #define ACT_STEP_MS     ((int64_t)3 * 60 * 1000)
 #define ACT_INTERVAL_MS ((int64_t)500)       /* between two looks */
-#define ACT_PATIENCE_MS ((int64_t)20 * 1000) /* how long a refusal that may pass, or a failing look, is looked at again */
+/* How long a refusal that may pass, or a failing look, is looked at again; for a step's time once something was begun. */
+#define ACT_PATIENCE_MS ((int64_t)20 * 1000)
 
 /*
  * The first look, before anybody is asked anything: one snapshot, from which the goal can be planned. While the plan would be

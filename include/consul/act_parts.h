@@ -23,10 +23,12 @@ struct run {
 	/* the step under way: result->pending */
 	int64_t begun_ms;
 	int64_t told_ms; /* when it was last told */
+	bool conflicted; /* when it was last told, the object had changed: it was not done */
 
 	/* what is waited for */
 	char *subject;
 	int64_t since_ms;
+	int64_t broken_since_ms;
 	int64_t refused_since_ms;
 	int64_t blind_since_ms; /* no look has succeeded since */
 	int64_t explained_ms;

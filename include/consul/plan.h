@@ -96,6 +96,9 @@ void step_release(struct step *step);
 /* The same order about the same object: doing it again is a repetition. */
 bool step_equal(const struct step *a, const struct step *b);
 
+/* Whether the snapshot shows the effect of step, whoever brought it about. */
+bool step_shows(const struct snapshot *snapshot, const struct step *step);
+
 /* ---------------------------------------------------------------------------------------------- plans */
 
 enum rule {

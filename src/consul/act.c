@@ -59,6 +59,7 @@ static int look(struct run *run, bool *ret_looked, struct err *err)
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	_cleanup_err_ struct err failure = ERR_INIT;
 	_cleanup_free_ char *text = NULL;
+	int64_t limit_ms;
 
 	*ret_looked = run->world->observe(run->world->context, &snapshot, &failure) == 0;
 	if (*ret_looked) {
@@ -71,7 +72,8 @@ static int look(struct run *run, bool *ret_looked, struct err *err)
 	snapshot_release(&snapshot);
 	if (run->blind_since_ms == CLOCK_NEVER)
 		run->blind_since_ms = act_now(run);
-	if (!may_pass(&failure) || act_now(run) - run->blind_since_ms >= step_limit_ms(run))
+	limit_ms = run->result->seen ? step_limit_ms(run) : ACT_PATIENCE_MS;
+	if (!may_pass(&failure) || act_now(run) - run->blind_since_ms >= limit_ms)
 		return err_move(err, &failure);
 	text = xasprintf("cannot look at the cluster: %s", failure.message);
 	act_wait(run, text);
@@ -93,7 +95,7 @@ static void note_subject(struct run *run, const struct plan *plan)
 		return;
 	replace_string(&run->subject, xstrdup(plan->subject ? plan->subject : ""));
 	run->since_ms = act_now(run);
-	run->explained_ms = CLOCK_NEVER;
+	run->broken_since_ms = run->explained_ms = CLOCK_NEVER;
 }
 
 static int explain(struct run *run, struct plan *plan, struct err *err)
@@ -121,7 +123,8 @@ static int give_up(struct run *run, const struct plan *plan, enum err_kind kind,
 {
 	_cleanup_free_ char *waited = clock_format_age((act_now(run) - run->since_ms) / 1000);
 
-	err_set(err, kind, "gave up after %s, waiting for %s", waited, plan->text);
+	err_set(err, kind, "gave up after %s%s %s", waited, plan->kind == PLAN_WAIT ? ", waiting for" : ":",
+	        plan->text);
 	if (!plan->subject)
 		return -1;
 	return err_hint(err, "kubectl describe pod %s -n %s tells more", plan->subject,
@@ -135,6 +138,12 @@ static int wait_for(struct run *run, struct plan *plan, struct err *err)
 	if (explain(run, plan, err) < 0)
 		return -1;
 	act_wait(run, plan->text);
+	if (!plan->broken)
+		run->broken_since_ms = CLOCK_NEVER;
+	else if (run->broken_since_ms == CLOCK_NEVER)
+		run->broken_since_ms = act_now(run);
+	if (run->broken_since_ms != CLOCK_NEVER && act_now(run) - run->broken_since_ms >= BROKEN_MS)
+		return give_up(run, plan, ERR_FAILED, err);
 	if (act_now(run) - run->since_ms >= step_limit_ms(run))
 		return give_up(run, plan, ERR_TIMEOUT, err);
 	return 0;
@@ -154,7 +163,8 @@ static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 	bool begun = run->result->pending || run->result->steps > 0;
 	int64_t patience_ms = !begun ? ACT_PATIENCE_MS : plan->broken ? BROKEN_MS : step_limit_ms(run);
 
-	note_subject(run, plan);
+	if (plan->subject)
+		note_subject(run, plan);
 	if (run->refused_since_ms == CLOCK_NEVER)
 		run->refused_since_ms = act_now(run);
 	if (plan->may_pass && explain(run, plan, err) < 0)
@@ -253,6 +263,7 @@ static void begin_run(const struct world *world, const struct act_options *optio
 		.ordered_replicas = -1,
 		.blind_since_ms = CLOCK_NEVER,
 		.refused_since_ms = CLOCK_NEVER,
+		.broken_since_ms = CLOCK_NEVER,
 		.explained_ms = CLOCK_NEVER,
 	};
 	ret_run->goal.gone = &ret_run->gone;

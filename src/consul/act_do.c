@@ -18,11 +18,12 @@ static struct pace pace_of(enum step_kind kind)
 		return (struct pace){ .again_ms = 20000, .without_ms = 60000 };
 	case STEP_TRANSFER_LEADER:
 		return (struct pace){ .again_ms = 5000, .without_ms = 15000 };
+	case STEP_MIN_QUORUM:
+		return (struct pace){ .again_ms = 4000, .without_ms = 15000 };
 	case STEP_REPLICAS:
 	case STEP_FORCE_LEAVE:
 	case STEP_PRUNE:
 	case STEP_REMOVE_PEER:
-	case STEP_MIN_QUORUM:
 	case STEP_DELETE_CLAIM:
 		break;
 	}
@@ -85,9 +86,10 @@ static int judge_failure(struct run *run, struct err *failure, struct err *err)
 		return 0;
 	text = xasprintf("%s: %s", step->text, failure->message);
 	if (failure->kind == ERR_CONFLICT) {
-		/* Nothing was changed: what is planned from the next look may be another step. */
-		act_event(run, ACT_NOTE, text);
-		drop_pending(run);
+		/* Nothing was changed: the next look decides, and what it still wants is done at once. */
+		if (!run->conflicted)
+			act_event(run, ACT_NOTE, text);
+		run->conflicted = true;
 		return 0;
 	}
 	if (is_open(failure)) {
@@ -139,7 +141,9 @@ static int do_pending(struct run *run, struct err *err)
 		return -1;
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
-	run->at_once = done;
+	run->conflicted &= !done;
+	/* Kubernetes takes a moment to take notice of a new number. */
+	run->at_once = done && run->result->pending->kind != STEP_REPLICAS;
 	return done ? 0 : judge_failure(run, &failure, err);
 }
 
@@ -147,6 +151,15 @@ void act_finish_step(struct run *run)
 {
 	if (!run->result->pending)
 		return;
+	if (!step_shows(&run->result->last, run->result->pending)) {
+		_cleanup_free_ char *text =
+		    xasprintf("%s: was not done, and is not what is needed now", run->result->pending->text);
+
+		act_event(run, ACT_NOTE, text);
+		run->conflicted = false;
+		drop_pending(run);
+		return;
+	}
 	act_event(run, ACT_DONE, run->result->pending->text);
 	run->result->steps++;
 	drop_pending(run);
@@ -186,9 +199,13 @@ static int wait_for_effect(struct run *run, int64_t limit_ms, struct err *err)
 	if (now_ms - run->begun_ms >= limit_ms) {
 		_cleanup_free_ char *waited = clock_format_age((now_ms - run->begun_ms) / 1000);
 
+		if (run->conflicted)
+			return err_set(err, ERR_CONFLICT,
+			               "%s: somebody else changes the object all the time, for %s now", pending->text,
+			               waited);
 		return err_set(err, ERR_TIMEOUT, "%s: shows no effect after %s", pending->text, waited);
 	}
-	if (now_ms - run->told_ms >= pace.again_ms)
+	if (run->conflicted || now_ms - run->told_ms >= pace.again_ms)
 		return do_pending(run, err);
 	text = xasprintf("the effect of: %s", pending->text);
 	act_wait(run, text);

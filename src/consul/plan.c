@@ -15,18 +15,6 @@
 
 /* ------------------------------------------------------------------------------------------ names */
 
-const char *step_kind_name(enum step_kind kind)
-{
-	static const char *const names[] = {
-		[STEP_REPLICAS] = "replicas",     [STEP_TRANSFER_LEADER] = "transfer-leader",
-		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
-		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
-		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
-	};
-
-	return names[kind];
-}
-
 const char *rule_name(enum rule rule)
 {
 	static const char *const names[] = {
@@ -44,27 +32,6 @@ const char *rule_name(enum rule rule)
 	return names[rule];
 }
 
-/* -------------------------------------------------------------------------------------- lifecycle */
-
-void step_release(struct step *step)
-{
-	free(step->object);
-	free(step->through);
-	free(step->subject);
-	free(step->node);
-	free(step->text);
-	*step = (struct step)STEP_INIT;
-}
-
-bool step_equal(const struct step *a, const struct step *b)
-{
-	if (a->kind != b->kind || a->number != b->number)
-		return false;
-	if (a->kind == STEP_LEAVE)
-		return str_equal(a->through, b->through);
-	return str_equal(a->object, b->object) || (!a->object && !b->object);
-}
-
 void plan_release(struct plan *plan)
 {
 	step_release(&plan->step);
@@ -72,14 +39,6 @@ void plan_release(struct plan *plan)
 	free(plan->text);
 	free(plan->hint);
 	*plan = (struct plan)PLAN_INIT;
-}
-
-void steps_release(struct steps *steps)
-{
-	for (size_t i = 0; i < steps->count; i++)
-		step_release(&steps->items[i]);
-	free(steps->items);
-	*steps = (struct steps)STEPS_INIT;
 }
 
 /* --------------------------------------------------------------------------------------- deciding */
@@ -264,10 +223,16 @@ void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct 
 
 void plan_forward(struct snapshot *snapshot, const struct goal *goal, struct steps *ret_steps, struct plan *ret_last)
 {
+	_cleanup_strv_ struct strv gone = STRV_INIT;
+	struct goal learning = *goal;
+
+	learning.gone = &gone;
 	for (;;) {
-		plan_next(snapshot, goal, ret_last);
+		plan_next(snapshot, &learning, ret_last);
 		if (ret_last->kind != PLAN_STEP || ret_steps->count == STEPS_MAX)
 			return;
+		if (ret_last->step.node)
+			strv_add(&gone, ret_last->step.node);
 		plan_predict(snapshot, &ret_last->step);
 		ret_steps->items = xreallocarray(ret_steps->items, ret_steps->count + 1, sizeof(*ret_steps->items));
 		ret_steps->items[ret_steps->count++] = ret_last->step;

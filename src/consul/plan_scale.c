@@ -220,7 +220,8 @@ static bool takes_away(struct planning *planning, const struct victim *victim)
 	if (!victim->place->peer)
 		return set_replicas(planning, replicas - 1, name, "stops", 0, 0);
 	if (!victim->live)
-		return victim->may_die ? set_replicas(planning, replicas - 1, name, "goes (it does not live)", 0, 0)
+		return victim->may_die ? set_replicas(planning, replicas - 1, name, "goes (it does not live)", 0,
+		                                      victim->voter && victim->place->live ? -1 : 0)
 		                       : refuse_to_kill(planning, victim, "cannot be asked to leave", true);
 	if (hands_over(planning, victim))
 		return true;

@@ -103,7 +103,7 @@ bool plan_distrusts(struct planning *planning)
 	}
 	if (!disagrees(planning))
 		return false;
-	plan_hint_health(planning, "nothing was changed");
+	plan_hint_health(planning, "the servers must agree first");
 	return true;
 }
 
@@ -117,7 +117,7 @@ bool plan_is_moving(struct planning *planning)
 	if (set->observed_generation < set->generation)
 		return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
 	FOR_EACH_PLACE (place, diagnosis)
-		if (!place->wanted && place->server->has_pod && plan_saves_quorum(planning, place))
+		if (!place->wanted && place->server->pod.deleting && plan_saves_quorum(planning, place))
 			return true;
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->has_pod)

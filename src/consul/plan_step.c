@@ -1,0 +1,109 @@
+/* One step of a plan: see include/consul/plan.h. */
+#include <stdlib.h>
+
+#include "consul/plan_parts.h"
+#include "util/mem.h"
+
+const char *step_kind_name(enum step_kind kind)
+{
+	static const char *const names[] = {
+		[STEP_REPLICAS] = "replicas",     [STEP_TRANSFER_LEADER] = "transfer-leader",
+		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
+		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
+		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
+	};
+
+	return names[kind];
+}
+
+void step_release(struct step *step)
+{
+	free(step->object);
+	free(step->through);
+	free(step->subject);
+	free(step->node);
+	free(step->text);
+	*step = (struct step)STEP_INIT;
+}
+
+bool step_equal(const struct step *a, const struct step *b)
+{
+	if (a->kind != b->kind || a->number != b->number)
+		return false;
+	if (a->kind == STEP_LEAVE)
+		return str_equal(a->through, b->through);
+	return str_equal(a->object, b->object) || (!a->object && !b->object);
+}
+
+void steps_release(struct steps *steps)
+{
+	for (size_t i = 0; i < steps->count; i++)
+		step_release(&steps->items[i]);
+	free(steps->items);
+	*steps = (struct steps)STEPS_INIT;
+}
+
+/* ------------------------------------------------------------------------------------------ effects */
+
+static const struct member *find_member(const struct diagnosis *diagnosis, const char *name)
+{
+	return diagnosis->members_of ? view_member_by_name(&diagnosis->members_of->view, name) : NULL;
+}
+
+static bool has_peer(const struct diagnosis *diagnosis, const char *id_or_address)
+{
+	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
+
+	for (size_t i = 0; view && i < view->peer_count; i++)
+		if (str_equal(view->peers[i].id, id_or_address) || str_equal(view->peers[i].address, id_or_address))
+			return true;
+	return false;
+}
+
+static bool has_claim(const struct snapshot *snapshot, const char *name)
+{
+	for (size_t i = 0; i < snapshot->claim_count; i++)
+		if (str_equal(snapshot->claims[i].name, name) && !snapshot->claims[i].deleting)
+			return true;
+	return false;
+}
+
+static bool shows(const struct diagnosis *diagnosis, const struct step *step)
+{
+	const struct snapshot *snapshot = diagnosis->snapshot;
+	const struct place *place = step->through ? plan_place(diagnosis, step->through) : NULL;
+	const struct member *member = step->object ? find_member(diagnosis, step->object) : NULL;
+
+	switch (step->kind) {
+	case STEP_REPLICAS:
+		return snapshot->set.replicas == step->number;
+	case STEP_TRANSFER_LEADER:
+		return !place || place->server != diagnosis->assessment->leader;
+	case STEP_LEAVE:
+		return !place || !place->peer;
+	case STEP_FORCE_LEAVE:
+		return !member || member->status != MEMBER_FAILED;
+	case STEP_PRUNE:
+		return !member;
+	case STEP_REMOVE_PEER:
+		return !has_peer(diagnosis, step->object);
+	case STEP_MIN_QUORUM:
+		return snapshot->autopilot.known && snapshot->autopilot.min_quorum == step->number;
+	case STEP_DELETE_CLAIM:
+		break;
+	}
+	return !has_claim(snapshot, step->object);
+}
+
+bool step_shows(const struct snapshot *snapshot, const struct step *step)
+{
+	struct diagnosis diagnosis;
+	struct assessment assessment = ASSESSMENT_INIT;
+	bool result;
+
+	diagnosis_begin(&diagnosis, snapshot, &assessment);
+	result = shows(&diagnosis, step);
+	diagnosis_release(&diagnosis);
+	assessment_release(&assessment);
+	return result;
+}
