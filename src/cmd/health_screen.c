@@ -314,8 +314,8 @@ static bool add_differences(const struct server *server, const struct view *list
 		const struct member *other = view_member_by_name(view, member->name);
 		_cleanup_free_ char *line = NULL, *fit = NULL;
 
-		if (other && other->status == member->status)
-			continue;
+		if (other ? other->status == member->status : member->status == MEMBER_LEFT)
+			continue; /* who came later need not know of one that has left */
 		if (other)
 			line = xasprintf("%s disagrees: it has %s as %s", server->name, member->name,
 			                 member_status_name(other->status));
@@ -328,7 +328,7 @@ static bool add_differences(const struct server *server, const struct view *list
 	for (size_t i = 0; i < view->member_count; i++) {
 		_cleanup_free_ char *line = NULL, *fit = NULL;
 
-		if (view_member_by_name(list, view->members[i].name))
+		if (view_member_by_name(list, view->members[i].name) || view->members[i].status == MEMBER_LEFT)
 			continue;
 		line = xasprintf("%s disagrees: it also lists %s (%s)", server->name, view->members[i].name,
 		                 member_status_name(view->members[i].status));
