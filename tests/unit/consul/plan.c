@@ -357,6 +357,48 @@ Test(plan, a_survivor_that_is_not_stable_is_waited_for)
 	plan_expect(&snapshot, SCALE(5), "done");
 }
 
+/* Its pod was made anew: everybody knows its new address, raft the old one. */
+static void move_to(struct snapshot *snapshot, size_t server, const char *ip)
+{
+	replace_string(&snapshot->servers[server].pod.ip, xstrdup(ip));
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		replace_string(&snapshot->servers[i].view.members[server].address, xstrdup(ip));
+}
+
+Test(plan, a_server_that_raft_has_under_another_address_is_waited_for)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	move_to(&snapshot, 1, "10.0.0.77");
+	expect_wait(&snapshot, "raft still has it under its former address, 10.0.0.11:8300");
+	/* The leader has noticed, or the server itself has, and not both. */
+	sample_init(&snapshot, 5);
+	replace_string(&snapshot.servers[1].view.members[1].address, xstrdup("10.0.0.77"));
+	expect_wait(&snapshot, "raft still has it under its former address, *");
+	sample_init(&snapshot, 5);
+	replace_string(&snapshot.servers[0].view.members[1].address, xstrdup("10.0.0.77"));
+	expect_wait(&snapshot, "raft still has it under its former address, *");
+	/* One or two peers: Consul does not correct its leader's. */
+	for (size_t servers = 1; servers <= 3; servers++) {
+		sample_init(&snapshot, servers);
+		move_to(&snapshot, 0, "10.0.0.77");
+		plan_expect(&snapshot, SCALE((int64_t)servers),
+		            servers < 3 ? "done" : "wait consul-0: *former address*");
+	}
+}
+
+Test(plan, an_address_of_its_own_that_is_not_the_pods_is_fine)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++)
+		replace_string(&snapshot.servers[i].pod.ip, xasprintf("192.168.0.%zu", i));
+	plan_check(&snapshot, SCALE(3), "done");
+	plan_expect(&snapshot, SCALE(5), "step replicas 4: *");
+}
+
 Test(plan, a_server_that_comes_is_waited_for_with_the_reason)
 {
 	struct snapshot snapshot;

@@ -259,6 +259,33 @@ Test(plan_scale, dead_strangers_count)
 	plan_expect(&snapshot, SCALE(5), "step replicas 5: replicas 4 -> 5: consul-4 joins; 4/6 -> 5/7");
 }
 
+/* It left, its container was started again before its pod was stopped, and now it votes: it must not die so. */
+Test(plan_scale, one_that_votes_again_while_its_pod_goes_leaves_once_more)
+{
+	struct snapshot snapshot;
+
+	for (int deleting = 0; deleting < 2; deleting++) {
+		sample_init(&snapshot, 2);
+		sample_set_replicas(&snapshot, 1);
+		sample_set_leave_on_terminate(&snapshot, 0);
+		snapshot.servers[1].pod.deleting = deleting;
+		plan_check(&snapshot, SCALE(1), "step leave via consul-1: consul-1 leaves Consul; 2/2 -> 1/1");
+		plan_check(&snapshot, SCALE(1, .cannot_leave = "consul-1"), "wait consul-1: consul-1: *stop*");
+		plan_check(&snapshot, REAP, "wait consul-1: consul-1: *stop*");
+		sample_set_voter(&snapshot, -1, "consul-1", false);
+		plan_check(&snapshot, SCALE(1), "wait consul-1: consul-1: *stop*");
+		sample_leave(&snapshot, 1);
+		plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: *stop*");
+	}
+	sample_init(&snapshot, 2);
+	sample_set_replicas(&snapshot, 1);
+	plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: to be stopped");
+	sample_init(&snapshot, 4);
+	sample_set_replicas(&snapshot, 3);
+	sample_set_leave_on_terminate(&snapshot, 0);
+	plan_expect(&snapshot, SCALE(3), "wait consul-3: consul-3: to be stopped");
+}
+
 Test(plan_scale, one_that_cannot_leave_is_stopped_where_the_quorum_survives)
 {
 	struct snapshot snapshot;
