@@ -48,7 +48,7 @@ Test(act_time, after_a_step_there_is_more_patience)
 	script_expect(&script, SCALE(5), "done", 2, NULL);
 	buf_release(&script.log);
 	script_expect(&longer, SCALE(5), "refused: there is no leader *", 0, "replicas 3 -> 4: *");
-	cr_expect_eq(longer.now_ms, ACT_STEP_MS);
+	cr_expect_eq(longer.now_ms, ACT_STEP_MS + ACT_INTERVAL_MS);
 	buf_release(&longer.log);
 }
 
@@ -72,13 +72,13 @@ Test(act_time, what_does_not_come_is_given_up)
 
 	script_expect(&script, SCALE(5), "timeout: gave up after 3m, waiting for consul-3: joined, not a voter yet*", 0,
 	              "replicas 3 -> 4: *");
-	cr_expect_eq(script.now_ms, ACT_STEP_MS);
+	cr_expect_eq(script.now_ms, ACT_STEP_MS + ACT_INTERVAL_MS);
 	cr_expect_eq(script.orders, 1);
 	buf_release(&script.log);
 	/* A pod may take its grace period to stop, and kubelet some time on top. */
 	script_expect(&slow, SCALE(3), "timeout: gave up after 6m30s, waiting for consul-3: stopping*", 0,
 	              "replicas 4 -> 3: *");
-	cr_expect_eq(slow.now_ms, (300 + 90) * 1000);
+	cr_expect_eq(slow.now_ms, (300 + 90) * 1000 + ACT_INTERVAL_MS);
 	buf_release(&slow.log);
 }
 
@@ -158,16 +158,31 @@ Test(act_time, a_broken_pod_is_given_up_after_a_minute)
 	                  SCENE(fourth_is_broken, 40000), SCENE(four, FOREVER)));
 
 	script_expect(&script, SCALE(5),
-	              "failed: gave up after 60s*consul-3*: cannot pull image: hashicorp/consul:1.21; kubectl describe "
+	              "failed: gave up after 60s: consul-3 is not well: cannot pull image: hashicorp/consul:1.21; "
+	              "kubectl describe "
 	              "pod consul-3 -n "
 	              "ns tells more",
 	              0, "replicas 3 -> 4: *");
-	cr_expect_eq(script.now_ms, 60000);
+	cr_expect_eq(script.now_ms, 60000 + ACT_INTERVAL_MS);
 	buf_release(&script.log);
 	script_expect(&mended, SCALE(4, .force = true), "done", 1, NULL);
 	buf_release(&mended.log);
 	script_expect(&twice, SCALE(4, .force = true), "done", 1, NULL);
 	buf_release(&twice.log);
+}
+
+Test(act_time, events_may_tell_that_it_is_hopeless)
+{
+	struct script script = SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(fourth_has_no_pod, FOREVER)),
+	                              .event = "FailedCreate: exceeded quota", .event_breaks = true);
+
+	script_expect(
+	    &script, SCALE(5),
+	    "failed: gave up after 63s, waiting for consul-3: its pod does not exist yet: FailedCreate: exceeded "
+	    "quota*",
+	    0, "replicas 3 -> 4: *");
+	cr_expect_eq(script.now_ms, 63500);
+	buf_release(&script.log);
 }
 
 Test(act_time, events_tell_more_after_a_moment_and_not_at_every_look)
@@ -178,9 +193,9 @@ Test(act_time, events_tell_more_after_a_moment_and_not_at_every_look)
 
 	script_expect(&script, SCALE(4, .force = true), "done", 1, NULL);
 	cr_expect_eq(script.explained, 4, "after 3, 8, 13 and 18 s, not %zu times", script.explained);
-	CHECK_LOG(&script, "0 step 1: *", "0 order 4", "0 wait: consul-3: its pod does not exist yet",
-	          "3000 wait: consul-3: its pod does not exist yet: FailedCreate: exceeded quota",
-	          "21000 wait: consul-3: joined, not a voter yet", "26000 done 1 after 26000: *");
+	CHECK_LOG(&script, "0 step 1: *", "0 order 4", "500 wait: consul-3: its pod does not exist yet",
+	          "3500 wait: consul-3: its pod does not exist yet: FailedCreate: exceeded quota",
+	          "21500 wait: consul-3: joined, not a voter yet", "26500 done 1 after 26500: *");
 }
 
 /* ------------------------------------------------------------------------------- looks that fail */
@@ -196,8 +211,8 @@ Test(act_time, not_seeing_anything_for_a_while_is_no_end)
 
 		script_expect(&script, SCALE(5), "done", 2, NULL);
 		CHECK_LOG(&script, "0 step 1: *", "0 order 4",
-		          "0 wait: cannot look at the cluster: the API server does not answer", "15000 done 1 *",
-		          "15000 step 2: *", "15000 order 5", "15000 wait: cannot look *", "30000 done 2 *");
+		          "500 wait: cannot look at the cluster: the API server does not answer", "15500 done 1 *",
+		          "15500 step 2: *", "15500 order 5", "16000 wait: cannot look *", "31000 done 2 *");
 	}
 }
 
@@ -209,8 +224,21 @@ Test(act_time, not_seeing_anything_at_all_is_the_end)
 	script_expect(&script, SCALE(5), "unreachable: the API server does not answer", 0, "replicas 3 -> 4: *");
 	buf_release(&script.log);
 	script_expect(&forbidden, SCALE(5), "forbidden: the API server does not answer", 0, "replicas 3 -> 4: *");
-	cr_expect_eq(forbidden.now_ms, 0);
+	cr_expect_eq(forbidden.now_ms, ACT_INTERVAL_MS);
 	buf_release(&forbidden.log);
+}
+
+/* Who has never seen anything is told soon: it is the wrong cluster, or none. */
+Test(act_time, nothing_seen_from_the_start_is_the_end_soon)
+{
+	struct script script = SCRIPT(SCENES(BLIND(ERR_UNREACHABLE, FOREVER)));
+	struct script late = SCRIPT(SCENES(BLIND(ERR_UNREACHABLE, 19000), SCENE(three, FOREVER)));
+
+	script_expect(&script, SCALE(5), "unreachable: the API server does not answer", 0, NULL);
+	cr_expect_eq(script.now_ms, ACT_PATIENCE_MS);
+	buf_release(&script.log);
+	script_expect(&late, SCALE(3), "done", 0, NULL);
+	buf_release(&late.log);
 }
 
 /* ------------------------------------------------------------------------------- the lease, Ctrl-C */
@@ -309,8 +337,11 @@ Test(act_time, the_first_look_waits_for_what_may_pass)
 Test(act_time, the_first_look_that_fails)
 {
 	struct script forbidden = SCRIPT(SCENES(BLIND(ERR_FORBIDDEN, FOREVER)));
+	struct script unreachable = SCRIPT(SCENES(BLIND(ERR_UNREACHABLE, FOREVER)));
 	struct snapshot snapshot = SNAPSHOT_INIT;
 
+	look(&unreachable, SCALE(5), ERR_UNREACHABLE, ACT_PATIENCE_MS, &snapshot);
+	snapshot_release(&snapshot);
 	look(&forbidden, SCALE(5), ERR_FORBIDDEN, 0, &snapshot);
 	snapshot_release(&snapshot);
 	for (size_t at = 1; at <= 3; at++) {

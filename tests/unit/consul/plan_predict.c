@@ -193,6 +193,21 @@ Test(plan_predict, a_victim_that_cannot_leave_is_cleaned_up_before_the_next_goes
 	expect_end(&snapshot, SCALE(3), 3);
 }
 
+/* Once its pod is gone, only who scaled it away knows that it was one of ours. */
+Test(plan_predict, a_dead_victim_of_another_name_is_cleaned_up)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	for (size_t i = 0; i < 5; i++)
+		replace_string(&snapshot.servers[i].view.members[4].name, xstrdup("node-e"));
+	sample_stop(&snapshot, 4, NULL);
+	sample_see(&snapshot, -1, "node-e", MEMBER_FAILED);
+	CHECK_FORWARD(&snapshot, SCALE(3), "step replicas 4: *consul-4 goes (it does not live); 4/5 -> 4/5",
+	              "step force-leave node-e via consul-0: *; 4/5 -> 4/4", "step replicas 3: *; 4/4 -> 3/3", "done");
+	expect_end(&snapshot, SCALE(3), 3);
+}
+
 /* ------------------------------------------------------------------------------------------ reap */
 
 Test(plan_predict, two_failed_are_reaped_one_after_the_other)

@@ -264,26 +264,28 @@ Test(plan_scale, one_that_votes_again_while_its_pod_goes_leaves_once_more)
 {
 	struct snapshot snapshot;
 
-	for (int deleting = 0; deleting < 2; deleting++) {
-		sample_init(&snapshot, 2);
-		sample_set_replicas(&snapshot, 1);
-		sample_set_leave_on_terminate(&snapshot, 0);
-		snapshot.servers[1].pod.deleting = deleting;
-		plan_check(&snapshot, SCALE(1), "step leave via consul-1: consul-1 leaves Consul; 2/2 -> 1/1");
-		plan_check(&snapshot, SCALE(1, .cannot_leave = "consul-1"), "wait consul-1: consul-1: *stop*");
-		plan_check(&snapshot, REAP, "wait consul-1: consul-1: *stop*");
-		sample_set_voter(&snapshot, -1, "consul-1", false);
-		plan_check(&snapshot, SCALE(1), "wait consul-1: consul-1: *stop*");
-		sample_leave(&snapshot, 1);
-		plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: *stop*");
-	}
 	sample_init(&snapshot, 2);
 	sample_set_replicas(&snapshot, 1);
-	plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: to be stopped");
+	sample_set_leave_on_terminate(&snapshot, 0);
+	plan_check(&snapshot, SCALE(1), "wait consul-1: consul-1: to be stopped");
+	snapshot.servers[1].pod.deleting = true;
+	plan_check(&snapshot, SCALE(1), "step leave via consul-1: consul-1 leaves Consul; 2/2 -> 1/1");
+	plan_check(&snapshot, SCALE(1, .cannot_leave = "consul-1"), "wait consul-1: consul-1: stopping (events)");
+	plan_check(&snapshot, REAP, "wait consul-1: consul-1: stopping (events)");
+	sample_set_voter(&snapshot, -1, "consul-1", false);
+	plan_check(&snapshot, SCALE(1), "wait consul-1: consul-1: stopping (events)");
+	sample_leave(&snapshot, 1);
+	plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: stopping (events)");
+	/* It leaves by itself when it is stopped. */
+	sample_init(&snapshot, 2);
+	sample_set_replicas(&snapshot, 1);
+	snapshot.servers[1].pod.deleting = true;
+	plan_expect(&snapshot, SCALE(1), "wait consul-1: consul-1: stopping (events)");
 	sample_init(&snapshot, 4);
 	sample_set_replicas(&snapshot, 3);
 	sample_set_leave_on_terminate(&snapshot, 0);
-	plan_expect(&snapshot, SCALE(3), "wait consul-3: consul-3: to be stopped");
+	snapshot.servers[3].pod.deleting = true;
+	plan_expect(&snapshot, SCALE(3), "wait consul-3: consul-3: stopping (events)");
 }
 
 Test(plan_scale, one_that_cannot_leave_is_stopped_where_the_quorum_survives)
@@ -311,6 +313,16 @@ Test(plan_scale, a_victim_that_is_dead_already_goes)
 	sample_init(&snapshot, 5);
 	sample_silence(&snapshot, 4, ERR_TIMEOUT, "timed out");
 	plan_expect(&snapshot, SCALE(3), "step replicas 4: *goes (it does not live); 4/5 -> 4/5");
+}
+
+/* Its pod is being made anew: its vote lives still, and goes with its replica. */
+Test(plan_scale, a_victim_that_stops_already_goes)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	snapshot.servers[4].pod.deleting = true;
+	plan_expect(&snapshot, SCALE(3), "step replicas 4: *goes (it does not live); 5/5 -> 4/5");
 }
 
 /* It is cut off from the others: it has nobody to leave through, and its vote was not counted as alive. */
