@@ -119,16 +119,25 @@ static int explain(struct run *run, struct plan *plan, struct err *err)
 	return 0;
 }
 
+/* What to look at: a pod that does not exist has no events, its StatefulSet has. */
+static int hint_describe(const struct run *run, const char *name, struct err *err)
+{
+	const struct snapshot *snapshot = &run->result->last;
+	const struct server *server = snapshot_server_by_name(snapshot, name);
+	bool has_pod = server && server->has_pod;
+
+	return err_hint(err, "kubectl describe %s %s -n %s tells more", has_pod ? "pod" : "statefulset",
+	                has_pod ? name : snapshot->set.name,
+	                snapshot->namespace_name ? snapshot->namespace_name : "default");
+}
+
 static int give_up(struct run *run, const struct plan *plan, enum err_kind kind, struct err *err)
 {
 	_cleanup_free_ char *waited = clock_format_age((act_now(run) - run->since_ms) / 1000);
 
 	err_set(err, kind, "gave up after %s%s %s", waited, plan->kind == PLAN_WAIT ? ", waiting for" : ":",
 	        plan->text);
-	if (!plan->subject)
-		return -1;
-	return err_hint(err, "kubectl describe pod %s -n %s tells more", plan->subject,
-	                run->result->last.namespace_name ? run->result->last.namespace_name : "default");
+	return plan->subject ? hint_describe(run, plan->subject, err) : -1;
 }
 
 /* A wait is over when it takes too long. */

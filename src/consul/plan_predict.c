@@ -279,10 +279,10 @@ static void predict_leave(struct future *future, const struct place *place)
 		leaves_raft(future, place);
 }
 
-/* A server less. By step->after: whether it takes its vote with it. */
+/* A server less. By step->after: whether it takes its vote with it, if it has one. */
 static void predict_down(struct future *future, const struct step *step, const struct place *place)
 {
-	if (place && place->peer && step->after.voters < step->before.voters)
+	if (place && place->peer && (!place->peer->voter || step->after.voters < step->before.voters))
 		predict_leave(future, place);
 	else if (place && place->member && place->member->status == MEMBER_ALIVE)
 		mark_member(&future->view, place->member->name, place->peer ? MEMBER_FAILED : MEMBER_LEFT);

@@ -109,13 +109,25 @@ bool plan_distrusts(struct planning *planning)
 
 /* -------------------------------------------------------------------------------------- movement */
 
-bool plan_is_moving(struct planning *planning)
+/* What it cannot do (a quota, an admission controller) it has not taken up either: the pod that is missing tells more.
+ */
+static bool has_not_begun(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
 	const struct kube_statefulset *set = &planning->snapshot->set;
 
-	if (set->observed_generation < set->generation)
-		return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
+	if (set->observed_generation >= set->generation)
+		return false;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && !place->server->has_pod && !(place->peer && place->peer->voter))
+			return plan_wait_for(planning, place);
+	return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
+}
+
+bool plan_is_moving(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->pod.deleting && plan_saves_quorum(planning, place))
 			return true;
@@ -124,7 +136,7 @@ bool plan_is_moving(struct planning *planning)
 			return place->server->pod.deleting
 			           ? plan_wait_for(planning, place)
 			           : plan_wait(planning, place, "%s: to be stopped", place->server->name);
-	return false;
+	return has_not_begun(planning);
 }
 
 /* ----------------------------------------------------------------------------------------- servers */
