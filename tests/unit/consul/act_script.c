@@ -160,6 +160,12 @@ void three_and_one_of_another_name(struct snapshot *snapshot)
 	sample_scale(snapshot, 3, MEMBER_FAILED);
 }
 
+void three_and_a_claim_that_goes(struct snapshot *snapshot)
+{
+	sample_init(snapshot, 3);
+	sample_add_claim(snapshot, "data-consul-3", 3600)->deleting = true;
+}
+
 /* -------------------------------------------------------------------------------------- the world */
 
 static int call(struct script *script, struct err *err)

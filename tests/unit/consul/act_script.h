@@ -103,6 +103,7 @@ void three_with_minimum(struct snapshot *snapshot);
 void three_and_a_claim(struct snapshot *snapshot);
 void fourth_stops_slowly(struct snapshot *snapshot);
 void fifth_does_not_vote(struct snapshot *snapshot);
+void three_and_a_claim_that_goes(struct snapshot *snapshot);
 void three_taken_up_late(struct snapshot *snapshot);
 void four_and_one_of_another_name(struct snapshot *snapshot);
 void three_and_one_of_another_name(struct snapshot *snapshot);

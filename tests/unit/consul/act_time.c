@@ -82,6 +82,19 @@ Test(act_time, what_does_not_come_is_given_up)
 	buf_release(&slow.log);
 }
 
+/* Nobody's: there is no pod to look at. */
+Test(act_time, a_claim_that_does_not_go_is_given_up)
+{
+	struct script script =
+	    SCRIPT(SCENES(SCENE(three_and_a_claim, UNTIL_ORDER), SCENE(three_and_a_claim_that_goes, FOREVER)));
+
+	script_expect(&script, SCALE(3, .delete_claims = true),
+	              "timeout: gave up after 3m, waiting for claim data-consul-3: being deleted", 0,
+	              "delete claim data-consul-3 *");
+	cr_expect_eq(script.orders, 1);
+	buf_release(&script.log);
+}
+
 Test(act_time, the_limit_is_of_one_step)
 {
 	struct script script =
@@ -281,6 +294,19 @@ Test(act_time, an_interrupt_ends_it_wherever_it_is)
 	}
 }
 
+/* The same while the events of something broken are read. */
+Test(act_time, an_interrupt_ends_a_refusal_that_may_pass)
+{
+	for (size_t at = 1; at <= 25; at++) {
+		struct script script =
+		    SCRIPT(SCENES(SCENE(fourth_is_broken, FOREVER)), .event = "nothing", .interrupt_at = at);
+
+		script_expect(&script, SCALE(5), "interrupted: interrupted", 0, NULL);
+		cr_expect_eq(script.calls, at);
+		buf_release(&script.log);
+	}
+}
+
 /* ------------------------------------------------------------------------------------ the first look */
 
 /* Looks, and asserts how that ends and after how long. The snapshot is the caller's. */
@@ -331,6 +357,23 @@ Test(act_time, the_first_look_waits_for_what_may_pass)
 	snapshot_release(&snapshot);
 	look(&blind, SCALE(5), ERR_NONE, 6000, &snapshot);
 	cr_expect_str_eq(snapshot.servers[0].view.self.leader_address, "10.0.0.10:8300");
+	snapshot_release(&snapshot);
+}
+
+Test(act_time, the_first_look_has_a_deadline)
+{
+	struct script script = SCRIPT(SCENES(SCENE(three_without_a_leader, FOREVER)));
+	struct act_options options = { .goal = SCALE(5), .deadline_ms = 2000 };
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	struct err err = ERR_INIT;
+	struct world world;
+
+	script_world(&script, &world);
+	cr_expect_eq(act_look(&world, &options, &snapshot, &err), -1);
+	cr_expect_eq(err.kind, ERR_TIMEOUT);
+	cr_expect(str_starts_with(err.message, "timed out"), "%s", err.message);
+	cr_expect_eq(script.now_ms, 2000);
+	err_release(&err);
 	snapshot_release(&snapshot);
 }
 

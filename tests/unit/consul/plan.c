@@ -255,6 +255,22 @@ Test(plan, pods_that_are_meant_to_stay_old_are_no_rollout)
 	plan_expect(&snapshot, SCALE(5), "step replicas 4: *");
 }
 
+/* Another StatefulSet's server of the same Consul leads: any voter of ours is told instead. */
+Test(plan, a_leader_elsewhere)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	sample_scale(&snapshot, 3, MEMBER_LEFT);
+	sample_forget_peer(&snapshot, -1, "consul-4");
+	sample_add_peer(&snapshot, "other-0", "10.0.1.1", true);
+	sample_add_member(&snapshot, "other-0", "10.0.1.1", MEMBER_ALIVE, true);
+	sample_set_leader(&snapshot, -1, "10.0.1.1:8300");
+	snapshot.servers[0].view.self.role = RAFT_FOLLOWER;
+	snapshot.servers[0].view.self.last_contact_ms = 40;
+	plan_expect(&snapshot, REAP, "step remove-peer id-3 via consul-0: *; 3/5 -> 3/4");
+}
+
 /* ------------------------------------------------------------------------- every server that stays */
 
 #define WELL_FIRST "; every server that stays must be well first; kubectl consul health -n ns tells more"
@@ -462,37 +478,4 @@ Test(plan, a_dead_voter_is_told_before_a_late_server)
 	sample_lead(&snapshot, 1);
 	sample_lose_pod(&snapshot, 2);
 	plan_expect(&snapshot, SCALE(5), "refuse consul-2: consul-2 is a voter and does not live: *");
-}
-
-/* ------------------------------------------------------------------------------------------ steps */
-
-Test(plan, a_step_is_repeated_when_it_is_the_same_order)
-{
-	struct step replicas = { .kind = STEP_REPLICAS, .number = 3 }, four = { .kind = STEP_REPLICAS, .number = 4 };
-	struct step leave = STEP_INIT, other = STEP_INIT;
-
-	leave.kind = other.kind = STEP_LEAVE;
-	leave.through = xstrdup("consul-4");
-	other.through = xstrdup("consul-3");
-	cr_expect(step_equal(&replicas, &replicas));
-	cr_expect(!step_equal(&replicas, &four));
-	cr_expect(step_equal(&leave, &leave));
-	cr_expect(!step_equal(&leave, &other));
-	cr_expect(!step_equal(&leave, &replicas));
-	leave.kind = other.kind = STEP_FORCE_LEAVE;
-	leave.object = xstrdup("consul-7");
-	other.object = xstrdup("consul-7");
-	cr_expect(step_equal(&leave, &other), "through whom does not matter");
-	other.kind = STEP_PRUNE;
-	cr_expect(!step_equal(&leave, &other));
-	step_release(&leave);
-	step_release(&other);
-}
-
-Test(plan, every_rule_and_step_has_a_name)
-{
-	for (int rule = RULE_NONE; rule <= RULE_OLD_DATA; rule++)
-		cr_expect(!str_is_empty(rule_name((enum rule)rule)));
-	for (int kind = STEP_REPLICAS; kind <= STEP_DELETE_CLAIM; kind++)
-		cr_expect(!str_is_empty(step_kind_name((enum step_kind)kind)));
 }

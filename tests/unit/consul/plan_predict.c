@@ -139,6 +139,25 @@ Test(plan_predict, five_to_three_when_the_victim_leads_and_cannot_hand_over)
 	expect_end(&snapshot, SCALE(3), 3);
 }
 
+/* With raft protocol 2 nobody can be named as the next leader: any other is expected to lead. */
+Test(plan_predict, five_to_three_when_anybody_else_is_to_lead)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	sample_lead(&snapshot, 4);
+	for (size_t i = 0; i < 5; i++)
+		for (size_t k = 0; k < 5; k++) {
+			struct peer *peer = &snapshot.servers[i].view.peers[k];
+
+			replace_string(&peer->id, xstrdup(peer->address));
+		}
+	CHECK_FORWARD(&snapshot, SCALE(3), "step transfer-leader \"\" via consul-4: *; 5/5 -> 5/5",
+	              "step replicas 4: *consul-4 leaves and stops; 5/5 -> 4/4", "step replicas 3: *; 4/4 -> 3/3",
+	              "done");
+	expect_end(&snapshot, SCALE(3), 3);
+}
+
 Test(plan_predict, three_to_one)
 {
 	struct snapshot snapshot;

@@ -1,0 +1,140 @@
+/* One step: when it is the same, and when a snapshot shows its effect. */
+#include <criterion/criterion.h>
+
+#include "plan_check.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+Test(plan_step, a_step_is_repeated_when_it_is_the_same_order)
+{
+	struct step replicas = { .kind = STEP_REPLICAS, .number = 3 }, four = { .kind = STEP_REPLICAS, .number = 4 };
+	struct step leave = STEP_INIT, other = STEP_INIT;
+
+	leave.kind = other.kind = STEP_LEAVE;
+	leave.through = xstrdup("consul-4");
+	other.through = xstrdup("consul-3");
+	cr_expect(step_equal(&replicas, &replicas));
+	cr_expect(!step_equal(&replicas, &four));
+	cr_expect(step_equal(&leave, &leave));
+	cr_expect(!step_equal(&leave, &other));
+	cr_expect(!step_equal(&leave, &replicas));
+	leave.kind = other.kind = STEP_FORCE_LEAVE;
+	leave.object = xstrdup("consul-7");
+	other.object = xstrdup("consul-7");
+	cr_expect(step_equal(&leave, &other), "through whom does not matter");
+	other.kind = STEP_PRUNE;
+	cr_expect(!step_equal(&leave, &other));
+	step_release(&leave);
+	step_release(&other);
+}
+
+Test(plan_step, every_rule_and_step_has_a_name)
+{
+	for (int rule = RULE_NONE; rule <= RULE_OLD_DATA; rule++)
+		cr_expect(!str_is_empty(rule_name((enum rule)rule)));
+	for (int kind = STEP_REPLICAS; kind <= STEP_DELETE_CLAIM; kind++)
+		cr_expect(!str_is_empty(step_kind_name((enum step_kind)kind)));
+}
+
+/* ------------------------------------------------------------------------------------------ effects */
+
+/* What sample_init gives of so many servers, changed, or not (NULL). */
+typedef void change(struct snapshot *snapshot);
+
+static void lose_last_replica(struct snapshot *snapshot)
+{
+	sample_scale(snapshot, 4, MEMBER_LEFT);
+}
+
+static void lead_elsewhere(struct snapshot *snapshot)
+{
+	sample_lead(snapshot, 1);
+}
+
+static void last_leaves(struct snapshot *snapshot)
+{
+	sample_leave(snapshot, 4);
+}
+
+static void last_is_gone(struct snapshot *snapshot)
+{
+	sample_scale(snapshot, 4, MEMBER_FAILED);
+}
+
+static void last_is_forgotten(struct snapshot *snapshot)
+{
+	sample_leave(snapshot, 4);
+	sample_forget_member(snapshot, -1, "consul-4");
+}
+
+static void last_fails(struct snapshot *snapshot)
+{
+	sample_see(snapshot, -1, "consul-4", MEMBER_FAILED);
+}
+
+static void minimum_of_two(struct snapshot *snapshot)
+{
+	sample_set_min_quorum(snapshot, 2);
+}
+
+static void claim(struct snapshot *snapshot)
+{
+	sample_add_claim(snapshot, "data-consul-5", 60);
+}
+
+static void claim_goes(struct snapshot *snapshot)
+{
+	sample_add_claim(snapshot, "data-consul-5", 60)->deleting = true;
+}
+
+Test(plan_step, its_effect_shows_or_does_not)
+{
+	static const struct {
+		enum step_kind kind;
+		int64_t number;
+		const char *object, *through;
+		change *change;
+		bool shows;
+	} cases[] = {
+		{ STEP_REPLICAS, 4, NULL, NULL, NULL, false },
+		{ STEP_REPLICAS, 4, NULL, NULL, lose_last_replica, true },
+		{ STEP_REPLICAS, 3, NULL, NULL, lose_last_replica, false },
+		{ STEP_TRANSFER_LEADER, 0, "id-1", "consul-0", NULL, false },
+		{ STEP_TRANSFER_LEADER, 0, "id-1", "consul-0", lead_elsewhere, true },
+		{ STEP_TRANSFER_LEADER, 0, "id-2", "consul-0", lead_elsewhere, true },
+		{ STEP_LEAVE, 0, NULL, "consul-4", NULL, false },
+		{ STEP_LEAVE, 0, NULL, "consul-4", last_fails, false },
+		{ STEP_LEAVE, 0, NULL, "consul-4", last_leaves, true },
+		{ STEP_LEAVE, 0, NULL, "consul-4", last_is_gone, true },
+		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_fails, false },
+		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_leaves, true },
+		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_is_forgotten, true },
+		{ STEP_PRUNE, 0, "consul-4", "consul-0", last_leaves, false },
+		{ STEP_PRUNE, 0, "consul-4", "consul-0", last_is_forgotten, true },
+		{ STEP_REMOVE_PEER, 0, "id-4", "consul-0", NULL, false },
+		{ STEP_REMOVE_PEER, 0, "10.0.0.14:8300", "consul-0", NULL, false },
+		{ STEP_REMOVE_PEER, 0, "id-4", "consul-0", last_leaves, true },
+		{ STEP_REMOVE_PEER, 0, "10.0.0.14:8300", "consul-0", last_leaves, true },
+		{ STEP_MIN_QUORUM, 2, NULL, "consul-0", NULL, false },
+		{ STEP_MIN_QUORUM, 2, NULL, "consul-0", minimum_of_two, true },
+		{ STEP_MIN_QUORUM, 3, NULL, "consul-0", minimum_of_two, false },
+		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim, false },
+		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim_goes, true },
+		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, NULL, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct snapshot snapshot;
+		struct step step = { .kind = cases[i].kind, .number = cases[i].number };
+
+		step.object = xstrdup_null(cases[i].object);
+		step.through = xstrdup_null(cases[i].through);
+		sample_init(&snapshot, 5);
+		if (cases[i].change)
+			cases[i].change(&snapshot);
+		cr_expect_eq(step_shows(&snapshot, &step), cases[i].shows, "case %zu: %s", i,
+		             step_kind_name(step.kind));
+		step_release(&step);
+		snapshot_release(&snapshot);
+	}
+}
