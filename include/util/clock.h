@@ -19,6 +19,9 @@ int64_t clock_monotonic_ms(void);
 /* Seconds since 1970, UTC. */
 int64_t clock_wall_s(void);
 
+/* "12:01:03", now, in the time zone of the environment; a new string. */
+char *clock_time_of_day(void) __attribute__((warn_unused_result));
+
 /* ------------------------------------------------------------------------------------ pure */
 
 /* Milliseconds from now to deadline, at least 0, at most INT32_MAX (CLOCK_NEVER gives that). */

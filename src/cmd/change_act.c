@@ -2,7 +2,6 @@
 #include "cmd/change_act.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/change_screen.h"
 #include "cmd/health_screen.h"
@@ -11,20 +10,9 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-static char *time_of_day(void)
-{
-	time_t now = (time_t)clock_wall_s();
-	struct tm local;
-	char text[16];
-
-	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
-		return xstrdup("--:--:--");
-	return xstrdup(text);
-}
-
 void change_show(struct change_run *run, const char *block, const char *summary)
 {
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 
 	term_live_show(&run->live, now, block, summary);
 }
@@ -32,7 +20,7 @@ void change_show(struct change_run *run, const char *block, const char *summary)
 /* A line that stays. */
 static void keep_line(struct change_run *run, const char *line)
 {
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 
 	term_live_log(&run->live, now, line);
 }

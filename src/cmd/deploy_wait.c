@@ -2,7 +2,6 @@
 #include "cmd/deploy_wait.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/health_screen.h"
 #include "consul/assess.h"
@@ -74,20 +73,9 @@ static int look_at(struct waiting *waiting, struct look *ret_look, struct err *e
 
 /* ------------------------------------------------------------------------------------------ showing */
 
-static char *time_of_day(void)
-{
-	time_t now = (time_t)clock_wall_s();
-	struct tm local;
-	char text[16];
-
-	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
-		return xstrdup("--:--:--");
-	return xstrdup(text);
-}
-
 static void show(struct waiting *waiting, const char *block, const char *summary)
 {
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 
 	term_live_show(&waiting->live, now, block, summary);
 	replace_string(&waiting->summary, xstrdup(summary));
@@ -112,7 +100,7 @@ static void show_progress(struct waiting *waiting, const struct deploy_progress 
 /* A line that stays. */
 static void tell(struct waiting *waiting, const char *line)
 {
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 
 	term_live_log(&waiting->live, now, line);
 }

@@ -1,6 +1,5 @@
 /* `kubectl consul health`: observe, assess, print; once, again and again, or until it is well. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "cmd/cmd.h"
 #include "cmd/connect.h"
@@ -184,17 +183,6 @@ struct watching {
 	int exit_code;
 };
 
-static char *time_of_day(void)
-{
-	time_t now = (time_t)clock_wall_s();
-	struct tm local;
-	char text[16];
-
-	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
-		return xstrdup("--:--:--");
-	return xstrdup(text);
-}
-
 /* The verdict line and the findings' codes: what counts as a change where there is no screen to redraw. */
 static char *change_line(const struct look *look, const struct term *term)
 {
@@ -219,7 +207,7 @@ static char *change_line(const struct look *look, const struct term *term)
 static void show_look(struct watching *watching, const struct look *look)
 {
 	const struct cmd_context *context = watching->context;
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 	_cleanup_free_ char *line = change_line(look, &context->output_term);
 	_cleanup_buf_ struct buf screen = BUF_TEXT;
 
@@ -235,7 +223,7 @@ static void show_look(struct watching *watching, const struct look *look)
 
 static void show_failure(struct watching *watching, const struct err *failure)
 {
-	_cleanup_free_ char *now = time_of_day();
+	_cleanup_free_ char *now = clock_time_of_day();
 	_cleanup_free_ char *text = err_text(failure);
 	_cleanup_free_ char *line = str_visible(text, 0);
 	_cleanup_free_ char *block = xasprintf("%s\n", line);

@@ -22,6 +22,17 @@ int64_t clock_wall_s(void)
 	return (int64_t)time(NULL);
 }
 
+char *clock_time_of_day(void)
+{
+	time_t now = (time_t)clock_wall_s();
+	struct tm local;
+	char text[16];
+
+	if (!localtime_r(&now, &local) || !strftime(text, sizeof(text), "%H:%M:%S", &local))
+		return xstrdup("--:--:--");
+	return xstrdup(text);
+}
+
 int clock_left_ms(int64_t deadline_ms, int64_t now_ms)
 {
 	if (deadline_ms <= now_ms)
