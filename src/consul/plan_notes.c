@@ -2,6 +2,8 @@
 #include <inttypes.h>
 
 #include "consul/plan_parts.h"
+#include "consul/tell.h"
+#include "consul/value.h"
 #include "util/mem.h"
 
 static void note_old_data(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
@@ -39,6 +41,22 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 	text = list_names(&names);
 	strv_addf(list, "claim%s kept: %s; --delete-claims deletes %s", names.count == 1 ? "" : "s", text,
 	          names.count == 1 ? "it" : "them");
+}
+
+/* Who leads and goes without being able to hand over: the others notice it only when they miss him. */
+static void note_leader(const struct diagnosis *diagnosis, const struct goal *goal, struct strv *list)
+{
+	const struct server *leader = diagnosis->assessment->leader;
+	const struct kube_statefulset *set = &diagnosis->snapshot->set;
+	const char *version = leader ? leader->view.self.version : NULL;
+
+	if (!leader || leader->ordinal < 0 || leader->ordinal - set->ordinal_start < goal->replicas ||
+	    (version && value_version_minor(version) >= TELL_TRANSFER_MINOR))
+		return;
+	strv_addf(list,
+	          "%s leads and goes, and Consul %s hands leadership over only from 1.%d on: expect an election, some "
+	          "seconds without a leader",
+	          leader->name, version ? version : "of this version", TELL_TRANSFER_MINOR);
 }
 
 /* What could not be read, and what therefore is not looked after. */
@@ -130,6 +148,7 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
 	diagnosis_begin(&diagnosis, snapshot, &assessment);
 	if (goal->kind == GOAL_SCALE) {
 		note_size(goal, list);
+		note_leader(&diagnosis, goal, list);
 		note_old_data(snapshot, goal, list);
 		note_kept_claims(snapshot, goal, list);
 		note_unknown(snapshot, list);
