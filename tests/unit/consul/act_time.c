@@ -184,6 +184,18 @@ Test(act_time, a_broken_pod_is_given_up_after_a_minute)
 	buf_release(&twice.log);
 }
 
+/* Events of a pod that does not exist are its StatefulSet's. */
+Test(act_time, what_does_not_even_begin_is_given_up)
+{
+	struct script script = SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(fourth_has_no_pod, FOREVER)));
+
+	script_expect(&script, SCALE(5),
+	              "timeout: gave up after 3m, waiting for consul-3: its pod does not exist yet; kubectl describe "
+	              "statefulset consul -n ns tells more",
+	              0, "replicas 3 -> 4: *");
+	buf_release(&script.log);
+}
+
 Test(act_time, events_may_tell_that_it_is_hopeless)
 {
 	struct script script = SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(fourth_has_no_pod, FOREVER)),

@@ -202,6 +202,13 @@ Test(plan, a_change_that_kubernetes_has_not_seen_is_waited_for)
 	snapshot.set.generation = 2;
 	snapshot.set.observed_generation = 1;
 	expect_both(&snapshot, "wait -: Kubernetes has not taken up the last change yet");
+	/* It may not be able to: the pod that is missing knows more. */
+	sample_init(&snapshot, 5);
+	snapshot.set.generation = 2;
+	snapshot.set.observed_generation = 1;
+	sample_lose_pod(&snapshot, 4);
+	sample_leave(&snapshot, 4);
+	expect_both(&snapshot, "wait consul-4: consul-4: its pod does not exist yet (events)");
 }
 
 Test(plan, a_pod_that_stops_is_there_until_it_is_gone)

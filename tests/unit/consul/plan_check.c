@@ -140,5 +140,5 @@ void plan_check_notes(const struct snapshot *snapshot, const struct goal *goal, 
 
 	plan_notes(snapshot, goal, &notes);
 	got = strv_join(&notes, "\n", "\n");
-	cr_expect_str_eq(got, expected, "got\n%s\n  expected\n%s", got, expected);
+	expect_line(got, expected);
 }

@@ -153,6 +153,30 @@ Test(plan_claims, notes_on_claims_that_are_neither_used_nor_kept)
 	plan_expect(&snapshot, SCALE(3, .delete_claims = true), "wait -: claim data-consul-5: being deleted");
 }
 
+Test(plan_claims, notes_on_a_leader_that_goes)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	sample_lead(&snapshot, 3);
+	plan_check_notes(&snapshot, SCALE(3), "");
+	sample_set_version(&snapshot, "1.8.7");
+	plan_check_notes(&snapshot, SCALE(3),
+	                 "consul-3 leads and goes, and Consul 1.8.7 hands leadership over only from 1.15 on: expect an "
+	                 "election, some seconds without a leader");
+	plan_check_notes(&snapshot, SCALE(5), "");
+	sample_lead(&snapshot, 2);
+	plan_check_notes(&snapshot, SCALE(3), "");
+	snapshot_release(&snapshot);
+	sample_init_from(&snapshot, 1, 5);
+	sample_set_version(&snapshot, NULL);
+	sample_lead(&snapshot, 2);
+	plan_check_notes(&snapshot, SCALE(3), "");
+	sample_lead(&snapshot, 3);
+	plan_check_notes(&snapshot, SCALE(3), "consul-4 leads and goes, and Consul of this version hands *");
+	snapshot_release(&snapshot);
+}
+
 Test(plan_claims, notes_on_the_size)
 {
 	struct snapshot snapshot;

@@ -289,6 +289,19 @@ Test(plan_clean, an_address_that_was_given_to_another_server_removes_nobody)
 	plan_expect(&snapshot, REAP, "step force-leave consul-3 via consul-0: *; 3/3 -> 3/3");
 }
 
+/* An entry of a former name: the id, and the peer, are those of a server that lives. */
+Test(plan_clean, a_former_name_does_not_take_the_peer_of_a_server_with_it)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_LEFT, true);
+	for (size_t i = 0; i < 3; i++)
+		replace_string(&snapshot.servers[i].view.members[3].id, xstrdup("id-1"));
+	plan_check(&snapshot, SCALE(3), "done");
+	plan_expect(&snapshot, REAP, "done");
+}
+
 /* ------------------------------------------------------------------------------------- with names */
 
 Test(plan_clean, names_choose)

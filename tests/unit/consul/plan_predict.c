@@ -212,6 +212,17 @@ Test(plan_predict, a_victim_that_cannot_leave_is_cleaned_up_before_the_next_goes
 	expect_end(&snapshot, SCALE(3), 3);
 }
 
+Test(plan_predict, one_that_does_not_vote_leaves_as_well)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	sample_set_voter(&snapshot, -1, "consul-4", false);
+	CHECK_FORWARD(&snapshot, SCALE(3), "step replicas 4: *consul-4 leaves and stops; 4/4 -> 4/4",
+	              "step replicas 3: *consul-3 leaves and stops; 4/4 -> 3/3", "done");
+	expect_end(&snapshot, SCALE(3), 3);
+}
+
 /* Once its pod is gone, only who scaled it away knows that it was one of ours. */
 Test(plan_predict, a_dead_victim_of_another_name_is_cleaned_up)
 {
