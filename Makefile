@@ -14,7 +14,7 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps test check unit cli sim e2e asan lint fuzz bench lab-up lab-down demo install uninstall clean compdb
+.PHONY: all deps test check unit cli sim mutants e2e asan lint fuzz bench lab-up lab-down demo install uninstall clean compdb
 
 # ------------------------------------------------------------------------------------------- flags
 
@@ -123,12 +123,16 @@ $(BUILD)/sim: $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c)) $(CONSUL)
 sim: $(BUILD)/sim
 	$(Q)$(if $(SEED),$< --seed $(SEED) -v,tests/run sim $< $(SEEDS))
 
+# Each way to break a rule that we could think of must be noticed.
+mutants: $(BUILD)/sim
+	$(Q)COMPILE="$(COMPILE)" LINK="$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS)" LIBS="$(LIBS)" tests/run mutants $(BUILD)
+
 # `make test` is everything: it installs what is missing, and says what this machine cannot run.
 test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory e2e
 
-check: all unit cli sim fuzz-replay
+check: all unit cli sim mutants fuzz-replay
 
 # The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG. E2E_QUICK=1 leaves the longest tests out.
 E2E_TOOLS     := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))

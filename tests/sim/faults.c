@@ -94,6 +94,15 @@ static void lose_pod(struct model *model, int ordinal)
 	kubernetes_lose_pod(model, ordinal);
 }
 
+/* All of them: every address is another one afterwards. */
+static void black_out(struct model *model, int ordinal)
+{
+	if (ordinal % 3)
+		return;
+	for (int i = 0; i < ORDINALS; i++)
+		lose_pod(model, i);
+}
+
 static void delete_pod(struct model *model, int ordinal)
 {
 	if (model->servers[ordinal].pod.phase == PHASE_NONE)
@@ -183,11 +192,23 @@ static void wipe(struct model *model, int ordinal)
 	server->claim = (struct claim){ 0 };
 }
 
+static void change_template(struct model *model, int ordinal)
+{
+	if (ordinal % 4)
+		return;
+	trace(model, "fault: somebody changes the pod template");
+	model->set.revision++;
+	model->set.generation++;
+	model->set.version++;
+	faults_last_until(model, model->now + SECONDS(60) * model->set.replicas);
+}
+
 static void go_wrong(struct model *model, int ordinal)
 {
-	static void (*const kinds[])(struct model *, int) = { crash,     crash,          lose_pod, delete_pod,
-		                                              isolate,   slow_down,      silence,  change_leader,
-		                                              spoil_api, patch_replicas, wipe };
+	static void (*const kinds[])(struct model *, int) = { crash,     crash,          lose_pod,        delete_pod,
+		                                              isolate,   slow_down,      silence,         change_leader,
+		                                              spoil_api, patch_replicas, change_template, black_out,
+		                                              wipe };
 	int kind = random_int(&model->random, 0, (int)(sizeof(kinds) / sizeof(kinds[0])) - 1);
 
 	kinds[kind](model, ordinal);

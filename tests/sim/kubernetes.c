@@ -41,6 +41,7 @@ static void create_pod(struct model *model, int ordinal)
 		return;
 	kubernetes_create_claim(model, ordinal);
 	server->pod = (struct pod){ .phase = PHASE_PENDING, .uid = ++model->uids, .created_at = model->now };
+	server->pod.revision = model->set.revision;
 	server->pod.scheduled_at = model->now + random_between(&model->random, 100, 1000);
 	server->pod.run_at = server->pod.scheduled_at + random_between(&model->random, 500, 4000);
 	server->pod.gone_at = NEVER;
@@ -102,6 +103,25 @@ static void sync_parallel(struct model *model)
 	}
 }
 
+/* Pods of an old template are made anew, from the highest ordinal, and the next only when the last is ready. */
+static void roll(struct model *model)
+{
+	for (int ordinal = ORDINALS - 1; ordinal >= 0; ordinal--) {
+		struct server_truth *server = &model->servers[ordinal];
+
+		if (!wanted(model, ordinal))
+			continue;
+		if (server->pod.phase != PHASE_NONE && server->pod.revision != model->set.revision &&
+		    !server->pod.deleting) {
+			server->hurt = true;
+			kubernetes_delete_pod(model, ordinal);
+			return;
+		}
+		if (!is_ready(&server->pod))
+			return;
+	}
+}
+
 static void sync(struct model *model)
 {
 	struct set_truth *set = &model->set;
@@ -114,6 +134,7 @@ static void sync(struct model *model)
 		sync_parallel(model);
 	else if (!order_wanted(model))
 		order_unwanted(model);
+	roll(model);
 	for (int ordinal = 0; ordinal < ORDINALS; ordinal++) {
 		replicas += model->servers[ordinal].pod.phase != PHASE_NONE;
 		ready += is_ready(&model->servers[ordinal].pod);

@@ -39,6 +39,7 @@ static void choose_traits(struct model *model)
 	traits->clients = random_chance(random, 200) ? random_int(random, 1, 2) : 0;
 	traits->leave_forbidden = random_chance(random, 60);
 	traits->disturbance = random_chance(random, 200) ? 0 : random_int(random, 1, 3);
+	traits->own_names = random_chance(random, 120);
 	traits->has_operator = random_chance(random, 150);
 }
 
@@ -104,7 +105,7 @@ void model_init(struct model *model, uint64_t seed, int servers, bool verbose)
 	model->seed = seed;
 	model->verbose = verbose;
 	model->random.state = seed * 0x5851f42d4c957f2du + 0x14057b7ef767814fu;
-	model->transfer_at = NEVER;
+	model->transfer_at = model->late.at = NEVER;
 	choose_traits(model);
 	model->min_quorum = random_chance(&model->random, 300) ? (servers + 1) / 2 : 0;
 	found_cluster(model, servers);
@@ -115,6 +116,22 @@ void model_init(struct model *model, uint64_t seed, int servers, bool verbose)
 	      model->traits.minor, model->traits.by_exec ? "exec" : "tunnel", model->traits.disturbance);
 }
 
+static void make_late_change(struct model *model)
+{
+	const struct late_change *late = &model->late;
+
+	if (model->now < late->at)
+		return;
+	if (late->leave && model->servers[late->ordinal].pod.uid == late->uid) {
+		trace(model, "late order: leave through %d", late->ordinal);
+		agent_leave(model, late->ordinal);
+	} else if (!late->leave && model->set.version == late->version) {
+		trace(model, "late order: replicas %d", late->replicas);
+		kubernetes_set_replicas(model, late->replicas);
+	}
+	model->late.at = NEVER;
+}
+
 void model_advance(struct model *model, int64_t milliseconds)
 {
 	int64_t until = model->now + milliseconds;
@@ -122,6 +139,7 @@ void model_advance(struct model *model, int64_t milliseconds)
 	while (model->now + TICK_MS <= until) {
 		model->now += TICK_MS;
 		faults_tick(model);
+		make_late_change(model);
 		kubernetes_tick(model);
 		agent_tick(model);
 		gossip_tick(model);

@@ -40,6 +40,7 @@ struct traits {
 	bool ready_is_voter;     /* what the readiness probe asks; else: knows a leader */
 	int clients;             /* members that are no servers */
 	bool leave_forbidden;    /* nobody may tell a server to leave */
+	bool own_names;          /* nodes are not named like their pods */
 	int disturbance;         /* how many faults: 0 none … 3 many */
 	bool has_operator;       /* somebody else patches the replicas now and then */
 };
@@ -143,6 +144,7 @@ struct pod {
 	bool ready;
 	int64_t probe_at;
 	int64_t started_at;      /* the container */
+	int revision;            /* of the template that it was made from */
 	int restarts;
 	int last_exit;
 	int64_t last_exit_at;
@@ -180,6 +182,16 @@ struct set_truth {
 	int64_t version;         /* resourceVersion */
 	int64_t sync_at;
 	int status_replicas, ready_replicas;
+	int revision;            /* of the pod template */
+};
+
+/* A change that was sent, and whose caller has given up waiting: it is made later. */
+struct late_change {
+	int64_t at; /* NEVER: there is none */
+	bool leave; /* of the pod with this uid; else replicas, if nothing has changed since */
+	int ordinal, uid;
+	int replicas;
+	int64_t version;
 };
 
 /* ---------------------------------------------------------------------------------------------- model */
@@ -197,6 +209,7 @@ struct model {
 	int ids, ips, uids;
 	uint64_t news;
 	int min_quorum;
+	struct late_change late;
 	int64_t transfer_at;     /* leadership is handed over then, to transfer_to; NEVER: not */
 	int transfer_to;
 

@@ -245,7 +245,7 @@ static bool change_for_members(struct model *model, int leader)
 void raft_members_changed(struct model *model, int ordinal)
 {
 	struct agent *agent = &model->servers[ordinal].agent;
-	int64_t soon = model->now + random_between(&model->random, 200, 1200);
+	int64_t soon = model->now + random_between(&model->random, 200, 3000);
 
 	if (agent->role == ROLE_LEADER && soon < agent->change_at)
 		agent->change_at = soon;

@@ -36,6 +36,7 @@ void rules_look_begins(struct rules *rules)
 		seen->pod_exists = server->pod.phase != PHASE_NONE;
 		seen->pod_deleting = server->pod.deleting;
 		seen->pod_running = server->pod.running;
+		seen->outdated = seen->pod_exists && server->pod.revision != model->set.revision;
 		seen->uid = server->pod.uid;
 		seen->claim_exists = server->claim.exists;
 		seen->claim_created_at = server->claim.created_at;
@@ -62,6 +63,7 @@ void rules_look_asked(struct rules *rules, int ordinal, bool answered)
 void rules_look_ends(struct rules *rules, bool whole)
 {
 	rules->looking.committed = rules->model->committed;
+	rules->blind = !whole;
 	if (whole)
 		rules->seen = rules->looking;
 }
@@ -166,6 +168,8 @@ static const char *missing_of_others(const struct model *model, int ordinal, int
 
 	if (server->pod.phase != PHASE_NONE)
 		return "a pod is there that should be gone";
+	if (wish->strangers_stay && !wish->any_named)
+		return NULL;
 	if (status == STATUS_ALIVE || status == STATUS_LEAVING || status == STATUS_FAILED)
 		return "a member that is gone has not left";
 	if (!wish->scale && wish->prune && status == STATUS_LEFT)
@@ -188,7 +192,7 @@ static const char *missing_of_reap(const struct rules *rules, int leader)
 		if (missing)
 			return missing;
 	}
-	if (rules->wish.any_named)
+	if (rules->wish.any_named || rules->wish.strangers_stay)
 		return NULL;
 	for (int i = 0; i < model->committed.count; i++) {
 		int ordinal = 0;
@@ -220,7 +224,9 @@ const char *rules_missing(const struct rules *rules)
 		if (missing)
 			return missing;
 	}
-	return model->committed.count == wish->replicas ? NULL : "the peer set is not as large as asked for";
+	if (model->committed.count == wish->replicas || wish->strangers_stay)
+		return NULL;
+	return "the peer set is not as large as asked for";
 }
 
 void rules_done(struct rules *rules)

@@ -13,6 +13,7 @@
 /* The truth at the last look. */
 struct seen_server {
 	bool pod_exists, pod_deleting, pod_running;
+	bool outdated;            /* of an old template */
 	int uid;
 	bool claim_exists;
 	int64_t claim_created_at;
@@ -41,6 +42,7 @@ struct wish {
 	bool scale;
 	int replicas;
 	bool force, delete_claims, prune;
+	bool strangers_stay;      /* what is left of servers cannot be told from servers elsewhere: other names, other runs */
 	bool named[ORDINALS];     /* reap: these */
 	bool any_named;
 };
@@ -48,6 +50,7 @@ struct wish {
 struct rules {
 	struct model *model;
 	struct seen seen, looking; /* looking: the look that has not ended */
+	bool blind;                /* the last look has failed */
 	struct wish wish;
 	int orders;
 	int violations;

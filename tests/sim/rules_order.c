@@ -85,13 +85,14 @@ static void check_quorum_down(struct rules *rules, int replicas)
 	}
 }
 
-/* One more voter than now, which lives. */
+/* One more voter than now, which may die as soon as it is one; only where there is one server that cannot be had. */
 static void check_quorum_up(struct rules *rules, const struct raft_config *config)
 {
 	int live = live_voters(rules, config, NULL, false), voters = raft_voters(config);
 
 	check_quorum(rules, ORDER_REPLICAS, live, voters);
-	check_quorum(rules, ORDER_REPLICAS, live + 1, voters + 1);
+	if (voters > 1)
+		check_quorum(rules, ORDER_REPLICAS, live, voters + 1);
 }
 
 /* It goes out of the peer set; before that a majority has to agree. */
@@ -150,6 +151,10 @@ static void check_settled(struct rules *rules, enum order order, int replicas)
 			break;
 		}
 	}
+	for (int i = 0; i < ORDINALS; i++)
+		if (seen_wanted(rules, i, seen->replicas) && seen->servers[i].outdated)
+			rules_violation(rules, "2 one change", "%s while pod %d is to be replaced", order_names[order],
+			                i);
 	if (!seen->observed)
 		rules_violation(rules, "2 one change", "%s before the controller saw the last change",
 		                order_names[order]);
@@ -230,16 +235,30 @@ static void check_replicas(struct rules *rules, int replicas, const struct raft_
 	}
 }
 
+static int pods_beyond(const struct rules *rules)
+{
+	int pods = 0;
+
+	for (int i = 0; i < ORDINALS; i++)
+		pods += rules->seen.servers[i].pod_exists && !seen_wanted(rules, i, rules->seen.replicas);
+	return pods;
+}
+
 /* Only the highest may be told to leave, and only when it is to go. */
 static void check_leave(struct rules *rules, int ordinal, const struct raft_config *config)
 {
 	int highest = rules->model->traits.start + rules->seen.replicas - 1;
 
-	/* Whose pod is going anyway had better leave first. */
-	if (rules->wish.scale && !seen_wanted(rules, ordinal, rules->seen.replicas) &&
-	    rules->seen.servers[ordinal].pod_deleting) {
-		check_quorum_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
-		return;
+	if (rules->wish.scale && ordinal > highest) {
+		/* Whose pod is going anyway had better leave first: that is never worse than if it does not. */
+		if (rules->seen.servers[ordinal].pod_deleting)
+			return;
+		/* Its replica is taken away already, and Kubernetes takes its time: the same, if it is the only one. */
+		if (pods_beyond(rules) == 1) {
+			check_settled(rules, ORDER_LEAVE, rules->seen.replicas);
+			check_quorum_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
+			return;
+		}
 	}
 	if (!rules->wish.scale || rules->wish.replicas >= rules->seen.replicas || ordinal != highest)
 		rules_violation(rules, "9 wishes", "server %d shall leave, and need not go", ordinal);
@@ -264,6 +283,8 @@ static void check_removal(struct rules *rules, enum order order, int ordinal, in
 			rules_violation(rules, "9 wishes", "%s of server %d, which was not named", order_names[order],
 			                ordinal);
 	}
+	if (order == ORDER_PRUNE && !rules->wish.prune)
+		rules_violation(rules, "9 wishes", "server %d is pruned, and nobody asked for it", ordinal);
 	for (int i = 0; i < ORDINALS; i++)
 		if (seen->servers[i].pod_exists && seen->servers[i].pod_deleting &&
 		    !seen_wanted(rules, i, seen->replicas))
@@ -293,6 +314,9 @@ void rules_order(struct rules *rules, enum order order, int subject)
 	bool changes_peers = order == ORDER_REPLICAS || order == ORDER_LEAVE;
 
 	rules->orders++;
+	if (rules->blind)
+		rules_violation(rules, "5 agreement", "%s without a look, since the last one failed",
+		                order_names[order]);
 	if (!check_agreement(rules, order, changes_peers))
 		return;
 	switch (order) {

@@ -10,7 +10,7 @@
 
 #define SETTLE_MS    SECONDS(20)
 #define RECOVER_MS   MINUTES(3)  /* what the cluster itself may take to be well after the last fault */
-#define RUNS_MAX     12          /* of the tool, once all is quiet */
+#define RUNS_MAX     16          /* of the tool, once all is quiet */
 #define OVERTIME_MS  SECONDS(60) /* the last call of a run may take that long */
 #define OLD_CLAIM_MS HOURS(168)
 
@@ -118,7 +118,7 @@ static void choose_names(struct story *story)
 		if (wanted(model, i) || model->servers[i].claim.data.id == 0 || !random_chance(&model->random, 600))
 			continue;
 		wish->named[i] = wish->any_named = true;
-		strv_take(&story->names, view_pod_name(i));
+		strv_take(&story->names, view_node_name(model, i));
 	}
 }
 
@@ -168,6 +168,9 @@ static bool is_right(const struct story *story, const struct err *err)
 		return true;
 	if (!wish->force && !wish->delete_claims && has_old_claim(story))
 		return true;
+	/* Dead voters that nobody can tell from servers elsewhere. */
+	if (wish->strangers_stay && raft_voters(&story->model.committed) > story->model.set.replicas)
+		return true;
 	/* Two servers, one of which may die at any time, and cannot be told to leave first. */
 	return wish->replicas == 1 && story->model.traits.leave_forbidden && raft_voters(&story->model.committed) == 2;
 }
@@ -176,23 +179,30 @@ static bool is_right(const struct story *story, const struct err *err)
 
 static int run_tool(struct story *story, const struct goal *goal, struct err *err)
 {
-	static const int64_t limits[] = { MINUTES(5), MINUTES(10), MINUTES(30) };
+	static const int64_t limits[] = { MINUTES(1), MINUTES(5), MINUTES(10), MINUTES(30) };
 	struct model *model = &story->model;
 	struct act_options options = { .goal = goal, .tell = sim_tell, .tell_context = &story->sim };
 	struct act_result result = ACT_RESULT_INIT;
+	struct forecast forecast = { .steps = STEPS_INIT };
 	int status;
 
-	options.deadline_ms = model->now + limits[random_int(&model->random, 0, 2)];
+	options.deadline_ms = model->now + limits[random_int(&model->random, 0, 3)];
 	sim_world(&story->sim, model, &story->rules, &story->world);
 	story->sim.may_kill = true;
 	story->rules.seen = (struct seen){ 0 };
 	story->totals->runs++;
 	trace(model, "the tool starts");
+	if (model->traits.disturbance == 0 && !model->traits.leave_forbidden &&
+	    forecast_make(&story->sim, &story->world, goal, &forecast))
+		story->sim.forecast = &forecast;
 	status = act(&story->world, &options, &result, err);
 	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message);
 	if (model->now > options.deadline_ms + OVERTIME_MS)
 		rules_violation(&story->rules, "9 hang", "the tool ran for %lld s beyond its deadline",
 		                (long long)((model->now - options.deadline_ms) / 1000));
+	if (status == 0)
+		forecast_end(&story->sim);
+	steps_release(&forecast.steps);
 	if (status == 0) {
 		/* What the leader has decided and the others have not learnt is done, too. */
 		if (rules_missing(&story->rules))
@@ -244,6 +254,8 @@ static void pursue(struct story *story, const struct goal *goal)
 	bool over = false;
 
 	faults_begin(model, random_between(&model->random, 0, 240) * 1000);
+	/* Only the run that scaled them away knows that they are nobody else's. */
+	story->rules.wish.strangers_stay = model->traits.own_names;
 	while (!over && story->rules.violations == 0) {
 		_cleanup_err_ struct err err = ERR_INIT;
 		bool was_quiet = model->now > model->quiet_at + RECOVER_MS;

@@ -8,6 +8,7 @@
 #include "util/str.h"
 
 #define SET_NAME  "consul"
+#define NODE_NAME "srv-"
 #define WALL_S    ((int64_t)1700000000) /* the wall clock when the story begins */
 #define ID_FORMAT "5eed0000-0000-4000-8000-%012d"
 
@@ -21,16 +22,30 @@ char *view_claim_name(int ordinal)
 	return xasprintf("data-" SET_NAME "-%d", ordinal);
 }
 
-int view_ordinal(const char *name)
+char *view_node_name(const struct model *model, int ordinal)
+{
+	return model->traits.own_names ? xasprintf(NODE_NAME "%c", 'a' + ordinal) : view_pod_name(ordinal);
+}
+
+static int ordinal_of_pod(const char *name)
 {
 	int64_t ordinal = name ? kube_ordinal(SET_NAME, name) : -1;
 
 	return ordinal < ORDINALS ? (int)ordinal : -1;
 }
 
+int view_ordinal(const char *name)
+{
+	size_t length = strlen(NODE_NAME);
+
+	if (name && str_starts_with(name, NODE_NAME) && name[length] >= 'a' && name[length] < 'a' + ORDINALS)
+		return name[length] - 'a';
+	return ordinal_of_pod(name);
+}
+
 int view_claim_ordinal(const char *name)
 {
-	return str_starts_with(name, "data-") ? view_ordinal(name + 5) : -1;
+	return str_starts_with(name, "data-") ? ordinal_of_pod(name + 5) : -1;
 }
 
 int view_id(const char *id)
@@ -78,8 +93,8 @@ static void view_set(const struct model *model, struct kube_statefulset *set)
 	set->service_name = xstrdup(SET_NAME);
 	set->pod_management = xstrdup(model->traits.ordered ? "OrderedReady" : "Parallel");
 	set->update_strategy = xstrdup("RollingUpdate");
-	set->current_revision = xstrdup("rev-1");
-	set->update_revision = xstrdup("rev-1");
+	set->current_revision = xasprintf("rev-%d", model->set.revision);
+	set->update_revision = xasprintf("rev-%d", model->set.revision);
 	set->selector = xstrdup("app=consul");
 	set->selector_exact = true;
 	set->created_at = wall_s(-HOURS(500));
@@ -139,7 +154,7 @@ static void view_pod(const struct model *model, int ordinal, struct server *serv
 	pod->owner_kind = xstrdup("StatefulSet");
 	pod->owner_name = xstrdup(SET_NAME);
 	pod->owner_uid = xstrdup("uid-set");
-	pod->revision = xstrdup("rev-1");
+	pod->revision = xasprintf("rev-%d", truth->revision);
 	pod->created_at = wall_s(truth->created_at);
 	pod->deleting = truth->deleting;
 	pod->ready = truth->ready;
@@ -258,7 +273,7 @@ static void view_members(const struct model *model, int ordinal, struct view *vi
 		if (news->status == STATUS_NONE)
 			continue;
 		member = add_member(model, view);
-		member->name = view_pod_name(node);
+		member->name = view_node_name(model, node);
 		member->address = ip_text(news->ip);
 		member->id = id_text(news->id);
 		member->status = status_of(news->status);
@@ -291,17 +306,17 @@ static void view_self(const struct model *model, int ordinal, struct view *view)
 	self->gossip_known = self->gossip_encrypted = true;
 	if (model->traits.by_exec)
 		return;
-	self->name = view_pod_name(ordinal);
+	self->name = view_node_name(model, ordinal);
 	self->id = id_text(server->claim.data.id);
 	self->datacenter = xstrdup("dc1");
 	self->leave_on_terminate = model->traits.leaves;
 }
 
-static char *name_of_peer(const struct agent *agent, int ip)
+static char *name_of_peer(const struct model *model, const struct agent *agent, int ip)
 {
 	for (int node = 0; node < ORDINALS; node++)
 		if (agent->members[node].known.status != STATUS_NONE && agent->members[node].known.ip == ip)
-			return view_pod_name(node);
+			return view_node_name(model, node);
 	return NULL;
 }
 
@@ -324,7 +339,7 @@ static void view_peers(const struct model *model, int ordinal, struct view *view
 		peer->id = id_text(config->peers[i].id);
 		peer->address = address_text(config->peers[i].ip);
 		peer->leader = by_raft && config->peers[i].ip == server->agent.leader_ip;
-		peer->name = by_raft ? name_of_peer(&server->agent, config->peers[i].ip) : NULL;
+		peer->name = by_raft ? name_of_peer(model, &server->agent, config->peers[i].ip) : NULL;
 	}
 }
 

@@ -10,6 +10,7 @@
 /* Names as they are in the snapshot. New strings. */
 char *view_pod_name(int ordinal);
 char *view_claim_name(int ordinal);
+char *view_node_name(const struct model *model, int ordinal);
 
 /* The ordinal of a pod's or node's name, of a claim's name; the number of an id or an address. -1: none of ours. */
 int view_ordinal(const char *name);

@@ -92,11 +92,14 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 	struct sim_world *sim = context;
 	bool has_leader = false;
 
+	sim->kept = false;
 	if (dies(sim))
 		return interrupted(err);
 	pass(sim);
-	if (api_fails(sim))
+	if (api_fails(sim)) {
+		rules_look_ends(sim->rules, false);
 		return api_error(sim, err);
+	}
 	rules_look_begins(sim->rules);
 	view_kubernetes(sim->model, ret_snapshot);
 	for (size_t i = 0; i < ret_snapshot->server_count; i++) {
@@ -115,7 +118,14 @@ static int world_keep(void *context, struct err *err)
 {
 	struct sim_world *sim = context;
 
-	return dies(sim) ? interrupted(err) : 0;
+	sim->kept = true;
+	if (dies(sim))
+		return interrupted(err);
+	if (sim->model->faults_on && random_chance(&sim->model->random, 1)) {
+		trace(sim->model, "fault: somebody else takes the lease");
+		return err_set(err, ERR_CONFLICT, "the lease is somebody else's");
+	}
+	return 0;
 }
 
 /* -------------------------------------------------------------------------------------------- changes */
@@ -139,10 +149,24 @@ static int answer(struct sim_world *sim, struct err *err)
 /* Before a change is made. -1: it is not. */
 static int begin_change(struct sim_world *sim, struct err *err)
 {
+	if (!sim->kept)
+		rules_violation(sim->rules, "lease", "a change without having asked whether it is still the only one");
+	sim->kept = false;
 	if (dies(sim))
 		return interrupted(err);
 	pass(sim);
 	return api_fails(sim) ? api_error(sim, err) : 0;
+}
+
+/* It was sent, and nobody knows where it is: it may come about after all. */
+static void send_late(struct sim_world *sim, const struct err *err, struct late_change late)
+{
+	struct model *model = sim->model;
+
+	if (err->kind != ERR_TIMEOUT || !random_chance(&model->random, 400))
+		return;
+	model->late = late;
+	model->late.at = model->now + random_between(&model->random, 0, 3000);
 }
 
 static int world_set_replicas(void *context, const struct snapshot *seen, int64_t replicas, struct err *err)
@@ -152,8 +176,13 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 	_cleanup_free_ char *version = NULL;
 
 	rules_order(sim->rules, ORDER_REPLICAS, (int)replicas);
-	if (begin_change(sim, err) < 0)
+	if (begin_change(sim, err) < 0) {
+		struct late_change late = { .replicas = (int)replicas };
+
+		if (str_to_int64(seen->set.resource_version, &late.version) == 0)
+			send_late(sim, err, late);
 		return -1;
+	}
 	version = xasprintf("%lld", (long long)model->set.version);
 	if (!str_equal(version, seen->set.resource_version))
 		return err_set(err, ERR_CONFLICT, "the object has been modified");
@@ -331,8 +360,13 @@ static int world_tell(void *context, const struct snapshot *seen, const struct s
 	if (through < 0)
 		return err_set(err, ERR_UNREACHABLE, "there is no pod to tell it to");
 	check_order(sim, step, through);
-	if (begin_change(sim, err) < 0)
+	if (begin_change(sim, err) < 0) {
+		if (step->kind == STEP_LEAVE && !model->traits.leave_forbidden)
+			send_late(sim, err,
+			          (struct late_change){
+			              .leave = true, .ordinal = through, .uid = model->servers[through].pod.uid });
 		return -1;
+	}
 	if (!model->servers[through].agent.up || model->now < model->servers[through].silent_until)
 		return err_set(err, ERR_UNREACHABLE, "connection refused");
 	trace(model, "order: %s %s%s through %d", step_kind_name(step->kind), step->object ? step->object : "",
@@ -388,6 +422,8 @@ void sim_tell(void *context, const struct act_event *event)
 	static const char *const names[] = { "step", "done", "waiting", "note" };
 	const struct sim_world *sim = context;
 
+	if (event->kind == ACT_STEP && sim->forecast)
+		forecast_check(context, event->step);
 	if (!event->again)
 		trace(sim->model, "tool %s: %s", names[event->kind], event->text);
 }

@@ -16,9 +16,25 @@ struct sim_world {
 	bool may_kill;
 	int64_t calls;
 	int64_t idle_calls;   /* in a row that took no time */
+	bool kept;            /* since the last look or change: it is still the only one */
+	struct forecast *forecast; /* of the steps; NULL: there is none */
 };
 
 void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, struct world *ret_world);
+
+/*
+ * What a dry run would show. Where nothing goes wrong, the steps that are then done must be those. (Not how leftovers are
+ * removed: that depends on what Consul does itself in time.)
+ */
+struct forecast {
+	struct steps steps;
+	size_t next;
+};
+
+/* Makes one from a look; false: its end cannot be foreseen. */
+bool forecast_make(struct sim_world *sim, const struct world *world, const struct goal *goal, struct forecast *ret);
+void forecast_check(struct sim_world *sim, const struct step *step);
+void forecast_end(struct sim_world *sim);
 
 /* Events of act, for the trace. */
 void sim_tell(void *context, const struct act_event *event);

@@ -1,0 +1,67 @@
+/* See world.h: what a dry run shows, and what is done then. */
+#include "util/mem.h"
+#include "util/str.h"
+#include "world.h"
+
+/* Removing what is left: Consul may have done it before the tool comes to it. */
+static bool is_cleaning(const struct step *step)
+{
+	return step->kind == STEP_FORCE_LEAVE || step->kind == STEP_PRUNE || step->kind == STEP_REMOVE_PEER;
+}
+
+bool forecast_make(struct sim_world *sim, const struct world *world, const struct goal *goal, struct forecast *ret)
+{
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	struct plan last = PLAN_INIT;
+	_cleanup_err_ struct err err = ERR_INIT;
+	bool foreseen = false;
+
+	*ret = (struct forecast){ .steps = STEPS_INIT };
+	if (world->observe(world->context, &snapshot, &err) == 0) {
+		plan_forward(&snapshot, goal, &ret->steps, &last);
+		foreseen = last.kind == PLAN_DONE;
+		trace(sim->model, "a dry run shows %zu steps, then: %s", ret->steps.count,
+		      foreseen ? "done" : last.text);
+	}
+	plan_release(&last);
+	snapshot_release(&snapshot);
+	if (!foreseen)
+		steps_release(&ret->steps);
+	return foreseen;
+}
+
+static const struct step *next_step(struct forecast *forecast)
+{
+	while (forecast->next < forecast->steps.count && is_cleaning(&forecast->steps.items[forecast->next]))
+		forecast->next++;
+	return forecast->next < forecast->steps.count ? &forecast->steps.items[forecast->next++] : NULL;
+}
+
+/* In which order claims are deleted is nobody's concern. */
+static bool is_same(const struct step *a, const struct step *b)
+{
+	return step_equal(a, b) || (a->kind == STEP_DELETE_CLAIM && b->kind == STEP_DELETE_CLAIM);
+}
+
+void forecast_check(struct sim_world *sim, const struct step *step)
+{
+	const struct step *expected;
+
+	if (is_cleaning(step))
+		return;
+	expected = next_step(sim->forecast);
+	if (!expected || !is_same(expected, step))
+		rules_violation(sim->rules, "dry run", "did: %s; had shown: %s", step->text,
+		                expected ? expected->text : "nothing more");
+}
+
+void forecast_end(struct sim_world *sim)
+{
+	const struct step *left;
+
+	if (!sim->forecast)
+		return;
+	left = next_step(sim->forecast);
+	if (left)
+		rules_violation(sim->rules, "dry run", "is done, but had shown: %s", left->text);
+}
