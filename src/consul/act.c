@@ -240,7 +240,7 @@ static int time_is_up(const struct run *run, struct err *err)
 {
 	const char *waiting_for = run->result->waiting_for;
 
-	return err_set(err, ERR_TIMEOUT, "timed out%s%s", waiting_for ? ", waiting for " : "",
+	return err_set(err, ERR_TIMEOUT, "timed out%s%s", waiting_for ? "; seen last: " : "",
 	               waiting_for ? waiting_for : "");
 }
 

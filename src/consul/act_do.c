@@ -75,7 +75,7 @@ static bool is_open(const struct err *err)
 }
 
 /* The step failed. 0: the loop looks at the cluster and goes on from what it sees. */
-static int judge_failure(struct run *run, struct err *failure, struct err *err)
+static int judge_failure(struct run *run, struct err *failure, bool first_conflict, struct err *err)
 {
 	struct step *step = run->result->pending;
 	_cleanup_free_ char *text = NULL;
@@ -87,9 +87,8 @@ static int judge_failure(struct run *run, struct err *failure, struct err *err)
 	text = xasprintf("%s: %s", step->text, failure->message);
 	if (failure->kind == ERR_CONFLICT) {
 		/* Nothing was changed: the next look decides, and what it still wants is done at once. */
-		if (!run->conflicted)
+		if (first_conflict)
 			act_event(run, ACT_NOTE, text);
-		run->conflicted = true;
 		return 0;
 	}
 	if (is_open(failure)) {
@@ -135,16 +134,17 @@ static int do_it(struct run *run, struct err *err)
 static int do_pending(struct run *run, struct err *err)
 {
 	_cleanup_err_ struct err failure = ERR_INIT;
-	bool done;
+	bool done, first_conflict;
 
 	if (run->world->keep(run->world->context, err) < 0)
 		return -1;
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
-	run->conflicted &= !done;
+	first_conflict = !run->conflicted;
+	run->conflicted = failure.kind == ERR_CONFLICT;
 	/* Kubernetes takes a moment to take notice of a new number. */
 	run->at_once = done && run->result->pending->kind != STEP_REPLICAS;
-	return done ? 0 : judge_failure(run, &failure, err);
+	return done ? 0 : judge_failure(run, &failure, first_conflict, err);
 }
 
 void act_finish_step(struct run *run)
@@ -156,7 +156,6 @@ void act_finish_step(struct run *run)
 		    xasprintf("%s: was not done, and is not what is needed now", run->result->pending->text);
 
 		act_event(run, ACT_NOTE, text);
-		run->conflicted = false;
 		drop_pending(run);
 		return;
 	}
@@ -175,6 +174,7 @@ static void begin_step(struct run *run, struct step *step)
 	run->result->pending = pending;
 	if (pending->node && !strv_contains(&run->gone, pending->node))
 		strv_add(&run->gone, pending->node);
+	run->conflicted = false;
 	run->begun_ms = run->since_ms = act_now(run);
 	replace_string(&run->subject, NULL);
 	replace_string(&run->result->waiting_for, NULL);

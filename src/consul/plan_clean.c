@@ -73,6 +73,18 @@ static const struct place *place_of_peer(const struct planning *planning, const 
 	return NULL;
 }
 
+/* Consul removes the peer of this id, whoever has it now. */
+static bool refuses_shared_id(struct planning *planning, const struct member *member, const struct peer *peer)
+{
+	const struct place *place = peer ? place_of_peer(planning, peer) : NULL;
+
+	if (!place || !place->live)
+		return false;
+	return plan_refuse(planning, RULE_COULD_RETURN, false, place,
+	                   "%s, which failed, has the node id of %s, which lives: making it leave would remove both",
+	                   member->name, place->server->name);
+}
+
 /* A member that is to go. False: nothing is left to do about it. */
 static bool clean_member(struct planning *planning, const struct member *member, bool own)
 {
@@ -80,7 +92,7 @@ static bool clean_member(struct planning *planning, const struct member *member,
 
 	switch (member->status) {
 	case MEMBER_FAILED:
-		return force_leave(planning, member);
+		return refuses_shared_id(planning, member, peer) || force_leave(planning, member);
 	case MEMBER_LEAVING:
 		return plan_wait(planning, NULL, "%s: leaving", member->name);
 	case MEMBER_LEFT:
