@@ -116,6 +116,18 @@ Test(act, conflicts_without_end_are_one)
 	buf_release(&script.log);
 }
 
+/* Once the object is as it was, what gets lost is given its time: told again after 4 s, not at every look. */
+Test(act, a_conflict_is_forgotten_when_it_is_over)
+{
+	struct script script =
+	    SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(four, FOREVER)),
+	           ANSWERS({ ERR_CONFLICT, false }, { ERR_TIMEOUT, false }, { ERR_CONFLICT, false }));
+
+	script_expect(&script, SCALE(4, .force = true), "done", 1, NULL);
+	CHECK_LOG(&script, "0 step 1: *", "0 order 4", "0 note: *", "500 order 4", "500 note: *",
+	          "1000 wait: the effect *", "4500 order 4", "4500 note: *", "5000 order 4", "5500 done 1 *");
+}
+
 /* It was done, and nobody heard so: the next look shows it. */
 Test(act, a_lost_answer_is_no_failure)
 {

@@ -300,6 +300,12 @@ Test(plan_clean, a_former_name_does_not_take_the_peer_of_a_server_with_it)
 		replace_string(&snapshot.servers[i].view.members[3].id, xstrdup("id-1"));
 	plan_check(&snapshot, SCALE(3), "done");
 	plan_expect(&snapshot, REAP, "done");
+	sample_init(&snapshot, 3);
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_FAILED, true);
+	for (size_t i = 0; i < 3; i++)
+		replace_string(&snapshot.servers[i].view.members[3].id, xstrdup("id-1"));
+	plan_expect(&snapshot, REAP,
+	            "refuse consul-1: consul-3, which failed, has the node id of consul-1, which lives: *");
 }
 
 /* ------------------------------------------------------------------------------------- with names */
