@@ -84,8 +84,15 @@ static void tick(struct model *model, int ordinal)
 		gossip_tell(model, ordinal, STATUS_LEFT);
 		retire(model, ordinal);
 	}
-	if (model->now >= agent->exit_at)
-		agent_die(model, ordinal, 0);
+	if (model->now < agent->exit_at)
+		return;
+	/* For a while it waits until the leader has removed it. */
+	if (agent->leaving && !agent->lingers && raft_find(&model->committed, model->servers[ordinal].claim.data.id)) {
+		agent->lingers = true;
+		agent->exit_at = model->now + SECONDS(5);
+		return;
+	}
+	agent_die(model, ordinal, 0);
 }
 
 void agent_tick(struct model *model)

@@ -113,6 +113,7 @@ struct agent {
 	bool leaving;
 	int64_t left_at;         /* says "left" then; NEVER: has said so */
 	int64_t exit_at;         /* NEVER: does not end by itself */
+	bool lingers;            /* exit_at has been put off once */
 
 	enum role role;
 	int leader_ip;           /* 0: knows none */

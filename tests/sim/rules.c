@@ -39,6 +39,7 @@ void rules_look_begins(struct rules *rules)
 		seen->outdated = seen->pod_exists && server->pod.revision != model->set.revision;
 		seen->uid = server->pod.uid;
 		seen->claim_exists = server->claim.exists;
+		seen->claim_deleting = server->claim.deleting;
 		seen->claim_created_at = server->claim.created_at;
 		seen->claim_uid = server->claim.uid;
 		looking->ids[i] = server->claim.data.id;
@@ -63,6 +64,7 @@ void rules_look_asked(struct rules *rules, int ordinal, bool answered)
 void rules_look_ends(struct rules *rules, bool whole)
 {
 	rules->looking.committed = rules->model->committed;
+	rules->looking.min_quorum = rules->model->min_quorum;
 	rules->blind = !whole;
 	if (whole)
 		rules->seen = rules->looking;
@@ -97,12 +99,15 @@ static void check_truth(struct rules *rules)
 			live++;
 			continue;
 		}
-		/* Whose data nobody has, or who is down because of a fault. */
+		/* Whose data nobody has. */
 		for (ordinal = 0; ordinal < ORDINALS; ordinal++)
 			if (model->servers[ordinal].claim.data.id == config->peers[i].id)
 				break;
-		hurt |= ordinal == ORDINALS || model->servers[ordinal].hurt;
+		hurt |= ordinal == ORDINALS;
 	}
+	/* Dead, or out of the peer set, so that it takes fewer of the others to be no majority. */
+	for (int i = 0; i < ORDINALS; i++)
+		hurt |= model->servers[i].hurt && model->servers[i].claim.data.id;
 	if (live > raft_voters(config) / 2) {
 		rules->lost_told = false;
 	} else if (!hurt && !rules->lost_told && model->now - model->shaken_at > SHAKEN_MS) {
@@ -233,6 +238,7 @@ void rules_done(struct rules *rules)
 {
 	const char *missing = rules_missing(rules);
 
+	rules_settled(rules);
 	/* While faults go on, something may have happened since the look that it says so from. */
 	if (missing && rules->model->now > rules->model->quiet_at)
 		rules_violation(rules, "9 wishes", "it says it is done, but %s", missing);

@@ -15,7 +15,7 @@ struct seen_server {
 	bool pod_exists, pod_deleting, pod_running;
 	bool outdated;            /* of an old template */
 	int uid;
-	bool claim_exists;
+	bool claim_exists, claim_deleting;
 	int64_t claim_created_at;
 	int claim_uid;
 	bool asked;               /* and answered */
@@ -32,9 +32,10 @@ struct seen {
 	struct seen_server servers[ORDINALS];
 	int ids[ORDINALS];        /* on the disks */
 	struct raft_config committed;
+	int min_quorum;
 };
 
-enum order { ORDER_REPLICAS, ORDER_LEAVE, ORDER_FORCE_LEAVE, ORDER_PRUNE, ORDER_REMOVE_PEER, ORDER_TRANSFER,
+enum order { ORDER_NONE, ORDER_REPLICAS, ORDER_LEAVE, ORDER_FORCE_LEAVE, ORDER_PRUNE, ORDER_REMOVE_PEER, ORDER_TRANSFER,
 	     ORDER_MIN_QUORUM, ORDER_DELETE_CLAIM };
 
 /* What the tool was asked to do, as far as the rules need it. */
@@ -60,6 +61,9 @@ struct rules {
 /* What order is about: an ordinal, a number of replicas or of the quorum, or the id of a peer. */
 void rules_order(struct rules *rules, enum order order, int subject);
 
+/* The tool says that this order has had its effect. */
+void rules_effect(struct rules *rules, enum order order, int subject);
+
 void rules_look_begins(struct rules *rules);
 void rules_look_asked(struct rules *rules, int ordinal, bool answered);
 void rules_look_ends(struct rules *rules, bool whole);
@@ -67,8 +71,9 @@ void rules_look_ends(struct rules *rules, bool whole);
 void rules_tick(struct rules *rules);
 void rules_elected(struct rules *rules, int leader);
 
-/* The tool says that it is done. */
+/* The tool says that it is done; what of that can be told from the last look. */
 void rules_done(struct rules *rules);
+void rules_settled(struct rules *rules);
 
 /* NULL: the truth is what was wished for; else what is not. */
 const char *rules_missing(const struct rules *rules);

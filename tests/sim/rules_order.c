@@ -3,8 +3,8 @@
 
 #define OLD_MS HOURS(168)
 
-static const char *const order_names[] = { "replicas",    "leave",    "force-leave", "prune",
-	                                   "remove-peer", "transfer", "min-quorum",  "delete-claim" };
+static const char *const order_names[] = { "done",        "replicas", "leave",      "force-leave", "prune",
+	                                   "remove-peer", "transfer", "min-quorum", "delete-claim" };
 
 static bool seen_wanted(const struct rules *rules, int ordinal, int replicas)
 {
@@ -341,6 +341,56 @@ void rules_order(struct rules *rules, enum order order, int subject)
 		check_claim(rules, subject);
 		break;
 	case ORDER_TRANSFER:
+	case ORDER_NONE:
 		break;
 	}
+}
+
+void rules_settled(struct rules *rules)
+{
+	const struct seen *seen = &rules->seen;
+
+	if (!rules->wish.scale)
+		return;
+	if (!seen->any || seen->replicas != rules->wish.replicas)
+		rules_violation(rules, "9 wishes", "it says it is done, with %d replicas", seen->replicas);
+	check_gone(rules, ORDER_NONE);
+	check_settled(rules, ORDER_NONE, seen->replicas);
+}
+
+static bool shows(const struct rules *rules, enum order order, int subject)
+{
+	const struct seen *seen = &rules->seen;
+	const struct raft_config *config = leaders_config(rules);
+	const struct raft_peer *peer = NULL;
+
+	if (config && order == ORDER_LEAVE)
+		peer = raft_find(config, seen->ids[subject]);
+	if (config && order == ORDER_REMOVE_PEER)
+		peer = raft_find(config, subject);
+	switch (order) {
+	case ORDER_REPLICAS:
+		return seen->replicas == subject;
+	case ORDER_LEAVE:
+		return !peer || !peer->voter;
+	case ORDER_REMOVE_PEER:
+		return !peer;
+	case ORDER_MIN_QUORUM:
+		return seen->min_quorum == subject;
+	case ORDER_DELETE_CLAIM:
+		return !seen->servers[subject].claim_exists || seen->servers[subject].claim_deleting;
+	case ORDER_FORCE_LEAVE:
+	case ORDER_PRUNE:
+	case ORDER_TRANSFER:
+	case ORDER_NONE:
+		break;
+	}
+	return true;
+}
+
+void rules_effect(struct rules *rules, enum order order, int subject)
+{
+	if (!shows(rules, order, subject))
+		rules_violation(rules, "9 wishes", "it says that %s of %d is done, and it is not", order_names[order],
+		                subject);
 }

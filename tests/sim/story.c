@@ -196,7 +196,7 @@ static int run_tool(struct story *story, const struct goal *goal, struct err *er
 	    forecast_make(&story->sim, &story->world, goal, &forecast))
 		story->sim.forecast = &forecast;
 	status = act(&story->world, &options, &result, err);
-	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message);
+	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message ? err->message : "?");
 	if (model->now > options.deadline_ms + OVERTIME_MS)
 		rules_violation(&story->rules, "9 hang", "the tool ran for %lld s beyond its deadline",
 		                (long long)((model->now - options.deadline_ms) / 1000));
@@ -209,6 +209,8 @@ static int run_tool(struct story *story, const struct goal *goal, struct err *er
 			model_advance(model, SECONDS(2));
 		rules_done(&story->rules);
 	}
+	if (status == 0 ? err_is_set(err) || result.pending : !err_is_set(err) || str_is_empty(err->message))
+		rules_violation(&story->rules, "9 wishes", "a result of %d that says something else", status);
 	story->totals->killed += story->sim.killed;
 	act_result_release(&result);
 	return status;

@@ -320,34 +320,45 @@ static int carry_out(struct sim_world *sim, const struct step *step, int through
 	return err_set(err, ERR_FAILED, "no order for an agent");
 }
 
-static void check_order(struct sim_world *sim, const struct step *step, int through)
+/* The order as the rules know it, and what it is about. */
+static enum order order_of(const struct sim_world *sim, const struct step *step, int *ret_subject)
 {
-	int node = step->object ? view_ordinal(step->object) : -1;
-
+	*ret_subject = (int)step->number;
 	switch (step->kind) {
-	case STEP_LEAVE:
-		rules_order(sim->rules, ORDER_LEAVE, through);
-		break;
-	case STEP_FORCE_LEAVE:
-	case STEP_PRUNE:
-		if (node < 0)
-			rules_violation(sim->rules, "9 wishes", "%s of %s", step_kind_name(step->kind), step->object);
-		else
-			rules_order(sim->rules, step->kind == STEP_PRUNE ? ORDER_PRUNE : ORDER_FORCE_LEAVE, node);
-		break;
-	case STEP_REMOVE_PEER:
-		rules_order(sim->rules, ORDER_REMOVE_PEER, peer_id(sim, step));
-		break;
-	case STEP_TRANSFER_LEADER:
-		rules_order(sim->rules, ORDER_TRANSFER, 0);
-		break;
-	case STEP_MIN_QUORUM:
-		rules_order(sim->rules, ORDER_MIN_QUORUM, (int)step->number);
-		break;
 	case STEP_REPLICAS:
+		return ORDER_REPLICAS;
+	case STEP_MIN_QUORUM:
+		return ORDER_MIN_QUORUM;
+	case STEP_TRANSFER_LEADER:
+		return ORDER_TRANSFER;
+	case STEP_LEAVE:
+		*ret_subject = view_ordinal(step->through);
+		return ORDER_LEAVE;
+	case STEP_FORCE_LEAVE:
+		*ret_subject = view_ordinal(step->object);
+		return ORDER_FORCE_LEAVE;
+	case STEP_PRUNE:
+		*ret_subject = view_ordinal(step->object);
+		return ORDER_PRUNE;
+	case STEP_REMOVE_PEER:
+		*ret_subject = peer_id(sim, step);
+		return ORDER_REMOVE_PEER;
 	case STEP_DELETE_CLAIM:
-		break;
+		*ret_subject = view_claim_ordinal(step->object);
+		return ORDER_DELETE_CLAIM;
 	}
+	return ORDER_NONE;
+}
+
+static void check_order(struct sim_world *sim, const struct step *step)
+{
+	int subject;
+	enum order order = order_of(sim, step, &subject);
+
+	if (subject < 0 && order != ORDER_REMOVE_PEER)
+		rules_violation(sim->rules, "9 wishes", "%s: nobody of ours", step->text);
+	else
+		rules_order(sim->rules, order, subject);
 }
 
 static int world_tell(void *context, const struct snapshot *seen, const struct step *step, struct err *err)
@@ -359,7 +370,7 @@ static int world_tell(void *context, const struct snapshot *seen, const struct s
 	(void)seen;
 	if (through < 0)
 		return err_set(err, ERR_UNREACHABLE, "there is no pod to tell it to");
-	check_order(sim, step, through);
+	check_order(sim, step);
 	if (begin_change(sim, err) < 0) {
 		if (step->kind == STEP_LEAVE && !model->traits.leave_forbidden)
 			send_late(sim, err,
@@ -420,10 +431,19 @@ void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, 
 void sim_tell(void *context, const struct act_event *event)
 {
 	static const char *const names[] = { "step", "done", "waiting", "note" };
-	const struct sim_world *sim = context;
+	struct sim_world *sim = context;
 
 	if (event->kind == ACT_STEP && sim->forecast)
-		forecast_check(context, event->step);
+		forecast_check(sim, event->step);
+	/* Something came between. */
+	if (event->kind == ACT_NOTE)
+		sim->forecast = NULL;
+	if (event->kind == ACT_DONE) {
+		int subject;
+		enum order order = order_of(sim, event->step, &subject);
+
+		rules_effect(sim->rules, order, subject);
+	}
 	if (!event->again)
 		trace(sim->model, "tool %s: %s", names[event->kind], event->text);
 }
