@@ -108,9 +108,10 @@ static void print_plan(const struct change_run *run, const struct outlook *outlo
 	const struct cmd_context *context = run->context;
 	bool asks = !run->change->yes && !run->change->dry_run && has_work(outlook) && confirm_is_possible(context);
 
-	print(run, context->output, &context->output_term, outlook, head);
 	if (asks && !context->output_term.is_tty)
 		print(run, context->messages, &context->messages_term, outlook, head);
+	else
+		print(run, context->output, &context->output_term, outlook, head);
 }
 
 static int refuse(const struct outlook *outlook, struct err *err)

@@ -17,12 +17,18 @@ void change_show(struct change_run *run, const char *block, const char *summary)
 	term_live_show(&run->live, now, block, summary);
 }
 
-/* A line that stays. */
+/* A line that stays; on a terminal several, where it is too narrow. */
 static void keep_line(struct change_run *run, const char *line)
 {
 	_cleanup_free_ char *now = clock_time_of_day();
+	_cleanup_buf_ struct buf wrapped = BUF_TEXT;
+	_cleanup_strv_ struct strv lines = STRV_INIT;
 
-	term_live_log(&run->live, now, line);
+	if (run->live.term.is_tty)
+		term_add_wrapped(&wrapped, line, run->live.term.width, "    ");
+	strv_split(&lines, run->live.term.is_tty ? buf_text(&wrapped) : line, '\n');
+	for (size_t i = 0; i < lines.count; i++)
+		term_live_log(&run->live, now, lines.items[i]);
 }
 
 /* ---------------------------------------------------------------------------------------- telling */

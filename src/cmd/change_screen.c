@@ -247,10 +247,12 @@ static void add_arithmetic(struct buf *out, const struct step *step)
 	buf_addc(out, ')');
 }
 
-/* Seconds, rounded up to one: nothing takes no time. */
+/* "0.4s", "23s", "3m12s". */
 static char *duration(int64_t milliseconds)
 {
-	return clock_format_age(milliseconds < 1000 ? 1 : milliseconds / 1000);
+	if (milliseconds < 10000)
+		return xasprintf("%" PRId64 ".%" PRId64 "s", milliseconds / 1000, milliseconds % 1000 / 100);
+	return clock_format_age(milliseconds / 1000);
 }
 
 static char *visible(struct buf *line)
@@ -287,7 +289,6 @@ char *change_screen_done(const struct act_event *event)
 	_cleanup_buf_ struct buf line = BUF_TEXT;
 
 	buf_addf(&line, "step %" PRId64 " done in %s: %s", event->number, took, event->step->text);
-	add_arithmetic(&line, event->step);
 	return visible(&line);
 }
 

@@ -54,9 +54,9 @@ static void note_leader(const struct diagnosis *diagnosis, const struct goal *go
 	    (version && value_version_minor(version) >= TELL_TRANSFER_MINOR))
 		return;
 	strv_addf(list,
-	          "%s leads and goes, and Consul %s hands leadership over only from 1.%d on: expect an election, some "
-	          "seconds without a leader",
-	          leader->name, version ? version : "of this version", TELL_TRANSFER_MINOR);
+	          "%s leads and goes; this Consul%s%s cannot hand leadership over (1.%d and newer can): expect an "
+	          "election, some seconds without a leader",
+	          leader->name, version ? " " : "", version ? version : "", TELL_TRANSFER_MINOR);
 }
 
 /* What could not be read, and what therefore is not looked after. */

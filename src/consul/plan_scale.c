@@ -36,9 +36,14 @@ static bool delete_claim(struct planning *planning, const struct kube_claim *cla
 
 /* --------------------------------------------------------------------------------------------- up */
 
-static bool is_too_old(const struct planning *planning, const struct kube_claim *claim)
+/*
+ * Kubernetes does not record when a claim was used last. But Consul forgets a server that has left or failed after 72
+ * hours (reconnect_timeout): one that it remembers has not been away for longer.
+ */
+static bool may_be_too_old(const struct planning *planning, const struct kube_claim *claim, const char *server)
 {
-	return claim->created_at > 0 && planning->snapshot->taken_at - claim->created_at > REJOIN_AGE_MAX_S;
+	return claim->created_at > 0 && planning->snapshot->taken_at - claim->created_at > REJOIN_AGE_MAX_S &&
+	       !view_member_by_name(&planning->diagnosis.members_of->view, server);
 }
 
 /* Data that lies where a server is to come: wiped, used again, or too old for that. */
@@ -50,20 +55,20 @@ static bool refuses_old_data(struct planning *planning)
 	if (goal->force || goal->delete_claims)
 		return false;
 	for (int64_t i = set->replicas; i < goal->replicas; i++) {
+		_cleanup_free_ char *server = xasprintf("%s-%" PRId64, set->name, set->ordinal_start + i), *age = NULL;
 		const struct kube_claim *claim;
 
 		for (size_t k = 0; (claim = plan_claim(planning->snapshot, set->ordinal_start + i, k)); k++) {
-			_cleanup_free_ char *age = NULL;
-
-			if (claim->deleting || !is_too_old(planning, claim))
+			if (claim->deleting || !may_be_too_old(planning, claim, server))
 				continue;
 			age = plan_claim_age(planning->snapshot, claim);
-			plan_refuse(planning, RULE_OLD_DATA, false, NULL,
-			            "claim %s is %s old: a server that was away for more than 168 hours may not start "
-			            "with its data",
-			            claim->name, age);
+			plan_refuse(
+			    planning, RULE_OLD_DATA, false, NULL,
+			    "claim %s is %s old, and Consul does not remember %s: with the data of a server that was "
+			    "away for more than 168 hours it may not start",
+			    claim->name, age, server);
 			planning->plan->hint =
-			    xasprintf("--delete-claims starts it without that data; --force uses it again");
+			    xstrdup("--delete-claims starts it without that data; --force uses it again");
 			return true;
 		}
 	}

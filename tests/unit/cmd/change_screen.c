@@ -173,8 +173,8 @@ Test(change_screen, events_are_a_line_each)
 	cr_expect_str_eq(lines[1], "step 1 done in 22s");
 	cr_expect_str_eq(lines[2], "waiting: consul-3: joined, not a voter yet");
 	cr_expect_str_eq(lines[3], "step 2: forget consul-9");
-	cr_expect_str_eq(lines[4], "step 2 done in 1s");
-	cr_expect(str_starts_with(lines[5], "step 1 done in 22s: replicas 3 -> 4: consul-3 joins (voters 3 -> 4"));
+	cr_expect_str_eq(lines[4], "step 2 done in 0.0s");
+	cr_expect_str_eq(lines[5], "step 1 done in 22s: replicas 3 -> 4: consul-3 joins");
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		free(lines[i]);
 	step_release(&step);

@@ -36,14 +36,25 @@ Test(plan_claims, data_that_is_too_old_is_refused)
 	sample_add_claim(&snapshot, "data-consul-4", 7 * DAY + 1);
 	plan_check(
 	    &snapshot, SCALE(5),
-	    "refuse -: claim data-consul-4 is 7d old: a server that was away for more than 168 hours may not start "
-	    "with its data (data of a server that was away for long is not used again); --delete-claims starts it "
-	    "without that data; --force uses it again");
+	    "refuse -: claim data-consul-4 is 7d old, and Consul does not remember consul-4: with the data of a server "
+	    "that was away for more than 168 hours it may not start (data of a server that was away for long is not "
+	    "used again); --delete-claims starts it without that data; --force uses it again");
 	plan_check(&snapshot, SCALE(4, .force = true), "step replicas 4: *");
 	plan_check(&snapshot, SCALE(5, .force = true), "step replicas 4: *");
 	plan_check(&snapshot, SCALE(5, .delete_claims = true),
 	           "step delete-claim data-consul-3: delete claim data-consul-3 (24h old); 3/3 -> 3/3");
 	snapshot.claims[2].created_at++;
+	plan_expect(&snapshot, SCALE(5), "step replicas 4: *");
+}
+
+/* Whom gossip still lists has been away for 72 hours at most, however old the claim is. */
+Test(plan_claims, data_of_a_server_that_consul_remembers_is_not_too_old)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_claim(&snapshot, "data-consul-3", 400 * DAY);
+	sample_add_member(&snapshot, "consul-3", "10.0.0.13", MEMBER_LEFT, true);
 	plan_expect(&snapshot, SCALE(5), "step replicas 4: *");
 }
 
@@ -162,8 +173,8 @@ Test(plan_claims, notes_on_a_leader_that_goes)
 	plan_check_notes(&snapshot, SCALE(3), "");
 	sample_set_version(&snapshot, "1.8.7");
 	plan_check_notes(&snapshot, SCALE(3),
-	                 "consul-3 leads and goes, and Consul 1.8.7 hands leadership over only from 1.15 on: expect an "
-	                 "election, some seconds without a leader");
+	                 "consul-3 leads and goes; this Consul 1.8.7 cannot hand leadership over (1.15 and newer can): "
+	                 "expect an election, some seconds without a leader");
 	plan_check_notes(&snapshot, SCALE(5), "");
 	sample_lead(&snapshot, 2);
 	plan_check_notes(&snapshot, SCALE(3), "");
@@ -173,7 +184,7 @@ Test(plan_claims, notes_on_a_leader_that_goes)
 	sample_lead(&snapshot, 2);
 	plan_check_notes(&snapshot, SCALE(3), "");
 	sample_lead(&snapshot, 3);
-	plan_check_notes(&snapshot, SCALE(3), "consul-4 leads and goes, and Consul of this version hands *");
+	plan_check_notes(&snapshot, SCALE(3), "consul-4 leads and goes; this Consul cannot hand *");
 	snapshot_release(&snapshot);
 }
 
