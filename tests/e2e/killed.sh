@@ -1,39 +1,54 @@
 #!/usr/bin/env bash
-# scale that is killed (SIGKILL) again and again, and started again: it arrives all the same. 3 -> 5, then 5 -> 3; the
-# first run is killed at its first line, the second at its second, … until one ends by itself before its line comes.
+# scale that is killed (SIGKILL) again and again, and started again: it arrives all the same. 3 -> 5, then 5 -> 3. Each run
+# is killed at the first thing it tells (a step, a wait, an effect) that no run before it was killed at, until one ends.
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
 [ -z "${E2E_QUICK:-}" ] || { echo '# skipped: E2E_QUICK is set'; exit 0; }
 
-# killed_at LINE ARGUMENT…: runs the plugin; it is killed as soon as that line of its output is there. $code as always.
-killed_at() {
-	local number=0 wanted=$1 pid line
-	shift
+declare -A killed_at
+
+# What a line tells, without times and numbers of steps; of a step's end, which step it was. Empty: nothing of interest.
+told() { # LINE
+	case $1 in
+	*' is being changed by '*) ;; # the lease: is waited for
+	??:??:??' step '*' done in '*) echo "done: $step" ;;
+	??:??:??' step '*) echo "${1#*: }" ;;
+	??:??:??' '*) echo "${1#* }" ;;
+	esac
+}
+
+# Runs the plugin, and kills it when it tells something new. $code as always; $at is what it was killed at.
+run_until_new() { # ARGUMENT…
+	local line what step='' pid
 	rm -f "$scratch/lines"
 	mkfifo "$scratch/lines"
 	"$KUBECTL_CONSUL" "$@" >"$scratch/lines" 2>&1 &
 	pid=$!
-	out='' err='' code=0
+	out='' err='' code=0 at=''
 	while IFS= read -r line; do
 		out+=$line$'\n'
-		number=$((number + 1))
-		[ "$number" -ne "$wanted" ] || kill -KILL "$pid"
+		what=$(told "$line")
+		case $line in *' step '*' done in '*) ;; ??:??:??' step '*) step=$what ;; esac
+		[ -n "$what" ] && [ -z "$at" ] && [ -z "${killed_at[$what]:-}" ] || continue
+		kill -KILL "$pid"
+		killed_at[$what]=1
+		at=$what
 	done <"$scratch/lines"
 	wait "$pid" 2>/dev/null || code=$?
 }
 
-# A killed run leaves its lease behind, for which the next one waits. So does the first one here; then the lease is taken
-# away, so that the next run begins where the last one died, and not half a minute later.
+# A killed run leaves its lease behind, for which the next one waits; so does the second run on the way up. Otherwise the
+# lease is taken away, so that the next run begins where the last one died, and not half a minute later.
 scale_by_killed_runs() { # SIZE
-	local run most=40
-	for ((run = 1; run <= most; run++)); do
-		killed_at "$run" scale "$1" -n "$namespace" --yes --timeout 4m
+	killed_at=()
+	for ((runs = 1; runs <= 60; runs++)); do
+		run_until_new scale "$1" -n "$namespace" --yes --timeout 4m
+		[ "$runs" -ne 2 ] || second=$out
 		[ "$code" -eq 137 ] || break
-		echo "#   run $run killed at: $(tail -n 1 <<<"${out%$'\n'}")"
-		[ "$run" -eq 1 ] || kubectl -n "$namespace" delete lease --all >/dev/null 2>&1
+		echo "#   killed at: $at"
+		[ "$1 $runs" = '5 1' ] || kubectl -n "$namespace" delete lease --all >/dev/null 2>&1
 	done
-	runs=$run
 }
 
 new_namespace killed
@@ -43,8 +58,10 @@ for size in 5 3; do
 	began=$SECONDS
 	scale_by_killed_runs "$size"
 	expect "scale $size arrives after $((runs - 1)) killed runs ($((SECONDS - began)) s)" 0
-	several() { [ "$runs" -gt 3 ]; }
-	check 'some runs were killed on the way' several
+	several() { [ "$runs" -gt 5 ]; }
+	check 'runs were killed all the way' several
+	waits_for_lease() { [ "$size" -ne 5 ] || printf '%s' "$second" | grep 'is being changed by'; }
+	check 'the lease of a killed run is waited for' waits_for_lease
 	check "$size voters, nobody failed" exactly "$size"
 	plugin health -n "$namespace"
 	expect "health of $size servers" 0 '^HEALTHY' "$size/$size voters"

@@ -107,7 +107,7 @@ first_servers() { # NUMBER: consul-0 consul-1 …
 	for ((i = 0; i < $1; i++)); do echo "consul-$i"; done | xargs
 }
 
-another_leads() { leader | grep -qxE 'consul-[1-9]'; }
+another_leads() { [[ $(leader) == consul-[1-9] ]]; }
 crash_until_another_leads() {
 	another_leads && return
 	[ -z "$(leader)" ] || crash consul-0
@@ -181,6 +181,7 @@ measured() { # NAME MILLISECONDS: since the last one; longer without a leader is
 	writer_phase "$1"
 	short_enough() { [ "$(phase_value longest-leaderless-ms)" -le "$1" ]; }
 	check "$1: never longer than $2 ms without a leader" short_enough "$2"
+	short_enough "$2" || { show_last; grep -v '^phase' "$scratch/writer" | sed 's/^/#   /'; }
 }
 
 measure_stop() {

@@ -16,7 +16,8 @@ check '5 voters' exactly 5
 
 kubectl -n "$namespace" scale statefulset consul --replicas=3 >/dev/null
 two_failed() { [ "$(members_that_are failed)" = 'consul-3 consul-4' ]; }
-check 'two servers are failed' until_true 90 two_failed
+two_gone() { two_failed && ! kubectl -n "$namespace" get pods -o name | grep -E 'consul-[34]'; }
+check 'two servers are failed, and their pods gone' until_true 90 two_gone
 all_peers() { [ "$(peers consul-0)" = "$(first_servers 5)" ]; }
 check 'and still peers of raft' all_peers
 
