@@ -36,6 +36,9 @@ struct world {
 	/* Any step that an agent is told: see consul/tell.h for its errors. */
 	int (*tell)(void *context, const struct snapshot *seen, const struct step *step, struct err *err);
 
+	/* bootstrap_expect in the ConfigMap of a cluster that deploy made, if it is still as seen: else ERR_CONFLICT. */
+	int (*set_expect)(void *context, const struct snapshot *seen, int64_t expect, struct err *err);
+
 	/* The claim of this name, if it is still the one that was seen: one that has changed or gone is left alone. */
 	int (*delete_claim)(void *context, const struct snapshot *seen, const char *name, struct err *err);
 

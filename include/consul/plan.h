@@ -65,12 +65,13 @@ struct goal {
 enum step_kind {
 	STEP_REPLICAS,        /* number: spec.replicas of the StatefulSet */
 	STEP_TRANSFER_LEADER, /* object: the id of the server that shall lead, or "" */
-	STEP_LEAVE,           /* through: the server that leaves */
+	STEP_LEAVE,           /* through: the server that leaves; object: its raft peer's id, or else address */
 	STEP_FORCE_LEAVE,     /* object: node name */
 	STEP_PRUNE,           /* object: node name */
 	STEP_REMOVE_PEER,     /* object: the peer's id, or its address if by_address */
 	STEP_MIN_QUORUM,      /* number: autopilot's min_quorum */
 	STEP_DELETE_CLAIM,    /* object: name of the claim */
+	STEP_EXPECT,          /* number: bootstrap_expect of servers that are still to come */
 };
 
 const char *step_kind_name(enum step_kind kind); /* "replicas", "transfer-leader", … */
@@ -153,11 +154,15 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
  */
 void plan_predict(struct snapshot *snapshot, const struct step *step);
 
+/* The same for what a plan waits for: all that comes has come, all that goes has gone. */
+void plan_predict_settled(struct snapshot *snapshot);
+
 /*
  * All steps from the snapshot, which is changed by plan_predict: what --dry-run shows. *ret_last is the plan that ended
  * them: PLAN_DONE, or what it would wait for or refuse. Steps are owned by the caller (steps_release).
  */
 struct steps {
+	char *waits_for; /* what is to come by itself before the first step; NULL: nothing */
 	struct step *items;
 	size_t count;
 };

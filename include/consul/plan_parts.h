@@ -36,8 +36,20 @@ bool plan_cleans(struct planning *planning);
 /* A pod that is being stopped, and votes again, and whose end the quorum would not survive: it leaves once more. */
 bool plan_saves_quorum(struct planning *planning, const struct place *place);
 
+/*
+ * A voter that is dead and no pod's: it weakens the quorum, and the data of a server that is gone may be all that is left
+ * of it. It is for a person to name it (reap).
+ */
+bool plan_has_dead_stranger(struct planning *planning);
+
 /* One server more, one less, what comes at the end. */
 bool plan_scales(struct planning *planning);
+
+/* Before a server of this ordinal comes: data that lies there is wiped, waited for, or too old (plan_claims.c). */
+bool plan_prepares_claims(struct planning *planning, int64_t ordinal, const char *server);
+
+/* When all that shall go are gone: their data, if it is wanted so. */
+bool plan_deletes_claims(struct planning *planning);
 
 /* ---------------------------------------------------------------------------------------- deciding */
 

@@ -40,6 +40,16 @@ struct autopilot_state {
 	struct err err;        /* why not known; empty when nobody asked */
 };
 
+/*
+ * bootstrap_expect as a server will have it that starts now. It matters to one without data only, and there a lot: with 1 it
+ * does not wait for anybody, and makes a cluster of its own.
+ */
+struct expect_state {
+	bool known;
+	int64_t expect;
+	bool can_change; /* it is in the ConfigMap that deploy made */
+};
+
 struct snapshot {
 	char *namespace_name;
 	struct kube_statefulset set;
@@ -51,6 +61,7 @@ struct snapshot {
 	struct err claims_err;
 	struct budget_state budget;
 	struct autopilot_state autopilot; /* asked for by observe_options.autopilot only */
+	struct expect_state expect;       /* the same */
 	int64_t taken_at;         /* wall clock, seconds */
 };
 

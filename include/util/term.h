@@ -30,6 +30,7 @@ struct term_inputs {
 
 struct term {
 	bool is_tty;
+	bool dumb;    /* a terminal whose cursor does not move ($TERM is dumb): nothing is redrawn there */
 	bool color;
 	bool utf8;
 	size_t width; /* columns; 0: not limited (not a terminal) */

@@ -48,7 +48,7 @@ static void outlook_release(struct outlook *outlook)
 
 static bool has_work(const struct outlook *outlook)
 {
-	return outlook->steps.count > 0 || outlook->last.kind == PLAN_WAIT;
+	return outlook->steps.count > 0 || outlook->steps.waits_for || outlook->last.kind == PLAN_WAIT;
 }
 
 /* What was seen, and what it means. */
@@ -185,13 +185,13 @@ static int check_agreed(struct change_run *run, const struct outlook *agreed, st
 static char *holder(const struct change_run *run)
 {
 	const struct cmd_environment *environment = run->context->environment;
+	_cleanup_free_ char *user =
+	    environment->user ? xstrdup(environment->user) : xasprintf("uid %ld", (long)getuid());
 	char host[HOST_NAME_BYTES] = "";
 
-	if (gethostname(host, sizeof(host) - 1) < 0 || !*host)
-		return xasprintf("%s (pid %ld, %s)", environment->user ? environment->user : "somebody", (long)getpid(),
-		                 run->change->label);
-	return xasprintf("%s@%s (pid %ld, %s)", environment->user ? environment->user : "somebody", host,
-	                 (long)getpid(), run->change->label);
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
+	return xasprintf("%s%s%s (pid %ld, %s)", user, *host ? "@" : "", host, (long)getpid(), run->change->label);
 }
 
 static void show_holder(void *context, const char *who, int64_t quiet_ms, int64_t left_ms)

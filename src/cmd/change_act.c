@@ -17,6 +17,12 @@ void change_show(struct change_run *run, const char *block, const char *summary)
 	term_live_show(&run->live, now, block, summary);
 }
 
+/* Whether there is a block that is redrawn. */
+static bool is_live(const struct change_run *run)
+{
+	return run->live.term.is_tty && !run->live.term.dumb;
+}
+
 /* A line that stays; on a terminal several, where it is too narrow. */
 static void keep_line(struct change_run *run, const char *line)
 {
@@ -24,9 +30,9 @@ static void keep_line(struct change_run *run, const char *line)
 	_cleanup_buf_ struct buf wrapped = BUF_TEXT;
 	_cleanup_strv_ struct strv lines = STRV_INIT;
 
-	if (run->live.term.is_tty)
+	if (is_live(run))
 		term_add_wrapped(&wrapped, line, run->live.term.width, "    ");
-	strv_split(&lines, run->live.term.is_tty ? buf_text(&wrapped) : line, '\n');
+	strv_split(&lines, is_live(run) ? buf_text(&wrapped) : line, '\n');
 	for (size_t i = 0; i < lines.count; i++)
 		term_live_log(&run->live, now, lines.items[i]);
 }
@@ -59,7 +65,7 @@ static void redraw(struct telling *telling)
 	};
 	_cleanup_buf_ struct buf block = BUF_TEXT;
 
-	if (!run->live.term.is_tty)
+	if (!is_live(run))
 		return;
 	change_screen_now(&now, &run->live.term, &block);
 	change_show(run, buf_text(&block), "");
@@ -74,7 +80,7 @@ static void tell(void *context, const struct act_event *event)
 	struct telling *telling = context;
 	struct change_run *run = telling->run;
 	_cleanup_free_ char *line = change_screen_event(event);
-	bool is_tty = run->live.term.is_tty;
+	bool live = is_live(run);
 
 	switch (event->kind) {
 	case ACT_STEP:
@@ -84,7 +90,7 @@ static void tell(void *context, const struct act_event *event)
 	case ACT_DONE:
 		replace_string(&telling->step, NULL);
 		replace_string(&telling->waiting, NULL);
-		if (is_tty)
+		if (live)
 			replace_string(&line, change_screen_done(event));
 		break;
 	case ACT_WAITING:
@@ -93,7 +99,7 @@ static void tell(void *context, const struct act_event *event)
 	case ACT_NOTE:
 		break;
 	}
-	if (is_tty ? event->kind == ACT_DONE || event->kind == ACT_NOTE : !event->again)
+	if (live ? event->kind == ACT_DONE || event->kind == ACT_NOTE : !event->again)
 		keep_line(run, line);
 	redraw(telling);
 }

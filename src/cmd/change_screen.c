@@ -155,11 +155,10 @@ static void add_table(const struct steps *steps, const struct term *term, struct
 static void add_last(const struct steps *steps, const struct plan *last, const struct term *term, struct buf *out)
 {
 	_cleanup_free_ char *line = NULL;
-	const char *when = steps->count > 0 ? "then" : "now";
+	const char *when = steps->count > 0 || steps->waits_for ? "then" : "now";
 
 	if (last->kind == PLAN_WAIT)
-		line = xasprintf("%s waiting: %s%s", when, last->text,
-		                 steps->count > 0 ? "" : " (what is to be done shows when that is over)");
+		line = xasprintf("%s waiting: %s", when, last->text);
 	else if (last->kind == PLAN_REFUSE)
 		line = xasprintf("%s refused: %s", when, last->text);
 	if (line)
@@ -169,6 +168,11 @@ static void add_last(const struct steps *steps, const struct plan *last, const s
 void change_screen_plan(const struct steps *steps, const struct plan *last, const struct strv *notes,
                         const struct term *term, struct buf *out)
 {
+	if (steps->waits_for) {
+		_cleanup_free_ char *line = xasprintf("now waiting: %s", steps->waits_for);
+
+		add_line(out, term, line, "    ");
+	}
 	if (steps->count > 0)
 		add_table(steps, term, out);
 	add_last(steps, last, term, out);
@@ -328,6 +332,7 @@ static const char *goes_on(enum step_kind kind)
 	case STEP_PRUNE:
 	case STEP_REMOVE_PEER:
 	case STEP_MIN_QUORUM:
+	case STEP_EXPECT:
 		break;
 	}
 	return "Consul goes on with it, if it has heard of it";

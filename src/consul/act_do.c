@@ -25,6 +25,7 @@ static struct pace pace_of(enum step_kind kind)
 	case STEP_PRUNE:
 	case STEP_REMOVE_PEER:
 	case STEP_DELETE_CLAIM:
+	case STEP_EXPECT:
 		break;
 	}
 	return (struct pace){ .again_ms = 4000 };
@@ -51,6 +52,7 @@ static bool go_without(struct run *run, const struct step *step)
 	case STEP_PRUNE:
 	case STEP_REMOVE_PEER:
 	case STEP_DELETE_CLAIM:
+	case STEP_EXPECT:
 		break;
 	}
 	return false;
@@ -120,6 +122,8 @@ static int do_it(struct run *run, struct err *err)
 		return world->set_replicas(world->context, seen, step->number, err);
 	case STEP_DELETE_CLAIM:
 		return world->delete_claim(world->context, seen, step->object, err);
+	case STEP_EXPECT:
+		return world->set_expect(world->context, seen, step->number, err);
 	case STEP_TRANSFER_LEADER:
 	case STEP_LEAVE:
 	case STEP_FORCE_LEAVE:

@@ -229,6 +229,12 @@ void plan_forward(struct snapshot *snapshot, const struct goal *goal, struct ste
 	learning.gone = &gone;
 	for (;;) {
 		plan_next(snapshot, &learning, ret_last);
+		if (ret_last->kind == PLAN_WAIT && ret_steps->count == 0 && !ret_steps->waits_for) {
+			ret_steps->waits_for = TAKE(ret_last->text);
+			plan_release(ret_last);
+			plan_predict_settled(snapshot);
+			continue;
+		}
 		if (ret_last->kind != PLAN_STEP || ret_steps->count == STEPS_MAX)
 			return;
 		if (ret_last->step.node)

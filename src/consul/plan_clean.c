@@ -108,14 +108,25 @@ static bool clean_member(struct planning *planning, const struct member *member,
 
 /* ---------------------------------------------------------------------------------- without names */
 
+/* Nodes may be called after machines, and those consul-7 and consul-8: then a name tells nothing of an ordinal. */
+static bool nodes_are_pods(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->member && !str_equal(place->member->name, place->server->name))
+			return false;
+	return true;
+}
+
 /* A server of this StatefulSet that no replica stands for, by its name or because this run has scaled it away. */
 static bool is_gone(const struct planning *planning, const char *node)
 {
 	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, node);
 
-	if (ordinal >= 0)
-		return !plan_is_wanted(planning->snapshot, ordinal);
-	return planning->goal->gone && strv_contains(planning->goal->gone, node);
+	if (planning->goal->gone && strv_contains(planning->goal->gone, node))
+		return true;
+	return ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal) && nodes_are_pods(planning);
 }
 
 static bool is_leftover(const struct planning *planning, size_t index)
@@ -298,5 +309,28 @@ bool plan_cleans(struct planning *planning)
 {
 	if (is_selective(planning))
 		return clean_named_members(planning) || clean_named_peers(planning);
-	return clean_members(planning) || clean_peers(planning) || has_live_leftover(planning);
+	/* First of all: one that lives shows that these names are somebody else's, or that gossip has not noticed yet.
+	 */
+	return has_live_leftover(planning) || clean_members(planning) || clean_peers(planning);
+}
+
+bool plan_has_dead_stranger(struct planning *planning)
+{
+	const struct view *view = &planning->diagnosis.peers_of->view;
+
+	for (size_t i = 0; i < view->peer_count; i++) {
+		const struct peer *peer = &view->peers[i];
+		const struct member *member = member_of_peer(planning, peer);
+		_cleanup_free_ char *word = NULL;
+
+		if (!peer->voter || planning->diagnosis.peer_taken[i] || (member && member->status == MEMBER_ALIVE))
+			continue;
+		word = shell_word(member ? member->name : str_is_empty(peer->id) ? peer->address : peer->id);
+		plan_refuse(planning, RULE_QUORUM, true, NULL, "raft voter %s (%s) does not live, and is no pod's",
+		            peer->name ? peer->name : "(unknown)", peer->address);
+		planning->plan->hint = xasprintf("if it is gone for good: kubectl consul reap %s -n %s%s", word,
+		                                 planning->diagnosis.namespace_word, planning->diagnosis.name_option);
+		return true;
+	}
+	return false;
 }

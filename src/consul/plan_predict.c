@@ -309,7 +309,9 @@ static void drop_claim(struct snapshot *snapshot, const char *name)
 		if (!str_equal(snapshot->claims[i].name, name))
 			continue;
 		kube_claim_release(&snapshot->claims[i]);
-		snapshot->claims[i] = snapshot->claims[--snapshot->claim_count];
+		snapshot->claim_count--;
+		memmove(&snapshot->claims[i], &snapshot->claims[i + 1],
+		        (snapshot->claim_count - i) * sizeof(*snapshot->claims));
 		return;
 	}
 }
@@ -341,6 +343,7 @@ static void predict_in_cluster(const struct diagnosis *diagnosis, const struct s
 		break;
 	case STEP_MIN_QUORUM:
 	case STEP_DELETE_CLAIM:
+	case STEP_EXPECT:
 		break;
 	}
 }
@@ -375,11 +378,66 @@ void plan_predict(struct snapshot *snapshot, const struct step *step)
 
 	if (step->kind == STEP_MIN_QUORUM)
 		snapshot->autopilot.min_quorum = step->number;
+	if (step->kind == STEP_EXPECT)
+		snapshot->expect.expect = step->number;
 	if (step->kind == STEP_DELETE_CLAIM)
 		drop_claim(snapshot, step->object);
 	look_ahead(snapshot, step, &future);
 	if (step->kind == STEP_REPLICAS)
 		predict_replicas(snapshot, step, &future);
+	apply(&future, snapshot);
+	release_future(&future);
+}
+
+/* --------------------------------------------------------------------------------------- coming to rest */
+
+static bool is_wanted(const struct snapshot *snapshot, const struct server *server)
+{
+	return server->ordinal < 0 || plan_is_wanted(snapshot, server->ordinal);
+}
+
+/* Who was on his way out, or in: what raft and gossip have of them then. */
+static void settle_servers(const struct diagnosis *diagnosis, struct future *future)
+{
+	FOR_EACH_PLACE (place, diagnosis) {
+		if (place->wanted && !(place->peer && place->peer->voter))
+			list_server(place->server, future);
+		if (!place->wanted)
+			predict_leave(future, place);
+	}
+}
+
+static void settle_pod(const struct snapshot *snapshot, const struct future *future, struct server *server)
+{
+	if (!server->has_pod)
+		add_pod(snapshot, server);
+	if (!server->view.self_known)
+		add_self(future, server);
+	server->pod.deleting = false;
+	server->pod.ready = true;
+}
+
+void plan_predict_settled(struct snapshot *snapshot)
+{
+	struct diagnosis diagnosis;
+	struct assessment assessment = ASSESSMENT_INIT;
+	struct future future;
+
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (!snapshot->servers[i].has_pod && is_wanted(snapshot, &snapshot->servers[i]))
+			add_pod(snapshot, &snapshot->servers[i]);
+	diagnosis_begin(&diagnosis, snapshot, &assessment);
+	begin_future(&diagnosis, &future);
+	settle_servers(&diagnosis, &future);
+	diagnosis_release(&diagnosis);
+	assessment_release(&assessment);
+	for (size_t i = snapshot->server_count; i-- > 0;) {
+		if (is_wanted(snapshot, &snapshot->servers[i]))
+			settle_pod(snapshot, &future, &snapshot->servers[i]);
+		else
+			drop_server(snapshot, snapshot->servers[i].name);
+	}
+	snapshot->set.observed_generation = snapshot->set.generation;
 	apply(&future, snapshot);
 	release_future(&future);
 }

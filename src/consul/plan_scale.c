@@ -7,6 +7,8 @@
 #include "consul/value.h"
 #include "util/mem.h"
 
+/* bootstrap_expect of servers that join a cluster: any number that one alone does not reach. */
+#define EXPECT_OF_COMERS 3
 /* A server needs some seconds to leave when it is told to stop; less is no clean leave. */
 #define LEAVE_GRACE_S 15
 
@@ -24,68 +26,28 @@ static bool set_replicas(struct planning *planning, int64_t replicas, const char
 	return true;
 }
 
-static bool delete_claim(struct planning *planning, const struct kube_claim *claim, const char *server)
-{
-	_cleanup_free_ char *age = plan_claim_age(planning->snapshot, claim);
-	struct step *step =
-	    plan_step(planning, STEP_DELETE_CLAIM, server, "delete claim %s (%s old)", claim->name, age);
-
-	step->object = xstrdup(claim->name);
-	return true;
-}
-
 /* --------------------------------------------------------------------------------------------- up */
 
-/*
- * Kubernetes does not record when a claim was used last. But Consul forgets a server that has left or failed after 72
- * hours (reconnect_timeout): one that it remembers has not been away for longer.
- */
-static bool may_be_too_old(const struct planning *planning, const struct kube_claim *claim, const char *server)
+/* One that bootstraps alone would lead a cluster of its own before it joins this one. */
+static bool settles_expect(struct planning *planning, const char *server)
 {
-	return claim->created_at > 0 && planning->snapshot->taken_at - claim->created_at > REJOIN_AGE_MAX_S &&
-	       !view_member_by_name(&planning->diagnosis.members_of->view, server);
-}
+	const struct expect_state *expect = &planning->snapshot->expect;
+	struct step *step;
 
-/* Data that lies where a server is to come: wiped, used again, or too old for that. */
-static bool refuses_old_data(struct planning *planning)
-{
-	const struct kube_statefulset *set = &planning->snapshot->set;
-	const struct goal *goal = planning->goal;
-
-	if (goal->force || goal->delete_claims)
+	if (!expect->known || expect->expect != 1)
 		return false;
-	for (int64_t i = set->replicas; i < goal->replicas; i++) {
-		_cleanup_free_ char *server = xasprintf("%s-%" PRId64, set->name, set->ordinal_start + i), *age = NULL;
-		const struct kube_claim *claim;
-
-		for (size_t k = 0; (claim = plan_claim(planning->snapshot, set->ordinal_start + i, k)); k++) {
-			if (claim->deleting || !may_be_too_old(planning, claim, server))
-				continue;
-			age = plan_claim_age(planning->snapshot, claim);
-			plan_refuse(
-			    planning, RULE_OLD_DATA, false, NULL,
-			    "claim %s is %s old, and Consul does not remember %s: with the data of a server that was "
-			    "away for more than 168 hours it may not start",
-			    claim->name, age, server);
-			planning->plan->hint =
-			    xstrdup("--delete-claims starts it without that data; --force uses it again");
-			return true;
-		}
+	if (!expect->can_change) {
+		plan_refuse(planning, RULE_AGREEMENT, false, NULL,
+		            "%s would start with bootstrap_expect 1, and make a cluster of its own", server);
+		planning->plan->hint =
+		    xstrdup("set bootstrap_expect to 3 where the servers' configuration or arguments "
+		            "have it; a server that has data does not look at it");
+		return true;
 	}
-	return false;
-}
-
-static bool prepares_claims(struct planning *planning, int64_t ordinal, const char *server)
-{
-	const struct kube_claim *claim;
-
-	for (size_t i = 0; (claim = plan_claim(planning->snapshot, ordinal, i)); i++) {
-		if (claim->deleting)
-			return plan_wait(planning, NULL, "claim %s: being deleted", claim->name);
-		if (planning->goal->delete_claims)
-			return delete_claim(planning, claim, server);
-	}
-	return false;
+	step = plan_step(planning, STEP_EXPECT, NULL, "bootstrap_expect 1 -> %d, so that none bootstraps alone",
+	                 EXPECT_OF_COMERS);
+	step->number = EXPECT_OF_COMERS;
+	return true;
 }
 
 static bool scales_up(struct planning *planning)
@@ -105,11 +67,7 @@ static bool scales_up(struct planning *planning)
 		plan_hint_health(planning, "dead voters must be removed first");
 		return true;
 	}
-	if (!planning->snapshot->claims_known && planning->goal->delete_claims)
-		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "the claims cannot be listed: %s",
-		                   planning->snapshot->claims_err.message ? planning->snapshot->claims_err.message
-		                                                          : "unknown");
-	return refuses_old_data(planning) || prepares_claims(planning, ordinal, server) ||
+	return settles_expect(planning, server) || plan_prepares_claims(planning, ordinal, server) ||
 	       set_replicas(planning, set->replicas + 1, server, "joins", 1, 1);
 }
 
@@ -118,9 +76,10 @@ static bool scales_up(struct planning *planning)
 struct victim {
 	const struct place *place;
 	bool voter;
-	bool live;           /* it can be told to leave, and is heard */
-	bool may_die;        /* its sudden death would leave a quorum */
-	bool leaves_cleanly; /* on SIGTERM, with time enough */
+	bool live;             /* it can be told to leave, and is heard */
+	bool may_die;          /* its sudden death would leave a quorum */
+	bool may_die_as_voter; /* a non-voter, and that even if it became a voter meanwhile */
+	bool leaves_cleanly;   /* on SIGTERM, with time enough */
 	bool is_leader;
 };
 
@@ -146,6 +105,7 @@ static struct victim judge_victim(const struct planning *planning, const struct 
 	victim.is_leader = place->server == planning->assessment.leader;
 	survivors = quorum->live_voters - (victim.voter && place->live);
 	victim.may_die = survivors >= quorum->quorum;
+	victim.may_die_as_voter = !victim.voter && survivors >= (quorum->voters + 1) / 2 + 1;
 	victim.leaves_cleanly = place->server->view.self_known && self->leave_on_terminate == 1 &&
 	                        planning->snapshot->set.grace_seconds >= LEAVE_GRACE_S;
 	return victim;
@@ -190,7 +150,9 @@ static bool leave(struct planning *planning, const struct victim *victim)
 	step = plan_step(planning, STEP_LEAVE, name, "%s leaves Consul%s", name,
 	                 victim->is_leader ? ", and leads no more" : "");
 	step->through = xstrdup(name);
-	plan_arithmetic(&step->after, victim->voter ? -1 : 0, victim->voter ? -1 : 0);
+	step->object =
+	    xstrdup(str_is_empty(victim->place->peer->id) ? victim->place->peer->address : victim->place->peer->id);
+	plan_arithmetic(&step->after, victim->voter ? -1 : 0, victim->voter && victim->place->live ? -1 : 0);
 	return true;
 }
 
@@ -216,28 +178,36 @@ static bool refuse_to_kill(struct planning *planning, const struct victim *victi
 	return true;
 }
 
+static bool scale_away(struct planning *planning, const struct victim *victim, const char *how, bool with_its_vote)
+{
+	bool counts = victim->voter && victim->place->live;
+
+	return set_replicas(planning, planning->snapshot->set.replicas - 1, victim->place->server->name, how,
+	                    with_its_vote && victim->voter ? -1 : 0, counts ? -1 : 0);
+}
+
 static bool takes_away(struct planning *planning, const struct victim *victim)
 {
-	int64_t replicas = planning->snapshot->set.replicas;
-	const char *name = victim->place->server->name;
-	bool cannot = str_equal(planning->goal->cannot_leave, name);
+	const struct place *place = victim->place;
+	bool cannot = str_equal(planning->goal->cannot_leave, place->server->name);
+	/* One answer that was lost does not make a server dead: it is told to leave, and goes without if that fails. */
+	bool silent = place->running && !place->answered && !place->server->pod.deleting;
 
-	if (!victim->place->peer)
-		return set_replicas(planning, replicas - 1, name, "stops", 0, 0);
-	if (!victim->live)
-		return victim->may_die ? set_replicas(planning, replicas - 1, name, "goes (it does not live)", 0,
-		                                      victim->voter && victim->place->live ? -1 : 0)
+	if (!place->peer)
+		return scale_away(planning, victim, "stops", false);
+	if (!victim->live && !silent)
+		return victim->may_die ? scale_away(planning, victim, "goes (it does not live)", false)
 		                       : refuse_to_kill(planning, victim, "cannot be asked to leave", true);
 	if (hands_over(planning, victim))
 		return true;
 	if (victim->leaves_cleanly && victim->may_die)
-		return set_replicas(planning, replicas - 1, name, "leaves and stops", victim->voter ? -1 : 0,
-		                    victim->voter ? -1 : 0);
+		return scale_away(planning, victim, "leaves and stops", true);
+	if (victim->may_die_as_voter)
+		return scale_away(planning, victim, "stops (it does not vote)", false);
 	if (!cannot)
 		return leave(planning, victim);
-	return victim->may_die
-	           ? set_replicas(planning, replicas - 1, name, "stops (it cannot leave)", 0, victim->voter ? -1 : 0)
-	           : refuse_to_kill(planning, victim, "cannot leave", false);
+	return victim->may_die ? scale_away(planning, victim, "stops (it cannot leave)", false)
+	                       : refuse_to_kill(planning, victim, "cannot leave", false);
 }
 
 static bool scales_down(struct planning *planning)
@@ -247,7 +217,7 @@ static bool scales_down(struct planning *planning)
 
 	if (!place)
 		return plan_wait(planning, NULL, "the server of the highest ordinal is not in the list of pods");
-	if (plan_is_unsettled(planning, place))
+	if (plan_is_unsettled(planning, place) || plan_has_dead_stranger(planning))
 		return true;
 	victim = judge_victim(planning, place);
 	return takes_away(planning, &victim);
@@ -271,47 +241,15 @@ static bool sets_min_quorum(struct planning *planning)
 	return true;
 }
 
-static bool has_pod(const struct snapshot *snapshot, int64_t ordinal)
-{
-	for (size_t i = 0; i < snapshot->server_count; i++)
-		if (snapshot->servers[i].ordinal == ordinal && snapshot->servers[i].has_pod)
-			return true;
-	return false;
-}
-
-static bool deletes_claims(struct planning *planning)
-{
-	const struct snapshot *snapshot = planning->snapshot;
-
-	if (!planning->goal->delete_claims)
-		return false;
-	if (!snapshot->claims_known)
-		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "the claims cannot be listed: %s",
-		                   snapshot->claims_err.message ? snapshot->claims_err.message : "unknown");
-	for (size_t i = 0; i < snapshot->claim_count; i++) {
-		const struct kube_claim *claim = &snapshot->claims[i];
-		int64_t ordinal = snapshot_claim_ordinal(snapshot, claim->name);
-		_cleanup_free_ char *server = NULL;
-
-		if (ordinal < 0 || plan_is_wanted(snapshot, ordinal) || has_pod(snapshot, ordinal))
-			continue;
-		if (claim->deleting)
-			return plan_wait(planning, NULL, "claim %s: being deleted", claim->name);
-		server = xasprintf("%s-%" PRId64, snapshot->set.name, ordinal);
-		return delete_claim(planning, claim, server);
-	}
-	return false;
-}
-
 bool plan_scales(struct planning *planning)
 {
 	int64_t replicas = planning->snapshot->set.replicas, wanted = planning->goal->replicas;
 
 	if (replicas > wanted)
 		return scales_down(planning);
-	if (plan_is_unsettled(planning, NULL))
+	if (plan_is_unsettled(planning, NULL) || plan_has_dead_stranger(planning))
 		return true;
 	if (replicas < wanted)
 		return scales_up(planning);
-	return sets_min_quorum(planning) || deletes_claims(planning);
+	return sets_min_quorum(planning) || plan_deletes_claims(planning);
 }

@@ -11,6 +11,7 @@ const char *step_kind_name(enum step_kind kind)
 		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
 		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
 		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
+		[STEP_EXPECT] = "expect",
 	};
 
 	return names[kind];
@@ -39,6 +40,7 @@ void steps_release(struct steps *steps)
 {
 	for (size_t i = 0; i < steps->count; i++)
 		step_release(&steps->items[i]);
+	free(steps->waits_for);
 	free(steps->items);
 	*steps = (struct steps)STEPS_INIT;
 }
@@ -80,7 +82,7 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 	case STEP_TRANSFER_LEADER:
 		return !place || place->server != diagnosis->assessment->leader;
 	case STEP_LEAVE:
-		return !place || !place->peer;
+		return !has_peer(diagnosis, step->object);
 	case STEP_FORCE_LEAVE:
 		return !member || member->status != MEMBER_FAILED;
 	case STEP_PRUNE:
@@ -89,6 +91,8 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 		return !has_peer(diagnosis, step->object);
 	case STEP_MIN_QUORUM:
 		return snapshot->autopilot.known && snapshot->autopilot.min_quorum == step->number;
+	case STEP_EXPECT:
+		return snapshot->expect.known && snapshot->expect.expect == step->number;
 	case STEP_DELETE_CLAIM:
 		break;
 	}

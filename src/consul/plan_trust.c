@@ -48,6 +48,87 @@ static const struct place *find_dissenter(const struct planning *planning)
 	return NULL;
 }
 
+/* A server that made a cluster of its own, or was part of another: what it holds is not this cluster's. */
+static bool refuse_stranger(struct planning *planning, const struct place *stranger)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct kube_statefulset *set = &planning->snapshot->set;
+	int64_t below = stranger->server->ordinal - set->ordinal_start;
+
+	plan_refuse(planning, RULE_AGREEMENT, false, stranger,
+	            "%s is of another cluster: its raft peers are none of %s's", stranger->server->name,
+	            diagnosis->peers_of->name);
+	if (below == set->replicas - 1)
+		planning->plan->hint =
+		    xasprintf("if nothing that it holds is needed: kubectl scale statefulset %s -n %s "
+		              "--replicas=%" PRId64 ", and delete its claim",
+		              diagnosis->set_word, diagnosis->namespace_word, below);
+	else
+		plan_hint_health(planning, "find out how that came about");
+	return true;
+}
+
+/* Servers that run and could not be asked: how many, why the first could not, and whether it may pass. */
+struct silence {
+	int64_t count;
+	const struct err *err;
+	bool may_pass;
+};
+
+static struct silence find_silence(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	struct silence silence = { 0 };
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct err *err = view_first_err(&place->server->view);
+
+		if (place->answered || !place->running)
+			continue;
+		silence.count++;
+		if (!silence.err)
+			silence.err = err;
+		silence.may_pass |= !err || err->kind != ERR_FORBIDDEN;
+	}
+	silence.may_pass |= silence.count == 0;
+	return silence;
+}
+
+static bool refuse_silence(struct planning *planning, const struct silence *silence, const char *what)
+{
+	const char *why = silence->err && silence->err->message ? silence->err->message : NULL;
+
+	plan_refuse(planning, RULE_UNKNOWN, silence->may_pass, NULL, "%s%s%s", what, why ? ": " : "", why ? why : "");
+	plan_hint_health(planning, "they must be asked first");
+	return true;
+}
+
+/* Fewer voters live, for all that can be seen from here, than are needed. */
+static bool refuse_lost_quorum(struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct quorum *quorum = &planning->assessment.quorum;
+	struct silence silence = find_silence(planning);
+	_cleanup_free_ char *text =
+	    xasprintf("%" PRId64 " of %" PRId64 " voters are known to live, %" PRId64 " are needed",
+	              quorum->live_voters, quorum->voters, quorum->quorum);
+	int64_t others = 0;
+
+	for (size_t i = 0; i < diagnosis->peers_of->view.peer_count; i++)
+		others += diagnosis->peers_of->view.peers[i].voter && !diagnosis->peer_taken[i];
+	if (others > 0)
+		replace_string(&text,
+		               xasprintf("%s; %" PRId64 " of them %s no pod of this StatefulSet and count%s as dead",
+		                         text, others, others == 1 ? "is" : "are", others == 1 ? "s" : ""));
+	if (silence.count > 0) {
+		replace_string(&text, xasprintf("%s; %" PRId64 " cannot be asked", text, silence.count));
+		return refuse_silence(planning, &silence, text);
+	}
+	plan_refuse(planning, RULE_QUORUM, true, NULL, "%s", text);
+	plan_hint_health(planning, "the quorum must be there first");
+	return true;
+}
+
 static bool has_no_leader(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
@@ -55,43 +136,35 @@ static bool has_no_leader(struct planning *planning)
 	const struct place *stranger = diagnosis_find_stranger(diagnosis);
 
 	if (stranger)
-		return plan_refuse(planning, RULE_AGREEMENT, false, stranger,
-		                   "%s is of another cluster: its raft peers are none of %s's", stranger->server->name,
-		                   diagnosis->peers_of->name);
-	if (diagnosis->leaders_disagree)
-		return plan_refuse(planning, RULE_AGREEMENT, true, NULL, "the servers do not name the same leader");
+		return refuse_stranger(planning, stranger);
 	if (quorum->known && quorum->live_voters < quorum->quorum)
-		return plan_refuse(planning, RULE_QUORUM, true, NULL,
-		                   "the quorum is lost: %" PRId64 " of %" PRId64 " voters live, %" PRId64 " are needed",
-		                   quorum->live_voters, quorum->voters, quorum->quorum);
-	if (!diagnosis->leader_address)
-		return plan_refuse(planning, RULE_AGREEMENT, true, NULL, "there is no leader all servers agree on");
-	return false;
+		return refuse_lost_quorum(planning);
+	if (!diagnosis->leaders_disagree && diagnosis->leader_address)
+		return false;
+	plan_refuse(planning, RULE_AGREEMENT, true, NULL,
+	            diagnosis->leaders_disagree ? "the servers do not name the same leader"
+	                                        : "there is no leader all servers agree on");
+	plan_hint_health(planning, "the servers must agree first");
+	return true;
 }
 
-static bool disagrees(struct planning *planning)
+static bool knows_too_little(struct planning *planning)
 {
-	const struct place *dissenter;
+	struct silence silence = find_silence(planning);
 
 	if (planning->diagnosis.answered == 0)
-		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server answers");
+		return refuse_silence(planning, &silence, "no server answers");
 	if (has_no_leader(planning))
 		return true;
 	if (!planning->assessment.quorum.known)
-		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server tells who votes");
-	if (!planning->diagnosis.members_of)
-		return plan_refuse(planning, RULE_UNKNOWN, true, NULL, "no server tells its members");
-	dissenter = find_dissenter(planning);
-	if (dissenter)
-		return plan_refuse(planning, RULE_AGREEMENT, true, dissenter,
-		                   "%s and %s do not have the same raft peers", dissenter->server->name,
-		                   planning->diagnosis.peers_of->name);
-	return false;
+		return refuse_silence(planning, &silence, "no server tells who votes");
+	return !planning->diagnosis.members_of && refuse_silence(planning, &silence, "no server tells its members");
 }
 
 bool plan_distrusts(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct place *dissenter;
 
 	if (planning->snapshot->set.replicas == 0 && planning->snapshot->server_count == 0) {
 		plan_refuse(planning, RULE_AGREEMENT, false, NULL,
@@ -101,8 +174,13 @@ bool plan_distrusts(struct planning *planning)
 		                                 diagnosis->set_word, diagnosis->namespace_word);
 		return true;
 	}
-	if (!disagrees(planning))
+	if (knows_too_little(planning))
+		return true;
+	dissenter = find_dissenter(planning);
+	if (!dissenter)
 		return false;
+	plan_refuse(planning, RULE_AGREEMENT, true, dissenter, "%s and %s do not have the same raft peers",
+	            dissenter->server->name, diagnosis->peers_of->name);
 	plan_hint_health(planning, "the servers must agree first");
 	return true;
 }

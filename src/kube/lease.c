@@ -100,13 +100,17 @@ static bool is_others(const struct kube_lease *lease)
 	return *holder_of(lease) && !is_ours(lease);
 }
 
-/* "alice@workstation (pid 1234, scale 5), since 2024-05-01T10:00:00.000000Z", fit for a terminal. */
+/* "alice@workstation (pid 1234, scale 5), since 2024-05-01T10:00:00Z", fit for a terminal. */
 static char *name_holder(const struct kube_lease *lease)
 {
 	_cleanup_free_ char *holder = str_visible(holder_of(lease), HOLDER_SHOWN);
-	_cleanup_free_ char *since = str_visible(acquired_at(lease), HOLDER_SHOWN);
+	_cleanup_free_ char *since = NULL;
+	int64_t since_s;
 
-	return xasprintf("%s%s%s", holder, *since ? ", since " : "", since);
+	if (clock_parse_rfc3339(acquired_at(lease), &since_s) < 0)
+		return TAKE(holder);
+	since = clock_format_rfc3339(since_s);
+	return xasprintf("%s, since %s", holder, since);
 }
 
 static int64_t duration_ms_of(const struct kube_lease *lease)

@@ -43,6 +43,7 @@ struct term term_compute(const struct term_inputs *inputs)
 {
 	return (struct term){
 		.is_tty = inputs->is_tty,
+		.dumb = inputs->is_tty && str_equal(inputs->term, "dumb"),
 		.color = inputs->is_tty && !str_is_empty(inputs->term) && !str_equal(inputs->term, "dumb") &&
 		         str_is_empty(inputs->no_color),
 		.utf8 = is_utf8_locale(inputs),

@@ -151,7 +151,7 @@ void term_live_show(struct term_live *live, const char *timestamp, const char *b
 {
 	size_t width = live->term.width, rows = live->term.rows;
 
-	if (!live->term.is_tty) {
+	if (!live->term.is_tty || live->term.dumb) {
 		if (str_equal(summary, live->summary))
 			return;
 		replace_string(&live->summary, xstrdup(summary));
@@ -167,7 +167,7 @@ void term_live_show(struct term_live *live, const char *timestamp, const char *b
 
 void term_live_log(struct term_live *live, const char *timestamp, const char *line)
 {
-	if (!live->term.is_tty) {
+	if (!live->term.is_tty || live->term.dumb) {
 		print_line(live, timestamp, line);
 		return;
 	}
@@ -177,7 +177,7 @@ void term_live_log(struct term_live *live, const char *timestamp, const char *li
 
 void term_live_clear(struct term_live *live)
 {
-	if (!live->term.is_tty || live->line_count == 0)
+	if (!live->term.is_tty || live->term.dumb || live->line_count == 0)
 		return;
 	refresh_window(live);
 	draw(live, NULL, "");
