@@ -94,7 +94,11 @@ bool plan_prepares_claims(struct planning *planning, int64_t ordinal, const char
 {
 	const struct kube_claim *claim;
 
-	if ((planning->goal->delete_claims && are_unknown(planning)) || refuses_old_data(planning))
+	bool must_know = planning->goal->delete_claims ||
+	                 (!planning->goal->force && planning->snapshot->claims_err.kind != ERR_FORBIDDEN);
+
+	/* Who may not list them has been told so (plan_notes). */
+	if ((must_know && are_unknown(planning)) || refuses_old_data(planning))
 		return true;
 	for (size_t i = 0; (claim = plan_claim(planning->snapshot, ordinal, i)); i++) {
 		if (claim->deleting)
