@@ -1,8 +1,9 @@
 /*
  * consul/plan.h - (snapshot, goal) -> the next step, or done, or a wait, or a refusal that names the rule. Pure.
  *
- * Nothing is remembered between steps: whoever was killed anywhere starts again and goes on from what the snapshot
- * shows. The safety rules, checked before every step, here and nowhere else:
+ * Nothing that matters is remembered between steps: whoever was killed anywhere starts again and goes on from what the
+ * snapshot shows. The safety rules, checked before every step, here and nowhere else (removing what is dead needs a leader, a
+ * quorum and agreement only: 4, 5 and 6):
  *
  * 1. Never start a step that could leave fewer live voters than the quorum of the peer set it leads to.
  * 2. One change of the peer set at a time; the next only when the last shows in raft on every live server, all voters

@@ -1,8 +1,9 @@
 /*
  * consul/plan_parts.h - what the files of consul/plan.h share. Used by src/consul/plan*.c only.
  *
- * The parts are asked in this order (plan.c): trust (plan_trust.c), leftovers (plan_clean.c), then for scale: survivors
- * (plan_trust.c), up, down and the end (plan_scale.c). Each returns true when it has decided: the plan is filled.
+ * The parts are asked in this order for scale (plan.c): trust and movement (plan_trust.c), leftovers (plan_clean.c),
+ * survivors (plan_trust.c), up, down and the end (plan_scale.c, plan_claims.c); for reap: trust, leftovers, movement. Each
+ * returns true when it has decided: the plan is filled.
  */
 #ifndef CONSUL_PLAN_PARTS_H
 #define CONSUL_PLAN_PARTS_H

@@ -187,6 +187,18 @@ static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 
 /* --------------------------------------------------------------------------------------- deciding */
 
+/* Deleted and made anew meanwhile: not the cluster that the goal was for. */
+static int check_identity(struct run *run, struct err *err)
+{
+	const struct kube_statefulset *set = &run->result->last.set;
+
+	if (!run->uid && set->uid)
+		run->uid = xstrdup(set->uid);
+	if (!run->uid || str_equal(run->uid, set->uid))
+		return 0;
+	return err_set(err, ERR_CONFLICT, "statefulset \"%s\" was deleted and made anew meanwhile", set->name);
+}
+
 /* Whoever changes the replicas besides us has other plans: two of us would go on for ever. */
 static int check_replicas(struct run *run, struct err *err)
 {
@@ -210,6 +222,8 @@ static int turn(struct run *run, bool *ret_over, struct err *err)
 
 	if (status == 0)
 		status = look(run, &looked, err);
+	if (status == 0 && looked)
+		status = check_identity(run, err);
 	if (status == 0 && looked && run->goal.kind == GOAL_SCALE)
 		status = check_replicas(run, err);
 	if (status < 0 || !looked)
@@ -284,6 +298,7 @@ static void end_run(struct run *run)
 	free(run->subject);
 	free(run->explained);
 	free(run->cannot_leave);
+	free(run->uid);
 	strv_release(&run->gone);
 }
 

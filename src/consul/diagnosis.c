@@ -112,6 +112,14 @@ const struct place *diagnosis_find_stranger(const struct diagnosis *diagnosis)
 	return NULL;
 }
 
+/* Addresses are used again: two ids that are known and differ are two servers. With raft protocol 2 the address is the
+ * id. */
+static bool are_others(const struct peer *peer, const struct member *member)
+{
+	return !str_is_empty(peer->id) && !str_is_empty(member->id) && !str_equal(peer->id, peer->address) &&
+	       !str_equal(peer->id, member->id);
+}
+
 const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, const struct member *member)
 {
 	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
@@ -120,7 +128,8 @@ const struct peer *diagnosis_peer_of_member(const struct diagnosis *diagnosis, c
 		if (member->id && str_equal(view->peers[i].id, member->id))
 			return &view->peers[i];
 	for (size_t i = 0; view && i < view->peer_count; i++)
-		if (!diagnosis->peer_taken[i] && value_address_is(view->peers[i].address, member->address))
+		if (!diagnosis->peer_taken[i] && value_address_is(view->peers[i].address, member->address) &&
+		    !are_others(&view->peers[i], member))
 			return &view->peers[i];
 	return NULL;
 }

@@ -82,7 +82,7 @@ bool plan_wait_for(struct planning *planning, const struct place *place)
 
 	waiting_explain(place->server, place->peer != NULL, place->peer && place->peer->voter, &waiting);
 	if (waiting.broken && place->wanted) {
-		plan_refuse(planning, RULE_QUORUM, true, place, "%s is not well: %s", place->server->name,
+		plan_refuse(planning, RULE_ONE_CHANGE, true, place, "%s is not well: %s", place->server->name,
 		            waiting.reason);
 		plan_hint_health(planning, "every server must be well before the next comes or goes");
 	} else {
@@ -179,8 +179,7 @@ static bool is_wrong_size(struct planning *planning)
 		return false;
 	if (goal->replicas < 3)
 		plan_refuse(planning, RULE_SIZE, false, NULL,
-		            "%" PRId64
-		            " server%s tolerate%s no failure: the cluster stops with the first one that does",
+		            "%" PRId64 " server%s tolerate%s no failure: the first one that fails stops the cluster",
 		            goal->replicas, goal->replicas == 1 ? "" : "s", goal->replicas == 1 ? "s" : "");
 	else
 		plan_refuse(planning, RULE_SIZE, false, NULL,
@@ -196,25 +195,39 @@ static void check_arithmetic(struct planning *planning)
 	struct plan *plan = planning->plan;
 	struct step step = plan->step;
 
-	if (plan->kind != PLAN_STEP || step.after.live_voters >= step.after.quorum)
+	if (plan->kind != PLAN_STEP ||
+	    (step.after.live_voters >= step.after.quorum && step.after.live_voters <= step.after.voters))
 		return;
 	plan->step = (struct step)STEP_INIT;
 	plan_refuse(planning, RULE_QUORUM, true, NULL,
-	            "after this step %" PRId64 " of %" PRId64 " voters would live, and %" PRId64 " be needed: %s",
+	            "after this step %" PRId64 " of %" PRId64 " voters would live, and %" PRId64 " would be needed: %s",
 	            step.after.live_voters, step.after.voters, step.after.quorum, step.text);
 	plan_hint_health(planning, "dead voters must be removed first");
 	step_release(&step);
 }
 
+/*
+ * What is dead is reaped although other pods are still on their way out, perhaps stuck there with their node: those are
+ * waited for at the end. For scale the cluster has to be at rest first.
+ */
+static bool decides(struct planning *planning)
+{
+	const struct goal *goal = planning->goal;
+
+	if (goal->kind == GOAL_REAP)
+		return plan_distrusts(planning) || plan_cleans(planning) ||
+		       (!(goal->servers && goal->servers->count > 0) && plan_is_moving(planning));
+	return is_wrong_size(planning) || plan_distrusts(planning) || plan_is_moving(planning) ||
+	       plan_cleans(planning) || plan_scales(planning);
+}
+
 void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct plan *ret_plan)
 {
 	struct planning planning = { .snapshot = snapshot, .goal = goal, .plan = ret_plan };
-	bool scale = goal->kind == GOAL_SCALE;
 
 	*ret_plan = (struct plan)PLAN_INIT;
 	diagnosis_begin(&planning.diagnosis, snapshot, &planning.assessment);
-	if (!(scale && is_wrong_size(&planning)) && !plan_distrusts(&planning) && !plan_is_moving(&planning) &&
-	    !plan_cleans(&planning) && !(scale && plan_scales(&planning)))
+	if (!decides(&planning))
 		ret_plan->kind = PLAN_DONE;
 	check_arithmetic(&planning);
 	diagnosis_release(&planning.diagnosis);

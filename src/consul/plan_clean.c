@@ -46,14 +46,35 @@ static bool prune(struct planning *planning, const struct member *member)
 	return true;
 }
 
+/* A member that lives has this id, or this address and no other id: whoever asks, its peer is not removed. */
+static const struct member *find_living(const struct planning *planning, const struct peer *peer)
+{
+	const struct view *view = &planning->diagnosis.members_of->view;
+
+	for (size_t i = 0; i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
+		bool is_same = !str_is_empty(peer->id) && str_equal(peer->id, member->id);
+
+		if (member->is_server && member->status == MEMBER_ALIVE &&
+		    (is_same || diagnosis_peer_of_member(&planning->diagnosis, member) == peer))
+			return member;
+	}
+	return NULL;
+}
+
 static bool remove_peer(struct planning *planning, const struct peer *peer)
 {
+	const struct member *living = find_living(planning, peer);
 	/* With raft protocol 2 the address is the id, and there is no removing by id. */
 	bool by_address = str_is_empty(peer->id) || str_equal(peer->id, peer->address);
 	const char *name = peer->name ? peer->name : "(unknown)";
-	struct step *step = plan_step(planning, STEP_REMOVE_PEER, peer->name ? peer->name : peer->address,
-	                              "remove peer %s (%s) from raft", peer->address, name);
+	struct step *step;
 
+	if (living)
+		return plan_refuse(planning, RULE_COULD_RETURN, true, NULL,
+		                   "raft peer %s is that of %s, which is alive", peer->address, living->name);
+	step = plan_step(planning, STEP_REMOVE_PEER, peer->name ? peer->name : peer->address,
+	                 "remove peer %s (%s) from raft", peer->address, name);
 	step->by_address = by_address;
 	step->object = xstrdup(by_address ? peer->address : peer->id);
 	step->through = xstrdup_null(plan_through(planning, NULL));
@@ -81,7 +102,7 @@ static bool refuses_shared_id(struct planning *planning, const struct member *me
 	if (!place || !place->live)
 		return false;
 	return plan_refuse(planning, RULE_COULD_RETURN, false, place,
-	                   "%s, which failed, has the node id of %s, which lives: making it leave would remove both",
+	                   "%s, which is gone, has the node id of %s, which lives: removing it would remove both",
 	                   member->name, place->server->name);
 }
 
@@ -96,8 +117,8 @@ static bool clean_member(struct planning *planning, const struct member *member,
 	case MEMBER_LEAVING:
 		return plan_wait(planning, NULL, "%s: leaving", member->name);
 	case MEMBER_LEFT:
-		if (peer && (!place_of_peer(planning, peer) || !own))
-			return remove_peer(planning, peer);
+		if (peer && (!own || !place_of_peer(planning, peer)))
+			return refuses_shared_id(planning, member, peer) || remove_peer(planning, peer);
 		return planning->goal->prune && prune(planning, member);
 	case MEMBER_ALIVE:
 	case MEMBER_UNKNOWN:
@@ -153,14 +174,15 @@ static bool has_live_leftover(struct planning *planning)
 
 	for (size_t i = 0; i < view->member_count; i++) {
 		const struct member *member = &view->members[i];
+		_cleanup_free_ char *word = NULL;
 
 		if (!is_leftover(planning, i) || member->status != MEMBER_ALIVE)
 			continue;
-		plan_refuse(planning, RULE_GONE, true, NULL, "%s has no pod here, and for gossip it is alive (%s)",
-		            member->name, member->address);
-		planning->plan->hint =
-		    xasprintf("kubectl get pods -A -o wide --field-selector=status.podIP=%s tells whose pod that is",
-		              member->address);
+		word = shell_word(member->address);
+		plan_refuse(planning, RULE_COULD_RETURN, true, NULL,
+		            "%s has no pod here, and for gossip it is alive (%s)", member->name, member->address);
+		planning->plan->hint = xasprintf(
+		    "kubectl get pods -A -o wide --field-selector=status.podIP=%s tells whose pod that is", word);
 		return true;
 	}
 	return false;
@@ -206,6 +228,7 @@ static bool clean_peers(struct planning *planning)
 
 	for (size_t i = 0; i < view->peer_count; i++) {
 		const struct peer *peer = &view->peers[i];
+		_cleanup_free_ char *word = shell_word(str_is_empty(peer->id) ? peer->address : peer->id);
 
 		if (!is_orphan(planning, i))
 			continue;
@@ -216,8 +239,7 @@ static bool clean_peers(struct planning *planning)
 		plan_refuse(planning, RULE_COULD_RETURN, true, peerless,
 		            "peer %s (unknown) may be %s, which is in no raft or does not answer", peer->address,
 		            peerless->server->name);
-		planning->plan->hint = xasprintf("when it is nobody's for sure: kubectl consul reap %s -n %s%s",
-		                                 str_is_empty(peer->id) ? peer->address : peer->id,
+		planning->plan->hint = xasprintf("when it is nobody's for sure: kubectl consul reap %s -n %s%s", word,
 		                                 planning->diagnosis.namespace_word, planning->diagnosis.name_option);
 		return true;
 	}

@@ -202,6 +202,19 @@ static bool has_not_begun(struct planning *planning)
 	return plan_wait(planning, NULL, "Kubernetes has not taken up the last change yet");
 }
 
+/* With OrderedReady Kubernetes stops a pod only while all below it are ready. */
+static bool wait_to_be_stopped(struct planning *planning, const struct place *place)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (below, diagnosis)
+		if (!str_equal(planning->snapshot->set.pod_management, "Parallel") && below->wanted &&
+		    !below->server->pod.ready)
+			return plan_wait(planning, below, "%s: to be stopped when %s is ready (OrderedReady)",
+			                 place->server->name, below->server->name);
+	return plan_wait(planning, place, "%s: to be stopped", place->server->name);
+}
+
 bool plan_is_moving(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
@@ -211,9 +224,8 @@ bool plan_is_moving(struct planning *planning)
 			return true;
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->has_pod)
-			return place->server->pod.deleting
-			           ? plan_wait_for(planning, place)
-			           : plan_wait(planning, place, "%s: to be stopped", place->server->name);
+			return place->server->pod.deleting ? plan_wait_for(planning, place)
+			                                   : wait_to_be_stopped(planning, place);
 	return has_not_begun(planning);
 }
 

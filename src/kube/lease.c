@@ -415,7 +415,7 @@ int kube_lease_keep(struct kube_lease *lease, int64_t deadline_ms, struct err *e
 	if (!lease->held || problem.kind == ERR_INTERRUPTED)
 		return err_move(err, &problem);
 	passed_ms = clock_monotonic_ms() - lease->renewed_ms;
-	if (passed_ms < duration_ms - duration_ms / 4)
+	if (passed_ms < duration_ms - duration_ms / 2)
 		return 0;
 	return err_set(err, ERR_UNAVAILABLE,
 	               "lease \"%s\" could not be renewed for %lld s, and somebody else may have it now: %s",
