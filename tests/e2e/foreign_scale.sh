@@ -10,7 +10,8 @@ source "$(dirname "$0")/lib.sh"
 # Milliseconds without a leader; raft_multiplier is 5, Consul's default. A leader of 1.8 that leaves takes itself out of
 # raft and tells nobody. The others look every 5 to 10 s whether they heard of it in the last 5, so that they miss it
 # after 5 to 15 s; and the first of two to do so gets no vote of the other one, until a second round after 5 to 10 s more.
-one_election=10000
+# On the way up again the old data of a server may have it ask for votes, for which the leader steps down once.
+one_election=15000
 leader_leaves=25000
 
 new_namespace foreign-scale
