@@ -48,6 +48,7 @@ struct expect_state {
 	bool known;
 	int64_t expect;
 	bool can_change; /* it is in the ConfigMap that deploy made */
+	struct err err;  /* where it is could not be read; empty when there is nothing to read, or nobody asked */
 };
 
 struct snapshot {

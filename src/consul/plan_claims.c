@@ -15,12 +15,29 @@ static bool are_unknown(struct planning *planning)
 	                   snapshot->claims_err.message ? snapshot->claims_err.message : "it is not told why");
 }
 
+/* A voter that may be one of ours, scaled away a moment ago and alive for gossip still: its data is not for us to
+ * delete. */
+static bool may_be_of_a_voter(struct planning *planning, const struct kube_claim *claim)
+{
+	const struct view *view = &planning->diagnosis.peers_of->view;
+
+	for (size_t i = 0; i < view->peer_count && !plan_nodes_are_pods(planning); i++)
+		if (view->peers[i].voter && !planning->diagnosis.peer_taken[i])
+			return plan_refuse(planning, RULE_COULD_RETURN, true, NULL,
+			                   "claim %s may be the data of raft voter %s (%s), which is no pod's",
+			                   claim->name, view->peers[i].name ? view->peers[i].name : "(unknown)",
+			                   view->peers[i].address);
+	return false;
+}
+
 static bool delete_claim(struct planning *planning, const struct kube_claim *claim, const char *server)
 {
 	_cleanup_free_ char *age = plan_claim_age(planning->snapshot, claim);
-	struct step *step =
-	    plan_step(planning, STEP_DELETE_CLAIM, server, "delete claim %s (%s old)", claim->name, age);
+	struct step *step;
 
+	if (may_be_of_a_voter(planning, claim))
+		return true;
+	step = plan_step(planning, STEP_DELETE_CLAIM, server, "delete claim %s (%s old)", claim->name, age);
 	step->object = xstrdup(claim->name);
 	return true;
 }

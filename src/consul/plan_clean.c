@@ -130,7 +130,7 @@ static bool clean_member(struct planning *planning, const struct member *member,
 /* ---------------------------------------------------------------------------------- without names */
 
 /* Nodes may be called after machines, and those consul-7 and consul-8: then a name tells nothing of an ordinal. */
-static bool nodes_are_pods(const struct planning *planning)
+bool plan_nodes_are_pods(const struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
 
@@ -147,7 +147,7 @@ static bool is_gone(const struct planning *planning, const char *node)
 
 	if (planning->goal->gone && strv_contains(planning->goal->gone, node))
 		return true;
-	return ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal) && nodes_are_pods(planning);
+	return ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal) && plan_nodes_are_pods(planning);
 }
 
 static bool is_leftover(const struct planning *planning, size_t index)

@@ -65,6 +65,10 @@ static void note_unknown(const struct snapshot *snapshot, struct strv *list)
 	if (!snapshot->claims_known)
 		strv_addf(list, "claims cannot be listed, so that old data would not be seen: %s",
 		          snapshot->claims_err.message ? snapshot->claims_err.message : "it is not told why");
+	if (err_is_set(&snapshot->expect.err))
+		strv_addf(list,
+		          "bootstrap_expect cannot be read; with 1 a new server would make a cluster of its own: %s",
+		          snapshot->expect.err.message);
 	if (!snapshot->autopilot.known)
 		strv_addf(list, "autopilot's settings cannot be read, min_quorum stays as it is: %s",
 		          snapshot->autopilot.err.message ? snapshot->autopilot.err.message : "it is not told why");

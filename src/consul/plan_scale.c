@@ -34,6 +34,10 @@ static bool settles_expect(struct planning *planning, const char *server)
 	const struct expect_state *expect = &planning->snapshot->expect;
 	struct step *step;
 
+	/* Who may not read it has to know (plan_notes); else it is a matter of looking again. */
+	if (!expect->known && err_is_set(&expect->err) && expect->err.kind != ERR_FORBIDDEN)
+		return plan_refuse(planning, RULE_UNKNOWN, true, NULL,
+		                   "cannot tell whether %s would bootstrap alone: %s", server, expect->err.message);
 	if (!expect->known || expect->expect != 1)
 		return false;
 	if (!expect->can_change) {

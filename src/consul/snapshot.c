@@ -53,5 +53,6 @@ void snapshot_release(struct snapshot *snapshot)
 	err_release(&snapshot->budget.err);
 	err_release(&snapshot->claims_err);
 	err_release(&snapshot->autopilot.err);
+	err_release(&snapshot->expect.err);
 	*snapshot = (struct snapshot)SNAPSHOT_INIT;
 }
