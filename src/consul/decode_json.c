@@ -20,6 +20,7 @@ struct member_json {
 	char *datacenter;
 	char *protocol;
 	char *expect;
+	char *bootstrap;
 	int64_t port;
 	int64_t status;
 };
@@ -35,6 +36,7 @@ static const struct json_field member_fields[] = {
 	JSON_FIELD(struct member_json, datacenter, JSON_STRING, "Tags.dc", false),
 	JSON_FIELD(struct member_json, protocol, JSON_STRING, "Tags.vsn", false),
 	JSON_FIELD(struct member_json, expect, JSON_STRING, "Tags.expect", false),
+	JSON_FIELD(struct member_json, bootstrap, JSON_STRING, "Tags.bootstrap", false),
 	{ 0 },
 };
 
@@ -48,6 +50,7 @@ static void member_json_release(struct member_json *json)
 	free(json->datacenter);
 	free(json->protocol);
 	free(json->expect);
+	free(json->bootstrap);
 }
 
 static int64_t number_or_zero(const char *text)
@@ -75,7 +78,8 @@ static int decode_member(const cJSON *item, struct member *ret, struct err *err)
 	ret->version = value_version(json.build);
 	ret->datacenter = value_or_null(json.datacenter);
 	ret->protocol = number_or_zero(json.protocol);
-	ret->expect = number_or_zero(json.expect);
+	/* bootstrap_expect 1 is told as `bootstrap`, and not as a number. */
+	ret->expect = str_equal(json.bootstrap, "1") ? 1 : number_or_zero(json.expect);
 	return 0;
 }
 

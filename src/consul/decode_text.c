@@ -47,6 +47,8 @@ static void apply_tag(struct member *member, const char *tag)
 		member->protocol = number_or_zero(equals + 1);
 	else if (str_equal(key, "expect"))
 		member->expect = number_or_zero(equals + 1);
+	else if (str_equal(key, "bootstrap") && str_equal(equals + 1, "1"))
+		member->expect = 1; /* bootstrap_expect 1 is told so, and not as a number */
 }
 
 static int read_member(const struct columns *table, struct member *ret, struct err *err)
