@@ -23,7 +23,11 @@ struct observe_options {
 	const char *namespace_name;
 	const char *name;      /* of the StatefulSet; NULL: OBSERVE_DEFAULT_NAME, else the only one that runs Consul servers */
 	enum ask_way via;      /* ASK_NONE: tunnel, else exec */
-	bool autopilot;        /* also asks the leader for autopilot's settings: one more round; not known is no failure */
+	/*
+	 * Also asks the leader for autopilot's settings (one more round), and what bootstrap_expect new servers will have
+	 * (consul/expect.h; get on configmaps). Not known is no failure.
+	 */
+	bool autopilot;
 	int64_t deadline_ms;   /* monotonic; for everything together */
 };
 

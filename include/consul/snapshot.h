@@ -48,6 +48,8 @@ struct expect_state {
 	bool known;
 	int64_t expect;
 	bool can_change; /* it is in the ConfigMap that deploy made */
+	char *resource_version; /* of that, and the configuration in it; NULL: it is read elsewhere */
+	cJSON *config;
 	struct err err;  /* where it is could not be read; empty when there is nothing to read, or nobody asked */
 };
 

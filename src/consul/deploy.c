@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "consul/expect.h"
 #include "consul/observe.h"
 #include "util/base64.h"
 #include "util/buf.h"
@@ -110,14 +111,9 @@ static int no_namespace(const char *namespace_name, struct err *err)
 
 static int take_config(struct kube_call *call, struct existing *existing, struct err *err)
 {
-	const cJSON *text;
-
 	if (!was_found(call, err))
 		return err_is_set(err) ? -1 : 0;
-	text = json_get(json_get(call->json, "data"), MANIFEST_SERVER_FILE);
-	if (!cJSON_IsString(text))
-		return 0;
-	return json_parse(text->valuestring, strlen(text->valuestring), &existing->config, err);
+	return expect_config(call->json, &existing->config, err);
 }
 
 static int take_secret(struct kube_call *call, const char *name, struct existing *existing, struct err *err)

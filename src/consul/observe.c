@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "consul/discover.h"
+#include "consul/expect.h"
 #include "consul/tell.h"
 #include "kube/websocket.h"
 #include "util/buf.h"
@@ -24,7 +25,7 @@
  */
 #define PODS_AT_ONCE 500
 
-enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALLS };
+enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALL_CONFIG, CALLS };
 
 struct observing {
 	struct kube_client *client;
@@ -100,6 +101,17 @@ static void start_set(struct observing *observing)
 	start_call(observing, CALL_SET, make_path("/apis/apps/v1", observing->options->namespace_name, buf_text(&set)));
 }
 
+/* That of a cluster which deploy made: whether this is one shows only when the StatefulSet is there. */
+static void start_config(struct observing *observing)
+{
+	_cleanup_buf_ struct buf config = BUF_TEXT;
+
+	buf_adds(&config, "configmaps/");
+	buf_add_url(&config, observing->name);
+	buf_adds(&config, "-server");
+	start_call(observing, CALL_CONFIG, make_path("/api/v1", observing->options->namespace_name, buf_text(&config)));
+}
+
 static void start_all(struct observing *observing)
 {
 	const char *namespace_name = observing->options->namespace_name;
@@ -112,6 +124,10 @@ static void start_all(struct observing *observing)
 	start_call(observing, CALL_BUDGETS, make_path("/apis/policy/v1", namespace_name, "poddisruptionbudgets"));
 	start_call(observing, CALL_BUDGETS_BETA,
 	           make_path("/apis/policy/v1beta1", namespace_name, "poddisruptionbudgets"));
+	if (observing->options->autopilot)
+		start_config(observing);
+	else
+		observing->done[CALL_CONFIG] = true;
 }
 
 /* Nothing at all is there: perhaps because the namespace is not. Who may not see namespaces is not told so. */
@@ -401,6 +417,10 @@ static int find_set(struct observing *observing, char **ret_other, struct err *e
 	observing->name = *ret_other;
 	release_call(observing, CALL_SET);
 	start_set(observing);
+	if (observing->options->autopilot) {
+		release_call(observing, CALL_CONFIG);
+		start_config(observing);
+	}
 	return wait_for(observing, set_and_pods_done, err);
 }
 
@@ -449,6 +469,9 @@ int observe(struct kube_client *client, const struct observe_options *options, s
 	if (status == 0) {
 		take_claims(&observing, ret_snapshot);
 		take_budget(&observing, ret_snapshot);
+		if (options->autopilot)
+			expect_read(ret_snapshot, &observing.calls[CALL_CONFIG], find_leader(ret_snapshot),
+			            &ret_snapshot->expect);
 	}
 	kube_websocket_cool(client);
 	for (int i = 0; i < CALLS; i++)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consul/expect.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -53,6 +54,7 @@ void snapshot_release(struct snapshot *snapshot)
 	err_release(&snapshot->budget.err);
 	err_release(&snapshot->claims_err);
 	err_release(&snapshot->autopilot.err);
+	expect_release(&snapshot->expect);
 	err_release(&snapshot->expect.err);
 	*snapshot = (struct snapshot)SNAPSHOT_INIT;
 }

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "consul/expect.h"
+#include "consul/manifest.h"
 #include "consul/observe.h"
 #include "consul/tell.h"
 #include "consul/waiting.h"
@@ -18,6 +20,11 @@
 #define CHANGE_MS  ((int64_t)10000)
 /* An agent that leaves answers when it has left, some ten seconds later: that it heard of it is all we wait for. */
 #define LEAVE_MS ((int64_t)3000)
+/*
+ * kubelets keep what their pods mount, and hear of a change by the same watches as of new pods: a pod that is made this
+ * long after the change finds it.
+ */
+#define CONFIG_SPREADS_MS ((int64_t)3000)
 
 static int64_t in_ms(int64_t milliseconds)
 {
@@ -110,6 +117,46 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 	return status;
 }
 
+static int explain_expect(const struct snapshot *seen, int64_t expect, struct err *err)
+{
+	if (err->kind == ERR_FORBIDDEN)
+		err_hint(err,
+		         "a Role must allow \"get\" and \"patch\" on \"configmaps\"; check: "
+		         "kubectl auth can-i patch configmaps -n %s",
+		         seen->namespace_name);
+	if (err->kind == ERR_CONFLICT && strstr(err->message, "Apply failed with ")) {
+		/* Whoever set it would set it back. */
+		err->kind = ERR_REFUSED;
+		err_hint(err,
+		         "somebody else set it: make bootstrap_expect %" PRId64
+		         " where it comes from; kubectl edit configmap %s-server -n %s if that is nowhere else",
+		         expect, seen->set.name, seen->namespace_name);
+	}
+	return err_wrap(err, "cannot change bootstrap_expect in configmap/%s-server", seen->set.name);
+}
+
+/* Applied by the field manager that deploy is, so that a later deploy finds it as its own. */
+static int world_set_expect(void *context, const struct snapshot *seen, int64_t expect, struct err *err)
+{
+	const struct world_kube *world = context;
+	_cleanup_free_ char *name = xasprintf("%s-server", seen->set.name);
+	_cleanup_free_ char *path =
+	    object_path("/api/v1", seen, "configmaps", name, "?fieldManager=" MANIFEST_MANAGED_BY);
+	_cleanup_free_ char *body = NULL;
+	struct kube_call call = { .method = KUBE_PATCH, .path = path, .content_type = "application/apply-patch+yaml" };
+	int status;
+
+	if (!seen->expect.can_change)
+		return err_set(err, ERR_FAILED, "bootstrap_expect is not changed: it was not seen in configmap/%s",
+		               name);
+	call.body = body = expect_apply(seen, expect);
+	status = kube_client_perform(world->client, &call, 1, in_ms(CHANGE_MS), err);
+	if (status == 0 && err_move(err, &call.err) < 0)
+		status = explain_expect(seen, expect, err);
+	kube_call_release(&call);
+	return status < 0 ? -1 : loop_sleep(kube_client_loop(world->client), CONFIG_SPREADS_MS, err);
+}
+
 static const struct kube_claim *find_claim(const struct snapshot *seen, const char *name)
 {
 	for (size_t i = 0; i < seen->claim_count; i++)
@@ -173,6 +220,7 @@ static enum tell_kind order_of(const struct step *step)
 		return TELL_MIN_QUORUM;
 	case STEP_REPLICAS:
 	case STEP_DELETE_CLAIM:
+	case STEP_EXPECT:
 		break;
 	}
 	abort(); /* a programming mistake: no agent is told these */
@@ -225,6 +273,7 @@ void world_kube(struct world_kube *context, struct world *ret_world)
 		.keep = world_keep,
 		.set_replicas = world_set_replicas,
 		.tell = world_tell,
+		.set_expect = world_set_expect,
 		.delete_claim = world_delete_claim,
 		.explain = world_explain,
 		.now_ms = world_now_ms,
