@@ -258,6 +258,13 @@ static int delete_claim(void *context, const struct snapshot *seen, const char *
 	return order(context, seen, text, err);
 }
 
+static int set_expect(void *context, const struct snapshot *seen, int64_t expect, struct err *err)
+{
+	_cleanup_free_ char *text = xasprintf("expect %" PRId64, expect);
+
+	return order(context, seen, text, err);
+}
+
 static int explain(void *context, const struct snapshot *seen, struct plan *plan, struct err *err)
 {
 	struct script *script = context;
@@ -297,6 +304,7 @@ void script_world(struct script *script, struct world *ret_world)
 		.keep = keep,
 		.set_replicas = set_replicas,
 		.tell = tell_server,
+		.set_expect = set_expect,
 		.delete_claim = delete_claim,
 		.explain = script->event ? explain : NULL,
 		.now_ms = now_ms,
