@@ -81,7 +81,8 @@ static void explain_container(const struct kube_container *container, struct wai
 static void explain_pod(const struct kube_pod *pod, const struct kube_container *container, struct waiting *waiting)
 {
 	if (pod->deleting) {
-		waiting->reason = xstrdup("stopping");
+		waiting->reason = xstrdup(
+		    container && !container->running ? "stopped; Kubernetes has still to remove its pod" : "stopping");
 	} else if (pod->unscheduled_message) {
 		waiting->reason = with_message("not scheduled", pod->unscheduled_message);
 		waiting->look_at_events = true;
