@@ -15,7 +15,8 @@
 #define KEY_ALONE   "bootstrap"
 
 /* What stands between the words of a script. Not the parentheses: Kubernetes' own $(NAME) has them. */
-#define BETWEEN_WORDS " \t\r\n\\\"';&|"
+#define BETWEEN_WORDS " \t\r\n\\;&|"
+#define QUOTES        "\"'"
 
 void expect_release(struct expect_state *state)
 {
@@ -85,6 +86,19 @@ char *expect_apply(const struct snapshot *seen, int64_t expect)
 
 /* -------------------------------------------------------------------------------------- container */
 
+/* A word without its quotes. */
+static char *bare_word(const char *text, size_t length)
+{
+	char *word = xstrndup(text, length);
+	size_t kept = 0;
+
+	for (const char *at = word; *at; at++)
+		if (!strchr(QUOTES, *at))
+			word[kept++] = *at;
+	word[kept] = '\0';
+	return word;
+}
+
 static void split_words(const char *text, struct strv *words)
 {
 	for (;;) {
@@ -98,7 +112,7 @@ static void split_words(const char *text, struct strv *words)
 			continue;
 		}
 		length = strcspn(text, BETWEEN_WORDS);
-		strv_take(words, xstrndup(text, length));
+		strv_take(words, bare_word(text, length));
 		text += length;
 	}
 }
