@@ -54,6 +54,16 @@ Test(decode_json, members_of_a_healthy_cluster)
 	view_release(&view);
 }
 
+Test(decode_json, a_server_that_bootstraps_alone_expects_one)
+{
+	struct view view = VIEW_INIT;
+
+	decode_file(decode_members_json, "1.8.7/encrypted-0-members.json", &view);
+	cr_assert_eq(view.member_count, 1);
+	cr_expect_eq(view.members[0].expect, 1);
+	view_release(&view);
+}
+
 Test(decode_json, failed_left_and_clients_are_told_apart)
 {
 	struct view view = VIEW_INIT;

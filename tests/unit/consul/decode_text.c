@@ -61,6 +61,16 @@ Test(decode_text, members_short_and_detailed_tell_the_same)
 	view_release(&detailed);
 }
 
+Test(decode_text, a_server_that_bootstraps_alone_expects_one)
+{
+	struct view view = VIEW_INIT;
+
+	decode_file(decode_members_text, "1.8.7/encrypted-0-members-detailed.txt", &view);
+	cr_assert_eq(view.member_count, 1);
+	cr_expect_eq(view.members[0].expect, 1);
+	view_release(&view);
+}
+
 Test(decode_text, members_of_other_versions)
 {
 	struct view view = VIEW_INIT;
