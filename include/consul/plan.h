@@ -32,6 +32,7 @@
 
 #include "consul/assess.h"
 #include "consul/snapshot.h"
+#include "util/err.h"
 #include "util/str.h"
 
 /* --------------------------------------------------------------------------------------------- goals */
@@ -142,6 +143,9 @@ struct plan {
 
 void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct plan *ret_plan);
 void plan_release(struct plan *plan);
+
+/* The error that a PLAN_REFUSE is: "refused: TEXT (rule: …)", with its hint. Returns -1. */
+int plan_refusal(const struct plan *plan, struct err *err);
 
 /*
  * What people should know before they say yes, and nothing of it stops the plan: leftover claims that will be used again

@@ -76,6 +76,12 @@ const struct server *snapshot_server_by_name(const struct snapshot *snapshot, co
 /* The ordinal of a claim named TEMPLATE-SET-N of this set; -1 when it is no such name. */
 int64_t snapshot_claim_ordinal(const struct snapshot *snapshot, const char *claim_name);
 
+/* Whether the replicas include a server of this ordinal. -1, none, is not included. */
+bool snapshot_wants_ordinal(const struct snapshot *snapshot, int64_t ordinal);
+
+/* The same, were there so many replicas. */
+bool snapshot_would_want(const struct snapshot *snapshot, int64_t ordinal, int64_t replicas);
+
 void snapshot_release(struct snapshot *snapshot);
 
 #endif

@@ -82,6 +82,9 @@ static inline bool err_is_set(const struct err *err)
 	return err->kind != ERR_NONE;
 }
 
+/* Nobody can tell whether it was done: no answer, none in time, or none that can be read. Trying again may help. */
+bool err_leaves_open(const struct err *err) __attribute__((nonnull));
+
 /* The process's exit code for it: 1, 4 refused, 124 timeout, 130 interrupted; 0 for none. */
 int err_exit_code(const struct err *err) __attribute__((nonnull));
 

@@ -114,16 +114,6 @@ static void print_plan(const struct change_run *run, const struct outlook *outlo
 		print(run, context->output, &context->output_term, outlook, head);
 }
 
-static int refuse(const struct outlook *outlook, struct err *err)
-{
-	const struct plan *plan = &outlook->last;
-
-	err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
-	if (plan->hint)
-		err_hint(err, "%s", plan->hint);
-	return err_label(err, "refused");
-}
-
 /* ------------------------------------------------------------------------------------------ before it */
 
 /* From the leader, to whom every committed entry has come. */
@@ -331,10 +321,10 @@ static int decide(struct change_run *run, const struct outlook *outlook, const c
 	const struct change *change = run->change;
 
 	if (outlook->last.kind == PLAN_REFUSE && outlook->steps.count == 0)
-		return refuse(outlook, err);
+		return plan_refusal(&outlook->last, err);
 	print_plan(run, outlook, head);
 	if (outlook->last.kind == PLAN_REFUSE)
-		return refuse(outlook, err);
+		return plan_refusal(&outlook->last, err);
 	if (change->dry_run)
 		fputs("dry run: nothing was changed\n", run->context->output);
 	if (!has_work(outlook) || change->dry_run)

@@ -104,6 +104,16 @@ static void tell(void *context, const struct act_event *event)
 	redraw(telling);
 }
 
+static struct act_options options_of(struct telling *telling)
+{
+	return (struct act_options){
+		.goal = &telling->run->change->goal,
+		.deadline_ms = telling->run->deadline_ms,
+		.tell = tell,
+		.tell_context = telling,
+	};
+}
+
 /* ------------------------------------------------------------------------------------------- the end */
 
 static void print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term)
@@ -134,12 +144,7 @@ void change_tell_left(const struct change_run *run, const struct act_result *res
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err)
 {
 	struct telling telling = { .run = run };
-	struct act_options options = {
-		.goal = &run->change->goal,
-		.deadline_ms = run->deadline_ms,
-		.tell = tell,
-		.tell_context = &telling,
-	};
+	struct act_options options = options_of(&telling);
 	int status = act_look(&run->world, &options, ret_snapshot, err);
 
 	if (status == 0)
@@ -151,12 +156,7 @@ int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct er
 int change_act(struct change_run *run, struct err *err)
 {
 	struct telling telling = { .run = run };
-	struct act_options options = {
-		.goal = &run->change->goal,
-		.deadline_ms = run->deadline_ms,
-		.tell = tell,
-		.tell_context = &telling,
-	};
+	struct act_options options = options_of(&telling);
 	struct act_result result = ACT_RESULT_INIT;
 	int status = act(&run->world, &options, &result, err);
 

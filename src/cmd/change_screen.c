@@ -211,7 +211,6 @@ void change_screen_goal(const struct snapshot *snapshot, const struct goal *goal
 
 void change_screen_claims(const struct snapshot *snapshot, const struct term *term, struct buf *out)
 {
-	const struct kube_statefulset *set = &snapshot->set;
 	_cleanup_strv_ struct strv names = STRV_INIT, words = STRV_INIT;
 	_cleanup_free_ char *list = NULL, *arguments = NULL, *line = NULL, *command = NULL;
 	_cleanup_free_ char *namespace_word = shell_word(snapshot->namespace_name);
@@ -220,7 +219,7 @@ void change_screen_claims(const struct snapshot *snapshot, const struct term *te
 		const struct kube_claim *claim = &snapshot->claims[i];
 		int64_t ordinal = snapshot_claim_ordinal(snapshot, claim->name);
 
-		if (claim->deleting || ordinal < set->ordinal_start + set->replicas)
+		if (claim->deleting || ordinal < 0 || snapshot_wants_ordinal(snapshot, ordinal))
 			continue;
 		strv_add(&names, claim->name);
 		strv_take(&words, shell_word(claim->name));

@@ -47,12 +47,6 @@ static int64_t step_limit_ms(const struct run *run)
 
 /* ---------------------------------------------------------------------------------------- looking */
 
-static bool may_pass(const struct err *err)
-{
-	return err->kind == ERR_UNAVAILABLE || err->kind == ERR_UNREACHABLE || err->kind == ERR_TIMEOUT ||
-	       err->kind == ERR_PROTOCOL;
-}
-
 /* A look that fails for now is tried again for a while; *ret_looked is false then. */
 static int look(struct run *run, bool *ret_looked, struct err *err)
 {
@@ -73,7 +67,7 @@ static int look(struct run *run, bool *ret_looked, struct err *err)
 	if (run->blind_since_ms == CLOCK_NEVER)
 		run->blind_since_ms = act_now(run);
 	limit_ms = run->result->seen ? step_limit_ms(run) : ACT_PATIENCE_MS;
-	if (!may_pass(&failure) || act_now(run) - run->blind_since_ms >= limit_ms)
+	if (!err_leaves_open(&failure) || act_now(run) - run->blind_since_ms >= limit_ms)
 		return err_move(err, &failure);
 	text = xasprintf("cannot look at the cluster: %s", failure.message);
 	act_wait(run, text);
@@ -158,14 +152,6 @@ static int wait_for(struct run *run, struct plan *plan, struct err *err)
 	return 0;
 }
 
-static int refused(const struct plan *plan, struct err *err)
-{
-	err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
-	if (plan->hint)
-		err_hint(err, "%s", plan->hint);
-	return err_label(err, "refused");
-}
-
 /* Elections and restarts pass, all the more when it was our step that brought them about. */
 static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 {
@@ -182,7 +168,7 @@ static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 		act_wait(run, plan->text);
 		return 0;
 	}
-	return begun && plan->broken ? give_up(run, plan, ERR_FAILED, err) : refused(plan, err);
+	return begun && plan->broken ? give_up(run, plan, ERR_FAILED, err) : plan_refusal(plan, err);
 }
 
 /* --------------------------------------------------------------------------------------- deciding */

@@ -70,12 +70,6 @@ static bool is_gone_anyway(const struct step *step, const struct err *err)
 	                                      step->kind == STEP_REMOVE_PEER || step->kind == STEP_DELETE_CLAIM);
 }
 
-static bool is_open(const struct err *err)
-{
-	return err->kind == ERR_TIMEOUT || err->kind == ERR_UNREACHABLE || err->kind == ERR_PROTOCOL ||
-	       err->kind == ERR_UNAVAILABLE;
-}
-
 /* The step failed. 0: the loop looks at the cluster and goes on from what it sees. */
 static int judge_failure(struct run *run, struct err *failure, bool first_conflict, struct err *err)
 {
@@ -93,7 +87,7 @@ static int judge_failure(struct run *run, struct err *failure, bool first_confli
 			act_event(run, ACT_NOTE, text);
 		return 0;
 	}
-	if (is_open(failure)) {
+	if (err_leaves_open(failure)) {
 		act_event(run, ACT_NOTE, text);
 		return 0;
 	}

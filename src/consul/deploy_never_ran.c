@@ -86,18 +86,13 @@ static bool all_that_run_have_told(const struct snapshot *snapshot)
 
 /* ------------------------------------------------------------------------------------------ the decision */
 
-static bool is_wanted(const struct kube_statefulset *set, const struct server *server)
-{
-	return server->ordinal >= set->ordinal_start && server->ordinal < set->ordinal_start + set->replicas;
-}
-
 /* One that never ran may take its whole grace period to go: others like it need not wait for that. */
 static bool a_server_is_stopping(const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->server_count; i++) {
 		const struct server *server = &snapshot->servers[i];
 
-		if (is_wanted(&snapshot->set, server) && server->pod.deleting && !pod_never_ran(server))
+		if (snapshot_wants_ordinal(snapshot, server->ordinal) && server->pod.deleting && !pod_never_ran(server))
 			return true;
 	}
 	return false;
@@ -107,9 +102,9 @@ static bool is_in_the_way(const struct snapshot *snapshot, const struct server *
 {
 	const struct kube_statefulset *set = &snapshot->set;
 
-	return server->has_pod && is_wanted(set, server) && !server->pod.deleting && set->uid && server->pod.uid &&
-	       str_equal(server->pod.owner_uid, set->uid) && !deploy_is_newest(set, &server->pod) &&
-	       pod_never_ran(server) && !is_known_to_anybody(snapshot, server);
+	return server->has_pod && snapshot_wants_ordinal(snapshot, server->ordinal) && !server->pod.deleting &&
+	       set->uid && server->pod.uid && str_equal(server->pod.owner_uid, set->uid) &&
+	       !deploy_is_newest(set, &server->pod) && pod_never_ran(server) && !is_known_to_anybody(snapshot, server);
 }
 
 void deploy_never_ran(const struct snapshot *snapshot, struct deploy_never_ran *ret_pods)

@@ -7,11 +7,6 @@
 #include "util/buf.h"
 #include "util/mem.h"
 
-static bool is_wanted(const struct kube_statefulset *set, const struct server *server)
-{
-	return server->ordinal >= set->ordinal_start && server->ordinal < set->ordinal_start + set->replicas;
-}
-
 /* Whether Kubernetes by itself brings every pod to the newest template. */
 static bool updates_all(const struct kube_statefulset *set)
 {
@@ -119,7 +114,7 @@ void deploy_progress(const struct snapshot *snapshot, const struct assessment *a
 		bool voter = status->server->has_pod && !pod->deleting && votes(snapshot, assessment, status);
 		bool newest = status->server->has_pod && deploy_is_newest(&snapshot->set, pod);
 
-		if (!is_wanted(&snapshot->set, status->server))
+		if (!snapshot_wants_ordinal(snapshot, status->server->ordinal))
 			continue;
 		ret_progress->updates |= status->server->has_pod && !newest;
 		replacing |= newest || !status->server->has_pod || pod->deleting;

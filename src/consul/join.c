@@ -8,12 +8,6 @@
 
 #define DEFAULT_SET_NAME "consul"
 
-static bool is_wanted(const struct snapshot *snapshot, const struct server *server)
-{
-	return server->ordinal < 0 || (server->ordinal >= snapshot->set.ordinal_start &&
-	                               server->ordinal - snapshot->set.ordinal_start < snapshot->set.replicas);
-}
-
 static bool is_running(const struct server *server)
 {
 	return server->has_pod && !str_equal(server->pod.phase, "Failed") &&
@@ -32,7 +26,7 @@ static void begin_places(struct diagnosis *diagnosis)
 		diagnosis->places[i] = (struct place){
 			.server = server,
 			.word = shell_word(server->name),
-			.wanted = is_wanted(snapshot, server),
+			.wanted = server->ordinal < 0 || snapshot_wants_ordinal(snapshot, server->ordinal),
 			.running = is_running(server),
 			.answered = view_answered(&server->view),
 		};

@@ -41,6 +41,14 @@ void plan_release(struct plan *plan)
 	*plan = (struct plan)PLAN_INIT;
 }
 
+int plan_refusal(const struct plan *plan, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
+	if (plan->hint)
+		err_hint(err, "%s", plan->hint);
+	return err_label(err, "refused");
+}
+
 /* --------------------------------------------------------------------------------------- deciding */
 
 static void set_text(struct planning *planning, enum plan_kind kind, const struct place *place, const char *format,
@@ -127,9 +135,7 @@ void plan_arithmetic(struct quorum *quorum, int64_t voters, int64_t live_voters)
 
 bool plan_is_wanted(const struct snapshot *snapshot, int64_t ordinal)
 {
-	const struct kube_statefulset *set = &snapshot->set;
-
-	return ordinal >= set->ordinal_start && ordinal - set->ordinal_start < set->replicas;
+	return snapshot_wants_ordinal(snapshot, ordinal);
 }
 
 const struct place *plan_place(const struct diagnosis *diagnosis, const char *name)

@@ -24,16 +24,14 @@ static void note_old_data(const struct snapshot *snapshot, const struct goal *go
 
 static void note_kept_claims(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
 {
-	const struct kube_statefulset *set = &snapshot->set;
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	_cleanup_free_ char *text = NULL;
 
 	for (size_t i = 0; i < snapshot->claim_count; i++) {
 		int64_t ordinal = snapshot_claim_ordinal(snapshot, snapshot->claims[i].name);
 
-		bool stays = ordinal >= set->ordinal_start && ordinal - set->ordinal_start < goal->replicas;
-
-		if (ordinal >= 0 && !stays && !snapshot->claims[i].deleting)
+		if (ordinal >= 0 && !snapshot_would_want(snapshot, ordinal, goal->replicas) &&
+		    !snapshot->claims[i].deleting)
 			strv_add(&names, snapshot->claims[i].name);
 	}
 	if (names.count == 0 || goal->delete_claims)
@@ -47,10 +45,10 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 static void note_leader(const struct diagnosis *diagnosis, const struct goal *goal, struct strv *list)
 {
 	const struct server *leader = diagnosis->assessment->leader;
-	const struct kube_statefulset *set = &diagnosis->snapshot->set;
 	const char *version = leader ? leader->view.self.version : NULL;
 
-	if (!leader || leader->ordinal < 0 || leader->ordinal - set->ordinal_start < goal->replicas ||
+	if (!leader || leader->ordinal < 0 ||
+	    snapshot_would_want(diagnosis->snapshot, leader->ordinal, goal->replicas) ||
 	    (version && value_version_minor(version) >= TELL_TRANSFER_MINOR))
 		return;
 	strv_addf(list,

@@ -52,10 +52,9 @@ void remedy_explain(struct finding *finding)
 /* A server of this StatefulSet that no replica stands for any more: reap finds it without its name. */
 static bool is_of_this_set(const struct diagnosis *diagnosis, const char *name)
 {
-	const struct kube_statefulset *set = &diagnosis->snapshot->set;
-	int64_t ordinal = kube_ordinal(set->name, name);
+	int64_t ordinal = kube_ordinal(diagnosis->snapshot->set.name, name);
 
-	return ordinal >= 0 && (ordinal < set->ordinal_start || ordinal - set->ordinal_start >= set->replicas);
+	return ordinal >= 0 && !snapshot_wants_ordinal(diagnosis->snapshot, ordinal);
 }
 
 void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, struct finding *finding)

@@ -33,6 +33,18 @@ int64_t snapshot_claim_ordinal(const struct snapshot *snapshot, const char *clai
 	return -1;
 }
 
+bool snapshot_would_want(const struct snapshot *snapshot, int64_t ordinal, int64_t replicas)
+{
+	int64_t first = snapshot->set.ordinal_start;
+
+	return ordinal >= first && ordinal - first < replicas;
+}
+
+bool snapshot_wants_ordinal(const struct snapshot *snapshot, int64_t ordinal)
+{
+	return snapshot_would_want(snapshot, ordinal, snapshot->set.replicas);
+}
+
 static void server_release(struct server *server)
 {
 	free(server->name);

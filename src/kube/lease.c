@@ -292,8 +292,7 @@ static bool may_pass(const struct kube_lease *lease, const struct err *problem, 
 {
 	/* Not found although it was just looked at: deleted in between. */
 	return problem->kind == ERR_CONFLICT || (problem->kind == ERR_NOT_FOUND && lease->object) ||
-	       (watch->seen && (problem->kind == ERR_TIMEOUT || problem->kind == ERR_UNREACHABLE ||
-	                        problem->kind == ERR_UNAVAILABLE || problem->kind == ERR_PROTOCOL));
+	       (watch->seen && err_leaves_open(problem));
 }
 
 /* Gives problem away. */

@@ -79,6 +79,12 @@ void err_copy(struct err *to, const struct err *from)
 	to->hint = xstrdup_null(from->hint);
 }
 
+bool err_leaves_open(const struct err *err)
+{
+	return err->kind == ERR_UNREACHABLE || err->kind == ERR_UNAVAILABLE || err->kind == ERR_PROTOCOL ||
+	       err->kind == ERR_TIMEOUT;
+}
+
 int err_exit_code(const struct err *err)
 {
 	if (err->kind == ERR_NONE)
