@@ -36,6 +36,8 @@ void agent_start(struct model *model, int ordinal)
 	agent->left_at = agent->exit_at = NEVER;
 	agent->members[ordinal].known = (struct news){ ++model->news, STATUS_ALIVE, agent->ip, server->claim.data.id };
 	raft_reset(model, ordinal);
+	if (model->set.expect == 1 && server->claim.data.config.count == 0)
+		raft_bootstrap(model, ordinal);
 	trace(model, "server %d starts as id %d at address %d", ordinal, server->claim.data.id, agent->ip);
 }
 
@@ -46,6 +48,7 @@ void agent_die(struct model *model, int ordinal, int exit_code)
 
 	trace(model, "server %d ends%s", ordinal, has_left ? ", after it left" : "");
 	agent->up = false;
+	model->servers[ordinal].claim.used_at = model->now;
 	agent->role = ROLE_FOLLOWER;
 	kubernetes_exited(model, ordinal, exit_code);
 }

@@ -163,7 +163,7 @@ static void patch_replicas(struct model *model, int ordinal)
 	model->patches_left--;
 	trace(model, "fault: somebody scales from %d to %d", model->set.replicas, replicas);
 	for (int i = 0; i < ORDINALS; i++)
-		if (i >= model->traits.start + replicas)
+		if (i >= model->traits.start + (replicas < model->set.replicas ? replicas : model->set.replicas))
 			model->servers[i].hurt = true;
 	kubernetes_set_replicas(model, replicas);
 }

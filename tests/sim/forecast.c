@@ -9,6 +9,18 @@ static bool is_cleaning(const struct step *step)
 	return step->kind == STEP_FORCE_LEAVE || step->kind == STEP_PRUNE || step->kind == STEP_REMOVE_PEER;
 }
 
+/* What comes by itself first may come in one way or another. */
+static bool is_at_rest(const struct snapshot *snapshot, const struct goal *goal)
+{
+	struct plan first = PLAN_INIT;
+	bool waits;
+
+	plan_next(snapshot, goal, &first);
+	waits = first.kind == PLAN_WAIT;
+	plan_release(&first);
+	return !waits;
+}
+
 bool forecast_make(struct sim_world *sim, const struct world *world, const struct goal *goal, struct forecast *ret)
 {
 	struct snapshot snapshot = SNAPSHOT_INIT;
@@ -17,7 +29,7 @@ bool forecast_make(struct sim_world *sim, const struct world *world, const struc
 	bool foreseen = false;
 
 	*ret = (struct forecast){ .steps = STEPS_INIT };
-	if (world->observe(world->context, &snapshot, &err) == 0) {
+	if (world->observe(world->context, &snapshot, &err) == 0 && is_at_rest(&snapshot, goal)) {
 		plan_forward(&snapshot, goal, &ret->steps, &last);
 		foreseen = last.kind == PLAN_DONE;
 		trace(sim->model, "a dry run shows %zu steps, then: %s", ret->steps.count,

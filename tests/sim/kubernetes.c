@@ -20,6 +20,7 @@ void kubernetes_create_claim(struct model *model, int ordinal)
 
 	if (!claim->exists)
 		*claim = (struct claim){ .exists = true, .uid = ++model->uids, .created_at = model->now };
+	claim->used_at = model->now;
 }
 
 void kubernetes_delete_claim(struct model *model, int ordinal)

@@ -20,6 +20,31 @@ void trace_line(const struct model *model, const char *format, ...)
 	putchar('\n');
 }
 
+static void tell_server(const struct model *model, int ordinal)
+{
+	static const char *const roles[] = { "follower", "candidate", "leader" };
+	const struct server_truth *server = &model->servers[ordinal];
+	const struct raft_data *data = &server->claim.data;
+
+	trace(model, "  server %d: pod %s%s, %s, id %d, term %llu, log %llu of term %llu, knows leader %d", ordinal,
+	      server->pod.phase == PHASE_NONE ? "none"
+	      : server->pod.ready             ? "ready"
+	                                      : "not ready",
+	      server->pod.deleting ? " (going)" : "", server->agent.up ? roles[server->agent.role] : "down", data->id,
+	      (unsigned long long)data->term, (unsigned long long)data->log.last,
+	      (unsigned long long)raft_last_term(&data->log), server->agent.leader_ip);
+	for (int i = 0; i < data->config.count; i++)
+		trace(model, "    id %d at %d%s", data->config.peers[i].id, data->config.peers[i].ip,
+		      data->config.peers[i].voter ? ", votes" : "");
+}
+
+void model_tell(const struct model *model)
+{
+	for (int ordinal = 0; ordinal < ORDINALS; ordinal++)
+		if (model->servers[ordinal].claim.exists)
+			tell_server(model, ordinal);
+}
+
 static void choose_traits(struct model *model)
 {
 	struct random *random = &model->random;
@@ -39,6 +64,7 @@ static void choose_traits(struct model *model)
 	traits->clients = random_chance(random, 200) ? random_int(random, 1, 2) : 0;
 	traits->leave_forbidden = random_chance(random, 60);
 	traits->disturbance = random_chance(random, 200) ? 0 : random_int(random, 1, 3);
+	traits->deployed = random_chance(random, 850);
 	traits->own_names = random_chance(random, 120);
 	traits->has_operator = random_chance(random, 150);
 }
@@ -88,6 +114,7 @@ static void found_cluster(struct model *model, int servers)
 
 	model->set = (struct set_truth){ .replicas = servers, .generation = 1, .observed = 1, .version = 100 };
 	model->set.status_replicas = model->set.ready_replicas = servers;
+	model->set.expect = servers < 3 && random_chance(&model->random, 700) ? 1 : 3;
 	for (int ordinal = first; ordinal <= last; ordinal++) {
 		add_first_server(model, ordinal);
 		config.peers[config.count++] = (struct raft_peer){ .id = model->ids, .ip = model->ips, .voter = true };

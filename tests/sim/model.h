@@ -41,6 +41,7 @@ struct traits {
 	int clients;             /* members that are no servers */
 	bool leave_forbidden;    /* nobody may tell a server to leave */
 	bool own_names;          /* nodes are not named like their pods */
+	bool deployed;           /* by this program: bootstrap_expect can be changed */
 	int disturbance;         /* how many faults: 0 none … 3 many */
 	bool has_operator;       /* somebody else patches the replicas now and then */
 };
@@ -73,6 +74,7 @@ struct raft_log {
 /* What is on the disk of a claim. */
 struct raft_data {
 	int id; /* 0: nothing is there yet */
+	int cluster; /* 0; of a server that has bootstrapped a cluster of its own another one */
 	uint64_t term;
 	int voted_for;
 	struct raft_log log;
@@ -161,6 +163,7 @@ struct claim {
 	bool exists;
 	int uid;
 	int64_t created_at;      /* negative: before the story begins */
+	int64_t used_at;         /* last, by a process that has ended; Kubernetes does not know */
 	bool deleting;
 	struct raft_data data;
 };
@@ -184,6 +187,7 @@ struct set_truth {
 	int64_t sync_at;
 	int status_replicas, ready_replicas;
 	int revision;            /* of the pod template */
+	int expect;              /* bootstrap_expect, as processes that start have it */
 };
 
 /* A change that was sent, and whose caller has given up waiting: it is made later. */
@@ -239,6 +243,9 @@ void model_advance(struct model *model, int64_t milliseconds);
 /* A cluster of so many servers that has long been well. */
 void model_init(struct model *model, uint64_t seed, int servers, bool verbose);
 
+/* Where everybody stands, into the trace. */
+void model_tell(const struct model *model);
+
 /* A line of the trace, if one is wanted. */
 void trace_line(const struct model *model, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define trace(model_, ...)                             \
@@ -287,6 +294,9 @@ bool gossip_force_leave(struct model *model, int viewer, int node, bool prune);
 
 void raft_tick(struct model *model);
 void raft_reset(struct model *model, int ordinal); /* the process starts */
+
+/* It waits for nobody, and has a cluster of its own. */
+void raft_bootstrap(struct model *model, int ordinal);
 
 /* The server that leads with a majority behind it; -1: none. */
 int raft_leader(const struct model *model);

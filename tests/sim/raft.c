@@ -53,6 +53,21 @@ void raft_reset(struct model *model, int ordinal)
 	agent->election_at = election_delay(model) + 2000;
 }
 
+void raft_bootstrap(struct model *model, int ordinal)
+{
+	struct raft_data *data = &model->servers[ordinal].claim.data;
+
+	trace(model, "server %d bootstraps a cluster of its own", ordinal);
+	data->cluster = data->id;
+	data->term = 1;
+	data->log = (struct raft_log){ .last = 1, .terms = 1, .term = { { .first = 1, .term = 1 } } };
+	data->config = (struct raft_config){ .index = 1, .count = 1 };
+	data->config.peers[0] =
+	    (struct raft_peer){ .id = data->id, .ip = model->servers[ordinal].agent.ip, .voter = true };
+	if (model->rules)
+		rules_bootstrapped(model->rules, ordinal);
+}
+
 void raft_step_down(struct model *model, int ordinal)
 {
 	struct agent *agent = &model->servers[ordinal].agent;
@@ -73,6 +88,7 @@ int raft_leader(const struct model *model)
 		const struct server_truth *server = &model->servers[ordinal];
 
 		if (server->agent.up && server->agent.role == ROLE_LEADER && model->now >= server->isolated_until &&
+		    server->claim.data.cluster == 0 &&
 		    (best < 0 || server->claim.data.term > model->servers[best].claim.data.term))
 			best = ordinal;
 	}
@@ -146,7 +162,7 @@ static void become_leader(struct model *model, int ordinal)
 		agent->stable_since[id] = model->now;
 	raft_append(model, ordinal);
 	agent->term_start = server->claim.data.log.last;
-	if (model->rules)
+	if (model->rules && server->claim.data.cluster == 0)
 		rules_elected(model->rules, ordinal);
 }
 
@@ -156,6 +172,7 @@ void raft_campaign(struct model *model, int ordinal, bool is_transfer)
 	struct raft_data *data = &server->claim.data;
 	const struct raft_peer *self = raft_find(&data->config, data->id);
 	int votes = self && self->voter;
+	uint64_t newest = 0;
 
 	server->agent.role = ROLE_CANDIDATE;
 	server->agent.leader_ip = 0;
@@ -166,8 +183,17 @@ void raft_campaign(struct model *model, int ordinal, bool is_transfer)
 		const struct raft_peer *peer = &data->config.peers[i];
 		int voter = agent_of_id(model, peer->id);
 
-		if (peer->voter && voter >= 0 && voter != ordinal && agent_reaches(model, ordinal, voter))
-			votes += grants(model, voter, ordinal, is_transfer);
+		if (!peer->voter || voter < 0 || voter == ordinal || !agent_reaches(model, ordinal, voter))
+			continue;
+		votes += grants(model, voter, ordinal, is_transfer);
+		if (model->servers[voter].claim.data.term > newest)
+			newest = model->servers[voter].claim.data.term;
+	}
+	/* Who answers tells its term. */
+	if (newest > data->term) {
+		data->term = newest;
+		data->voted_for = 0;
+		return;
 	}
 	if (votes > raft_voters(&data->config) / 2)
 		become_leader(model, ordinal);

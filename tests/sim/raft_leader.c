@@ -116,6 +116,8 @@ static void commit(struct model *model, int leader, uint64_t index)
 	if (index < server->agent.term_start || index <= server->agent.commit)
 		return;
 	server->agent.commit = index;
+	if (server->claim.data.cluster)
+		return;
 	if (index > model->acknowledged) {
 		model->acknowledged = index;
 		model->acknowledged_term = raft_term_at(&server->claim.data.log, index);
@@ -232,6 +234,12 @@ static bool change_for_members(struct model *model, int leader)
 				return true;
 			continue;
 		}
+		/* Two that have bootstrapped do not take each other in. */
+		if (model->servers[node].claim.data.cluster != model->servers[leader].claim.data.cluster &&
+		    model->servers[node].claim.data.config.count > 0)
+			continue;
+		if (model->servers[leader].claim.data.cluster)
+			continue;
 		if (news->status == STATUS_ALIVE && change_for_alive(model, leader, news))
 			return true;
 		if (news->status == STATUS_LEFT && raft_find(&model->servers[leader].claim.data.config, news->id)) {

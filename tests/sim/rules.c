@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define SHAKEN_MS SECONDS(45) /* a fault may show for so long */
-
 void rules_violation(struct rules *rules, const char *rule, const char *format, ...)
 {
 	const struct model *model = rules->model;
@@ -27,7 +25,7 @@ void rules_look_begins(struct rules *rules)
 	const struct model *model = rules->model;
 	struct seen *looking = &rules->looking;
 
-	*looking = (struct seen){ .any = true, .replicas = model->set.replicas };
+	*looking = (struct seen){ .any = true, .replicas = model->set.replicas, .expect = model->set.expect };
 	looking->observed = model->set.observed == model->set.generation;
 	for (int i = 0; i < ORDINALS; i++) {
 		const struct server_truth *server = &model->servers[i];
@@ -40,23 +38,25 @@ void rules_look_begins(struct rules *rules)
 		seen->uid = server->pod.uid;
 		seen->claim_exists = server->claim.exists;
 		seen->claim_deleting = server->claim.deleting;
-		seen->claim_created_at = server->claim.created_at;
+		seen->claim_used_at = server->claim.used_at;
 		seen->claim_uid = server->claim.uid;
 		looking->ids[i] = server->claim.data.id;
 	}
 }
 
-void rules_look_asked(struct rules *rules, int ordinal, bool answered)
+void rules_look_asked(struct rules *rules, int ordinal, bool answered, bool half)
 {
 	const struct server_truth *server = &rules->model->servers[ordinal];
 	struct seen_server *seen = &rules->looking.servers[ordinal];
 
 	seen->asked = answered;
+	seen->half = half;
 	if (!answered)
 		return;
 	seen->is_leader = server->agent.role == ROLE_LEADER;
 	seen->id = rules->looking.ids[ordinal] = server->claim.data.id;
 	seen->leader_ip = server->agent.leader_ip;
+	seen->cluster = server->claim.data.cluster;
 	seen->ip = server->agent.ip;
 	seen->config = server->claim.data.config;
 }
@@ -137,6 +137,21 @@ void rules_tick(struct rules *rules)
 {
 	check_truth(rules);
 	forget_hurts(rules->model);
+}
+
+/* What comes because of the tool joins, and does not begin anew. */
+void rules_bootstrapped(struct rules *rules, int ordinal)
+{
+	if (!rules->model->servers[ordinal].hurt)
+		rules_violation(rules, "5 agreement", "server %d makes a cluster of its own", ordinal);
+}
+
+bool rules_is_split(const struct rules *rules)
+{
+	for (int i = 0; i < ORDINALS; i++)
+		if (rules->model->servers[i].claim.data.cluster)
+			return true;
+	return false;
 }
 
 /* 8: who is elected has all that was ever acknowledged. */
@@ -240,7 +255,7 @@ void rules_done(struct rules *rules)
 
 	rules_settled(rules);
 	/* While faults go on, something may have happened since the look that it says so from. */
-	if (missing && rules->model->now > rules->model->quiet_at)
+	if (missing && rules->model->now > rules->model->quiet_at + SHAKEN_MS)
 		rules_violation(rules, "9 wishes", "it says it is done, but %s", missing);
 }
 
@@ -261,7 +276,7 @@ static bool may_lead(const struct model *model, int ordinal)
 	const struct raft_peer *self = raft_find(&data->config, data->id);
 	int possible = 0;
 
-	if (self ? !self->voter : !raft_may_ask_without(model, ordinal))
+	if (data->cluster || (self ? !self->voter : !raft_may_ask_without(model, ordinal)))
 		return false;
 	for (int i = 0; i < data->config.count; i++)
 		for (int other = 0; other < ORDINALS; other++)

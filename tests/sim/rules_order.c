@@ -3,8 +3,8 @@
 
 #define OLD_MS HOURS(168)
 
-static const char *const order_names[] = { "done",        "replicas", "leave",      "force-leave", "prune",
-	                                   "remove-peer", "transfer", "min-quorum", "delete-claim" };
+static const char *const order_names[] = { "done",        "replicas", "leave",      "force-leave",  "prune",
+	                                   "remove-peer", "transfer", "min-quorum", "delete-claim", "expect" };
 
 static bool seen_wanted(const struct rules *rules, int ordinal, int replicas)
 {
@@ -32,11 +32,11 @@ static const struct raft_config *leaders_config(const struct rules *rules)
 	const struct seen *seen = &rules->seen;
 
 	for (int i = 0; i < ORDINALS; i++)
-		if (seen->servers[i].asked && seen->servers[i].is_leader)
+		if (seen->servers[i].asked && seen->servers[i].is_leader && !seen->servers[i].cluster)
 			return &seen->servers[i].config;
 	/* It could not be asked: what is committed is what the others have learnt from it. */
 	for (int i = 0; i < ORDINALS; i++)
-		if (seen->servers[i].asked && seen->servers[i].leader_ip)
+		if (seen->servers[i].asked && seen->servers[i].leader_ip && !seen->servers[i].cluster)
 			return &seen->servers[i].config;
 	return NULL;
 }
@@ -137,7 +137,7 @@ static void check_settled(struct rules *rules, enum order order, int replicas)
 
 		if (!seen_wanted(rules, i, replicas))
 			continue;
-		if (!seen_live(server)) {
+		if (!seen_live(server) || server->half) {
 			rules_violation(rules, "2 one change", "%s while server %d is no live voter",
 			                order_names[order], i);
 			continue;
@@ -189,6 +189,9 @@ static bool check_agreement(struct rules *rules, enum order order, bool peers_to
 		const struct seen_server *server = &rules->seen.servers[i];
 		const struct raft_peer *peer = raft_find(config, server->id);
 
+		if (server->asked && !server->half && server->cluster && peers_too)
+			rules_violation(rules, "5 agreement", "%s while server %d is of another cluster",
+			                order_names[order], i);
 		if (!server->asked || !server->leader_ip || !peer)
 			continue;
 		if (leader_ip && server->leader_ip != leader_ip)
@@ -196,7 +199,7 @@ static bool check_agreement(struct rules *rules, enum order order, bool peers_to
 			                "%s while the leader is %d to server %d, and %d to another", order_names[order],
 			                server->leader_ip, i, leader_ip);
 		leader_ip = server->leader_ip;
-		if (peers_too && peer->voter && !same_peers(&server->config, config))
+		if (peers_too && peer->voter && !server->half && !same_peers(&server->config, config))
 			rules_violation(rules, "5 agreement", "%s while server %d has another peer set",
 			                order_names[order], i);
 	}
@@ -209,10 +212,17 @@ static void check_old_data(struct rules *rules, int ordinal)
 {
 	const struct seen_server *server = &rules->seen.servers[ordinal];
 
-	if (server->claim_exists && rules->model->now - server->claim_created_at > OLD_MS && !rules->wish.force)
-		rules_violation(rules, "old data", "server %d comes with data that may be too old", ordinal);
+	if (server->claim_exists && rules->model->now - server->claim_used_at > OLD_MS && !rules->wish.force)
+		rules_violation(rules, "old data", "server %d comes with data that is too old", ordinal);
 	if (server->claim_exists && rules->wish.delete_claims)
 		rules_violation(rules, "9 wishes", "server %d comes with data that should be deleted", ordinal);
+}
+
+/* A server without data that is told to expect only itself waits for nobody. */
+static void check_expect(struct rules *rules, int ordinal)
+{
+	if (rules->seen.expect == 1 && rules->seen.ids[ordinal] == 0)
+		rules_violation(rules, "5 agreement", "server %d comes, and will make a cluster of its own", ordinal);
 }
 
 static void check_replicas(struct rules *rules, int replicas, const struct raft_config *config)
@@ -232,6 +242,7 @@ static void check_replicas(struct rules *rules, int replicas, const struct raft_
 	} else {
 		check_quorum_up(rules, config);
 		check_old_data(rules, rules->model->traits.start + replicas - 1);
+		check_expect(rules, rules->model->traits.start + replicas - 1);
 	}
 }
 
@@ -285,10 +296,9 @@ static void check_removal(struct rules *rules, enum order order, int ordinal, in
 	}
 	if (order == ORDER_PRUNE && !rules->wish.prune)
 		rules_violation(rules, "9 wishes", "server %d is pruned, and nobody asked for it", ordinal);
-	for (int i = 0; i < ORDINALS; i++)
-		if (seen->servers[i].pod_exists && seen->servers[i].pod_deleting &&
-		    !seen_wanted(rules, i, seen->replicas))
-			rules_violation(rules, "2 one change", "%s while pod %d is going", order_names[order], i);
+	/* To reap is to take away what is dead, and that is never worse; but scale does one thing after the other. */
+	if (rules->wish.scale)
+		check_gone(rules, order);
 	check_quorum_without(rules, order, config, id);
 }
 
@@ -340,6 +350,10 @@ void rules_order(struct rules *rules, enum order order, int subject)
 	case ORDER_DELETE_CLAIM:
 		check_claim(rules, subject);
 		break;
+	case ORDER_EXPECT:
+		if (subject < 2)
+			rules_violation(rules, "5 agreement", "servers are told to expect %d", subject);
+		break;
 	case ORDER_TRANSFER:
 	case ORDER_NONE:
 		break;
@@ -379,6 +393,8 @@ static bool shows(const struct rules *rules, enum order order, int subject)
 		return seen->min_quorum == subject;
 	case ORDER_DELETE_CLAIM:
 		return !seen->servers[subject].claim_exists || seen->servers[subject].claim_deleting;
+	case ORDER_EXPECT:
+		return seen->expect == subject;
 	case ORDER_FORCE_LEAVE:
 	case ORDER_PRUNE:
 	case ORDER_TRANSFER:

@@ -38,6 +38,10 @@ static void leave_claim(struct model *model, int ordinal)
 
 	*claim = (struct claim){ .exists = true, .uid = ++model->uids };
 	claim->created_at = -HOURS(random_between(&model->random, 1, 24 * 14));
+	/* Nobody remembers the server: that takes three days. */
+	claim->used_at = claim->created_at;
+	if (claim->created_at < -HOURS(73))
+		claim->used_at = random_between(&model->random, claim->created_at, -HOURS(73));
 	if (random_chance(&model->random, 300))
 		return;
 	claim->data.id = ++model->ids;
@@ -69,29 +73,8 @@ static void begin(struct story *story, uint64_t seed, bool verbose)
 
 /* ---------------------------------------------------------------------------------------------- goals */
 
-static void choose_scale(struct story *story, struct goal *goal)
-{
-	struct model *model = &story->model;
-	struct wish *wish = &story->rules.wish;
-	int replicas = random_chance(&model->random, 100) ? 7 : random_int(&model->random, 1, 5);
-	bool odd_one;
-
-	if (replicas == scaled_to(story))
-		replicas = random_int(&model->random, 1, 5);
-	odd_one = replicas % 2 == 0 || replicas < 3;
-	*wish = (struct wish){ .scale = true, .replicas = replicas };
-	wish->force = random_chance(&model->random, odd_one ? 900 : 300);
-	wish->delete_claims = random_chance(&model->random, 250);
-	goal->kind = GOAL_SCALE;
-	goal->replicas = replicas;
-	goal->force = wish->force;
-	goal->delete_claims = wish->delete_claims;
-	trace(model, "GOAL scale %d -> %d%s%s", scaled_to(story), replicas, wish->force ? " --force" : "",
-	      wish->delete_claims ? " --delete-claims" : "");
-}
-
 /* Somebody who knows no better scales down, and waits for a while or does not. */
-static void scale_down_bare(struct story *story)
+static void scale_down_bare(struct story *story, int seconds)
 {
 	struct model *model = &story->model;
 	int replicas = scaled_to(story), fewer;
@@ -106,13 +89,59 @@ static void scale_down_bare(struct story *story)
 	for (int i = model->traits.start + fewer; i < ORDINALS; i++)
 		model->servers[i].hurt = true;
 	kubernetes_set_replicas(model, fewer);
-	model_advance(model, random_between(&model->random, 0, 90) * 1000);
+	model_advance(model, random_between(&model->random, 0, seconds) * 1000);
+}
+
+static void choose_scale(struct story *story, struct goal *goal)
+{
+	struct model *model = &story->model;
+	struct wish *wish = &story->rules.wish;
+	int replicas = random_chance(&model->random, 100) ? 7 : random_int(&model->random, 1, 5);
+	bool odd_one;
+
+	if (random_chance(&model->random, 150))
+		scale_down_bare(story, 10);
+	if (replicas == scaled_to(story))
+		replicas = random_int(&model->random, 1, 5);
+	odd_one = replicas % 2 == 0 || replicas < 3;
+	*wish = (struct wish){ .scale = true, .replicas = replicas };
+	wish->force = random_chance(&model->random, odd_one ? 900 : 300);
+	wish->delete_claims = random_chance(&model->random, 250);
+	goal->kind = GOAL_SCALE;
+	goal->replicas = replicas;
+	goal->force = wish->force;
+	goal->delete_claims = wish->delete_claims;
+	trace(model, "GOAL scale %d -> %d%s%s", scaled_to(story), replicas, wish->force ? " --force" : "",
+	      wish->delete_claims ? " --delete-claims" : "");
+}
+
+/* A wanted server that is down for long may be reaped by whoever names it. */
+static void choose_dead(struct story *story)
+{
+	struct model *model = &story->model;
+	int ordinal = model->traits.start + random_int(&model->random, 0, scaled_to(story) - 1);
+	struct server_truth *server = &model->servers[ordinal];
+
+	if (scaled_to(story) < 3 || server->pod.phase == PHASE_NONE)
+		return;
+	trace(model, "server %d is down for long", ordinal);
+	server->hurt = true;
+	kubernetes_lose_pod(model, ordinal);
+	model_advance(model, SECONDS(3));
+	server->pod.unschedulable_until = model->now + SECONDS(random_between(&model->random, 20, 200));
+	faults_last_until(model, server->pod.unschedulable_until);
+	model_advance(model, SECONDS(random_between(&model->random, 0, 20)));
+	story->rules.wish.named[ordinal] = story->rules.wish.any_named = true;
+	strv_take(&story->names, view_node_name(model, ordinal));
 }
 
 static void choose_names(struct story *story)
 {
 	struct model *model = &story->model;
 	struct wish *wish = &story->rules.wish;
+
+	if (random_chance(&model->random, 300))
+		choose_dead(story);
 
 	for (int i = 0; i < ORDINALS; i++) {
 		if (wanted(model, i) || model->servers[i].claim.data.id == 0 || !random_chance(&model->random, 600))
@@ -128,7 +157,7 @@ static void choose_reap(struct story *story, struct goal *goal)
 	struct wish *wish = &story->rules.wish;
 
 	if (random_chance(&model->random, 700))
-		scale_down_bare(story);
+		scale_down_bare(story, 90);
 	*wish = (struct wish){ .replicas = scaled_to(story), .prune = random_chance(&model->random, 400) };
 	if (random_chance(&model->random, 300))
 		choose_names(story);
@@ -151,6 +180,16 @@ static bool has_old_claim(const struct story *story)
 	return false;
 }
 
+/* Peers that nobody can tell from servers elsewhere. */
+static bool has_strangers(const struct model *model)
+{
+	int own = 0;
+
+	for (int i = 0; i < ORDINALS; i++)
+		own += wanted(model, i) && raft_find(&model->committed, model->servers[i].claim.data.id);
+	return model->committed.count > own;
+}
+
 /* A refusal, or the end of somebody's patience, that the truth gives a reason for. */
 static bool is_right(const struct story *story, const struct err *err)
 {
@@ -158,6 +197,10 @@ static bool is_right(const struct story *story, const struct err *err)
 
 	if (err->kind != ERR_REFUSED)
 		return false;
+	if (rules_is_split(&story->rules))
+		return true;
+	if (wish->scale && story->model.set.expect == 1 && !story->model.traits.deployed)
+		return true;
 	/* Somebody has brought back what was named. */
 	for (int i = 0; i < ORDINALS; i++)
 		if (wish->named[i] && story->model.servers[i].pod.phase != PHASE_NONE)
@@ -168,8 +211,7 @@ static bool is_right(const struct story *story, const struct err *err)
 		return true;
 	if (!wish->force && !wish->delete_claims && has_old_claim(story))
 		return true;
-	/* Dead voters that nobody can tell from servers elsewhere. */
-	if (wish->strangers_stay && raft_voters(&story->model.committed) > story->model.set.replicas)
+	if (wish->strangers_stay && has_strangers(&story->model))
 		return true;
 	/* Two servers, one of which may die at any time, and cannot be told to leave first. */
 	return wish->replicas == 1 && story->model.traits.leave_forbidden && raft_voters(&story->model.committed) == 2;
@@ -264,7 +306,7 @@ static void pursue(struct story *story, const struct goal *goal)
 		int status = run_tool(story, goal, &err);
 
 		quiet_runs += was_quiet;
-		if (was_quiet || (status == 0 && model->now > model->quiet_at)) {
+		if (was_quiet || (status == 0 && model->now > model->quiet_at + SHAKEN_MS)) {
 			over = judge_run(story, status, &err, quiet_runs);
 		} else if (status == 0 || err.kind != ERR_INTERRUPTED) {
 			/* As a person would: when things have calmed down, or at once. */
@@ -299,6 +341,8 @@ bool story_run(uint64_t seed, bool verbose, struct totals *totals)
 		if (rules_is_lost(&story.rules))
 			break;
 	}
+	if (story.rules.violations)
+		model_tell(&story.model);
 	totals->seeds++;
 	totals->orders += story.rules.orders;
 	totals->violations += story.rules.violations > 0;

@@ -351,6 +351,40 @@ void view_ask(const struct model *model, int ordinal, struct view *view)
 	view_peers(model, ordinal, view);
 }
 
+void view_lose_claims(struct snapshot *snapshot)
+{
+	while (snapshot->claim_count > 0)
+		kube_claim_release(&snapshot->claims[--snapshot->claim_count]);
+	snapshot->claims_known = false;
+	err_set(&snapshot->claims_err, ERR_UNAVAILABLE, "internal error");
+}
+
+void view_lose_plane(struct view *view, int plane)
+{
+	struct err *const errs[] = { &view->members_err, &view->peers_err, &view->self_err };
+
+	if (plane == 0)
+		view_clear_members(view);
+	else if (plane == 1)
+		view_clear_peers(view);
+	else
+		self_release(&view->self);
+	view->self_known &= plane != 2;
+	if (!err_is_set(errs[plane]))
+		err_set(errs[plane], ERR_PROTOCOL, "the answer did not come whole");
+}
+
+void view_expect(const struct model *model, struct snapshot *snapshot, bool known)
+{
+	if (!known) {
+		err_set(&snapshot->expect.err, ERR_UNAVAILABLE, "internal error");
+		return;
+	}
+	snapshot->expect.known = true;
+	snapshot->expect.expect = model->set.expect;
+	snapshot->expect.can_change = model->traits.deployed;
+}
+
 void view_autopilot(const struct model *model, struct snapshot *snapshot, bool known)
 {
 	struct autopilot_state *autopilot = &snapshot->autopilot;

@@ -30,6 +30,13 @@ void view_ask(const struct model *model, int ordinal, struct view *view);
 /* It does not answer. */
 void view_fail(struct view *view, enum err_kind kind, const char *message);
 
+/* The claims could not be listed. */
+void view_lose_claims(struct snapshot *snapshot);
+
+/* One of the three planes is not known after all. */
+void view_lose_plane(struct view *view, int plane);
+
+void view_expect(const struct model *model, struct snapshot *snapshot, bool known);
 void view_autopilot(const struct model *model, struct snapshot *snapshot, bool known);
 
 #endif

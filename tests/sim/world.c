@@ -62,12 +62,13 @@ static bool api_fails(struct sim_world *sim)
 
 /* ------------------------------------------------------------------------------------------- observe */
 
-static bool ask_one(struct sim_world *sim, struct server *server)
+static bool ask_one(struct sim_world *sim, struct server *server, bool *ret_half)
 {
 	struct model *model = sim->model;
 	int ordinal = (int)server->ordinal;
 	const struct server_truth *truth = &model->servers[ordinal];
 
+	*ret_half = false;
 	if (!view_can_ask(server))
 		return false;
 	/* All are asked at once, but not all answer at once. */
@@ -84,6 +85,9 @@ static bool ask_one(struct sim_world *sim, struct server *server)
 		return false;
 	}
 	view_ask(model, ordinal, &server->view);
+	*ret_half = model->faults_on && random_chance(&model->random, 10);
+	if (*ret_half)
+		view_lose_plane(&server->view, random_int(&model->random, 0, 2));
 	return true;
 }
 
@@ -104,11 +108,14 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 	view_kubernetes(sim->model, ret_snapshot);
 	for (size_t i = 0; i < ret_snapshot->server_count; i++) {
 		struct server *server = &ret_snapshot->servers[i];
-		bool answered = ask_one(sim, server);
+		bool half, answered = ask_one(sim, server, &half);
 
-		rules_look_asked(sim->rules, (int)server->ordinal, answered);
+		rules_look_asked(sim->rules, (int)server->ordinal, answered, half);
 		has_leader |= answered && raft_leader_of(sim->model, (int)server->ordinal) >= 0;
 	}
+	if (api_fails(sim))
+		view_lose_claims(ret_snapshot);
+	view_expect(sim->model, ret_snapshot, !api_fails(sim));
 	view_autopilot(sim->model, ret_snapshot, has_leader);
 	rules_look_ends(sim->rules, true);
 	return dies(sim) ? interrupted(err) : 0;
@@ -188,6 +195,23 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 		return err_set(err, ERR_CONFLICT, "the object has been modified");
 	trace(model, "order: replicas %d -> %d", model->set.replicas, (int)replicas);
 	kubernetes_set_replicas(model, (int)replicas);
+	return answer(sim, err);
+}
+
+static int world_set_expect(void *context, const struct snapshot *seen, int64_t expect, struct err *err)
+{
+	struct sim_world *sim = context;
+	struct model *model = sim->model;
+
+	rules_order(sim->rules, ORDER_EXPECT, (int)expect);
+	if (!model->traits.deployed)
+		return err_set(err, ERR_FAILED, "there is no such ConfigMap");
+	if (begin_change(sim, err) < 0)
+		return -1;
+	if (seen->expect.expect != model->set.expect)
+		return err_set(err, ERR_CONFLICT, "the object has been modified");
+	trace(model, "order: bootstrap_expect %d", (int)expect);
+	model->set.expect = (int)expect;
 	return answer(sim, err);
 }
 
@@ -314,6 +338,7 @@ static int carry_out(struct sim_world *sim, const struct step *step, int through
 	case STEP_MIN_QUORUM:
 		return told_min_quorum(sim, step, through, err);
 	case STEP_REPLICAS:
+	case STEP_EXPECT:
 	case STEP_DELETE_CLAIM:
 		break;
 	}
@@ -327,6 +352,8 @@ static enum order order_of(const struct sim_world *sim, const struct step *step,
 	switch (step->kind) {
 	case STEP_REPLICAS:
 		return ORDER_REPLICAS;
+	case STEP_EXPECT:
+		return ORDER_EXPECT;
 	case STEP_MIN_QUORUM:
 		return ORDER_MIN_QUORUM;
 	case STEP_TRANSFER_LEADER:
@@ -421,6 +448,7 @@ void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, 
 		.observe = world_observe,
 		.keep = world_keep,
 		.set_replicas = world_set_replicas,
+		.set_expect = world_set_expect,
 		.tell = world_tell,
 		.delete_claim = world_delete_claim,
 		.now_ms = world_now_ms,
