@@ -8,75 +8,17 @@
 
 #include "../../support/apiserver.h"
 #include "../../support/cluster.h"
-#include "kube/config.h"
+#include "reality.h"
 #include "sample.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
-#define LONG_MS     20000
-#define SCALE_PATH  "/apis/apps/v1/namespaces/ns/statefulsets/consul/scale"
-#define CONFIG_PATH "/api/v1/namespaces/ns/configmaps/consul-server"
-#define CLAIM_PATH  "/api/v1/namespaces/ns/persistentvolumeclaims/data-consul-2"
-#define LEASE_PATH  "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
-
-/* The world, and a snapshot of three servers that was seen before the test. */
-struct reality {
-	struct apiserver *server;
-	struct loop *loop;
-	struct kube_config config;
-	struct kube_client_options options;
-	struct kube_client *client;
-	struct world_kube kube;
-	struct world world;
-	struct snapshot seen;
-	struct err err;
-};
-
-static void connect_to(struct reality *reality, const char *url)
-{
-	reality->loop = loop_new();
-	reality->config.server = xstrdup(url);
-	reality->config.namespace_name = xstrdup("ns");
-	cr_assert_eq(
-	    kube_client_new(reality->loop, &reality->config, &reality->options, &reality->client, &reality->err), 0);
-	reality->kube = (struct world_kube){ .client = reality->client, .namespace_name = "ns" };
-	world_kube(&reality->kube, &reality->world);
-}
-
-static void see(struct snapshot *seen)
-{
-	struct kube_claim claim = KUBE_CLAIM_INIT;
-
-	sample_init(seen, 3);
-	seen->set.uid = xstrdup("set-uid");
-	seen->set.resource_version = xstrdup("4711");
-	for (size_t i = 0; i < 3; i++)
-		seen->servers[i].pod.namespace_name = xstrdup("ns");
-	claim.name = xstrdup("data-consul-2");
-	claim.uid = xstrdup("claim-uid");
-	claim.resource_version = xstrdup("815");
-	seen->claims = xcalloc(1, sizeof(*seen->claims));
-	seen->claims[seen->claim_count++] = claim;
-}
-
-static void start(struct reality *reality, const struct apiserver_route *routes)
-{
-	*reality = (struct reality){ .server = apiserver_start(&(struct apiserver_options){ .routes = routes }) };
-	connect_to(reality, apiserver_url(reality->server));
-	see(&reality->seen);
-}
-
-static void stop(struct reality *reality)
-{
-	kube_client_free(reality->client);
-	loop_free(reality->loop);
-	apiserver_stop(reality->server);
-	kube_config_release(&reality->config);
-	snapshot_release(&reality->seen);
-	err_release(&reality->err);
-}
+#define LONG_MS    20000
+#define SCALE_PATH "/apis/apps/v1/namespaces/ns/statefulsets/consul/scale"
+#define CLAIM_PATH "/api/v1/namespaces/ns/persistentvolumeclaims/data-consul-2"
+#define LEASE_PATH "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
 
 static int set_replicas(struct reality *reality, int64_t replicas)
 {
@@ -104,14 +46,14 @@ Test(world_kube, replicas_are_patched_on_the_version_that_was_seen)
 	_cleanup_free_ char *type = NULL;
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(set_replicas(&reality, 4), 0, "%s", reality.err.message);
 	cr_assert_eq(apiserver_request_total(reality.server), 1);
 	request = apiserver_request_at(reality.server, 0);
 	type = apiserver_request_header(request, "Content-Type");
 	cr_expect_str_eq(type, "application/merge-patch+json");
 	cr_expect_str_eq(request->body, "{\"metadata\":{\"resourceVersion\":\"4711\"},\"spec\":{\"replicas\":4}}");
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 /* Expects that scaling to 4 ends so; a NULL hint is not looked at. */
@@ -121,14 +63,14 @@ static void expect_scale_fails(const struct http_answer *answer, enum err_kind k
 	const struct apiserver_route routes[] = { { .path = SCALE_PATH, .answer = *answer }, { 0 } };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(set_replicas(&reality, 4), -1);
 	cr_expect_eq(reality.err.kind, kind);
 	cr_expect_str_eq(reality.err.message, message);
 	if (hint)
 		cr_expect_str_eq(reality.err.hint, hint);
 	cr_expect_eq(apiserver_request_total(reality.server), 1, "it is not tried again by itself");
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_set_that_has_changed_is_a_conflict)
@@ -178,12 +120,12 @@ Test(world_kube, a_lost_answer_leaves_open_whether_it_was_scaled)
 	};
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(set_replicas(&reality, 4), -1);
 	cr_expect(reality.err.kind == ERR_UNREACHABLE || reality.err.kind == ERR_PROTOCOL, "%d: %s", reality.err.kind,
 	          reality.err.message);
 	cr_expect_eq(apiserver_request_total(reality.server), 1, "it is not tried again by itself");
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, without_a_version_nothing_is_scaled)
@@ -191,115 +133,11 @@ Test(world_kube, without_a_version_nothing_is_scaled)
 	static const struct apiserver_route routes[] = { { .path = "*" }, { 0 } };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	replace_string(&reality.seen.set.resource_version, NULL);
 	cr_assert_eq(set_replicas(&reality, 4), -1);
 	cr_expect_eq(apiserver_request_total(reality.server), 0);
-	stop(&reality);
-}
-
-/* --------------------------------------------------------------------------------- bootstrap_expect */
-
-/* As seen in the ConfigMap of deploy. */
-static int set_expect(struct reality *reality)
-{
-	struct expect_state *expect = &reality->seen.expect;
-
-	if (!expect->known)
-		*expect = (struct expect_state){
-			.known = true,
-			.expect = 1,
-			.can_change = true,
-			.resource_version = xstrdup("42"),
-			.config = json_object("bootstrap_expect", json_int(1), "x", json_int(7), NULL),
-		};
-	return reality->world.set_expect(reality->world.context, &reality->seen, 3, &reality->err);
-}
-
-Test(world_kube, the_config_map_is_applied_as_deploy_does_and_kubelets_get_to_hear_of_it)
-{
-	static const struct apiserver_route routes[] = {
-		{ .method = "PATCH", .path = CONFIG_PATH, .answer = { .body = "{\"kind\":\"ConfigMap\"}" } }, { 0 }
-	};
-	const struct apiserver_request *request;
-	_cleanup_free_ char *type = NULL;
-	int64_t begun_ms = clock_monotonic_ms();
-	struct reality reality;
-
-	start(&reality, routes);
-	cr_assert_eq(set_expect(&reality), 0, "%s", reality.err.message);
-	cr_expect_geq(clock_monotonic_ms() - begun_ms, 1000);
-	cr_assert_eq(apiserver_request_total(reality.server), 1);
-	request = apiserver_request_at(reality.server, 0);
-	type = apiserver_request_header(request, "Content-Type");
-	cr_expect_str_eq(type, "application/apply-patch+yaml");
-	cr_expect_str_eq(request->query, "fieldManager=kubectl-consul");
-	cr_expect_not_null(strstr(request->body, "\"resourceVersion\":\"42\""), "%s", request->body);
-	cr_expect_not_null(strstr(request->body, "\\\"bootstrap_expect\\\": 3"), "%s", request->body);
-	cr_expect_not_null(strstr(request->body, "\\\"x\\\": 7"), "%s", request->body);
-	stop(&reality);
-}
-
-static void expect_config_fails(const struct http_answer *answer, enum err_kind kind, const char *message,
-                                const char *hint)
-{
-	const struct apiserver_route routes[] = { { .path = CONFIG_PATH, .answer = *answer }, { 0 } };
-	int64_t begun_ms = clock_monotonic_ms();
-	struct reality reality;
-
-	start(&reality, routes);
-	cr_assert_eq(set_expect(&reality), -1);
-	cr_expect_lt(clock_monotonic_ms() - begun_ms, 3000, "there is nothing to hear of");
-	cr_expect_eq(reality.err.kind, kind);
-	cr_expect_str_eq(reality.err.message, message);
-	if (hint)
-		cr_expect_str_eq(reality.err.hint, hint);
-	stop(&reality);
-}
-
-Test(world_kube, a_config_map_that_has_changed_is_a_conflict)
-{
-	const struct http_answer answer = { .status = 409, .body = STATUS_FAILURE(409, "Conflict", "modified") };
-
-	expect_config_fails(&answer, ERR_CONFLICT,
-	                    "cannot change bootstrap_expect in configmap/consul-server: modified", NULL);
-}
-
-Test(world_kube, a_config_map_that_somebody_else_set_is_refused)
-{
-	const struct http_answer answer = {
-		.status = 409,
-		.body = STATUS_FAILURE(409, "Conflict",
-		                       "Apply failed with 1 conflict: conflict with \\\"kubectl-edit\\\" using v1")
-	};
-
-	expect_config_fails(&answer, ERR_REFUSED,
-	                    "cannot change bootstrap_expect in configmap/consul-server: Apply failed with 1 conflict: "
-	                    "conflict with \"kubectl-edit\" using v1",
-	                    "somebody else set it: make bootstrap_expect 3 where it comes from; kubectl edit "
-	                    "configmap consul-server -n ns if that is nowhere else");
-}
-
-Test(world_kube, the_right_to_change_the_config_map_is_named)
-{
-	const struct http_answer answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "no") };
-
-	expect_config_fails(&answer, ERR_FORBIDDEN, "cannot change bootstrap_expect in configmap/consul-server: no",
-	                    "a Role must allow \"get\" and \"patch\" on \"configmaps\"; check: "
-	                    "kubectl auth can-i patch configmaps -n ns");
-}
-
-Test(world_kube, a_bootstrap_expect_that_was_not_seen_there_is_not_changed)
-{
-	static const struct apiserver_route routes[] = { { .path = "*" }, { 0 } };
-	struct reality reality;
-
-	start(&reality, routes);
-	reality.seen.expect = (struct expect_state){ .known = true, .expect = 1 };
-	cr_assert_eq(set_expect(&reality), -1);
-	cr_expect_eq(reality.err.kind, ERR_FAILED);
-	cr_expect_eq(apiserver_request_total(reality.server), 0);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 /* ------------------------------------------------------------------------------------------- claims */
@@ -311,13 +149,13 @@ Test(world_kube, a_claim_is_deleted_as_it_was_seen)
 	};
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), 0, "%s", reality.err.message);
 	cr_assert_eq(apiserver_count(reality.server, "DELETE", CLAIM_PATH), 1);
 	cr_expect_str_eq(apiserver_request_at(reality.server, 0)->body,
 	                 "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"claim-uid\","
 	                 "\"resourceVersion\":\"815\"}}");
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_claim_that_has_changed_or_gone_is_left_alone)
@@ -332,11 +170,11 @@ Test(world_kube, a_claim_that_has_changed_or_gone_is_left_alone)
 	};
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), 0, "%s", reality.err.message);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), 0, "%s", reality.err.message);
 	cr_expect_eq(apiserver_count(reality.server, "DELETE", CLAIM_PATH), 2);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_claim_that_may_not_be_deleted_is_an_error)
@@ -351,12 +189,12 @@ Test(world_kube, a_claim_that_may_not_be_deleted_is_an_error)
 	};
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), -1);
 	cr_expect_eq(reality.err.kind, ERR_FORBIDDEN);
 	cr_expect(str_starts_with(reality.err.message, "cannot delete persistentvolumeclaim/data-consul-2: User "),
 	          "%s", reality.err.message);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_claim_that_was_not_seen_is_not_asked_for)
@@ -364,14 +202,14 @@ Test(world_kube, a_claim_that_was_not_seen_is_not_asked_for)
 	static const struct apiserver_route routes[] = { { .path = "*" }, { 0 } };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(delete_claim(&reality, "data-consul-7"), -1);
 	cr_expect_eq(reality.err.kind, ERR_FAILED);
 	err_release(&reality.err);
 	replace_string(&reality.seen.claims[0].resource_version, NULL);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), -1);
 	cr_expect_eq(apiserver_request_total(reality.server), 0);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 /* ------------------------------------------------------------------------------------------- orders */
@@ -429,7 +267,7 @@ Test(world_kube, each_order_goes_to_the_server_it_goes_through)
 		const struct apiserver_request *request;
 		struct reality reality;
 
-		start(&reality, routes);
+		reality_start(&reality, routes);
 		tell_step(&reality, &rows[i].step);
 		request = apiserver_find(reality.server, rows[i].method, rows[i].path, 0);
 		cr_assert_not_null(request, "%s: %s", step_kind_name(rows[i].step.kind),
@@ -438,7 +276,7 @@ Test(world_kube, each_order_goes_to_the_server_it_goes_through)
 		cr_expect(strstr(request->query, rows[i].query), "%s: %s", rows[i].path, request->query);
 		if (rows[i].step.kind == STEP_MIN_QUORUM)
 			cr_expect(strstr(request->body, "\"MinQuorum\":5"), "%s", request->body);
-		stop(&reality);
+		reality_stop(&reality);
 	}
 }
 
@@ -451,12 +289,12 @@ Test(world_kube, an_agent_that_was_asked_to_leave_need_not_answer)
 	int64_t begun_ms = clock_monotonic_ms();
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(tell_step(&reality, &step), 0, "%s", reality.err.message);
 	cr_expect_not(err_is_set(&reality.err));
 	cr_expect_eq(apiserver_count(reality.server, "PUT", "/v1/agent/leave"), 1);
 	cr_expect_lt(clock_monotonic_ms() - begun_ms, 9000, "less than an order that is waited for");
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, an_order_that_is_refused_says_so)
@@ -468,10 +306,10 @@ Test(world_kube, an_order_that_is_refused_says_so)
 	struct step step = { .kind = STEP_LEAVE, .through = through };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_assert_eq(tell_step(&reality, &step), -1);
 	cr_expect_eq(reality.err.kind, ERR_FORBIDDEN, "%s", reality.err.message);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_server_without_a_pod_cannot_be_told_anything)
@@ -480,14 +318,14 @@ Test(world_kube, a_server_without_a_pod_cannot_be_told_anything)
 	struct step step = { .kind = STEP_FORCE_LEAVE, .object = node, .through = through };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	sample_lose_pod(&reality.seen, 1);
 	cr_assert_eq(tell_step(&reality, &step), -1);
 	/* Not ERR_NOT_FOUND, which would mean that Consul does not know the node. */
 	cr_expect_eq(reality.err.kind, ERR_UNREACHABLE);
 	cr_expect_str_eq(reality.err.message, "there is no pod consul-1 to tell it to");
 	cr_expect_eq(apiserver_request_total(reality.server), 0);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 /* ---------------------------------------------------------------------------------------- explaining */
@@ -500,7 +338,7 @@ static void expect_explained(int status, const char *events, const char *subject
 	struct plan plan = { .kind = PLAN_WAIT, .look_at_events = true };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	sample_lose_pod(&reality.seen, 2);
 	plan.subject = xstrdup(subject);
 	plan.text = xstrdup("consul-2: its pod does not exist yet");
@@ -510,7 +348,7 @@ static void expect_explained(int status, const char *events, const char *subject
 	cr_expect_eq(plan.broken, broken);
 	free(plan.subject);
 	free(plan.text);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, events_tell_why_a_server_does_not_come)
@@ -537,7 +375,7 @@ Test(world_kube, sleep_can_be_interrupted)
 	int64_t begun_ms;
 	int ends[2];
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	begun_ms = reality.world.now_ms(reality.world.context);
 	cr_assert_eq(reality.world.sleep(reality.world.context, 20, &reality.err), 0);
 	cr_expect_geq(reality.world.now_ms(reality.world.context) - begun_ms, 20);
@@ -546,7 +384,7 @@ Test(world_kube, sleep_can_be_interrupted)
 	cr_assert_eq(write(ends[1], "x", 1), 1);
 	cr_assert_eq(reality.world.sleep(reality.world.context, 3600 * 1000, &reality.err), -1);
 	cr_expect_eq(reality.err.kind, ERR_INTERRUPTED);
-	stop(&reality);
+	reality_stop(&reality);
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -556,10 +394,10 @@ Test(world_kube, without_a_lease_there_is_nothing_to_keep)
 	static const struct apiserver_route routes[] = { { 0 } };
 	struct reality reality;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	cr_expect_eq(reality.world.keep(reality.world.context, &reality.err), 0);
 	cr_expect_eq(apiserver_request_total(reality.server), 0);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 Test(world_kube, a_lease_that_was_taken_over_is_not_kept)
@@ -583,7 +421,7 @@ Test(world_kube, a_lease_that_was_taken_over_is_not_kept)
 	struct reality reality;
 	int status;
 
-	start(&reality, routes);
+	reality_start(&reality, routes);
 	reality.kube.lease = kube_lease_new(reality.client, &options);
 	cr_assert_eq(kube_lease_take(reality.kube.lease, end_ms, NULL, NULL, &reality.err), 0, "%s",
 	             reality.err.message);
@@ -594,7 +432,7 @@ Test(world_kube, a_lease_that_was_taken_over_is_not_kept)
 	cr_expect_eq(reality.err.kind, ERR_CONFLICT);
 	cr_expect_str_eq(reality.err.message, "lease \"l\" was taken over by bob");
 	kube_lease_free(reality.kube.lease);
-	stop(&reality);
+	reality_stop(&reality);
 }
 
 /* ---------------------------------------------------------------------------------------- observing */
@@ -604,7 +442,7 @@ static void observe_cluster(const struct cluster_options *how, struct snapshot *
 	struct cluster *cluster = cluster_start(how);
 	struct reality reality = { 0 };
 
-	connect_to(&reality, apiserver_url(cluster_api(cluster)));
+	reality_connect_to(&reality, apiserver_url(cluster_api(cluster)));
 	reality.kube.namespace_name = "consul";
 	cr_assert_eq(reality.world.observe(reality.world.context, ret_snapshot, &reality.err), 0, "%s",
 	             reality.err.message);
@@ -648,28 +486,5 @@ Test(world_kube, without_a_leader_nobody_is_asked)
 	cr_expect_not(snapshot.autopilot.known);
 	cr_expect(err_is_set(&snapshot.autopilot.err));
 	cr_expect_eq(asked, 0);
-	snapshot_release(&snapshot);
-}
-
-Test(world_kube, observing_reads_the_bootstrap_expect_of_deploys_config_map)
-{
-	static const struct apiserver_route routes[] = {
-		{ .path = "/apis/apps/v1/namespaces/consul/statefulsets/consul",
-		  .answer = { .body = "{\"metadata\":{\"name\":\"consul\",\"uid\":\"u\",\"labels\":{"
-		                      "\"app.kubernetes.io/"
-		                      "managed-by\":\"kubectl-consul\"}},\"spec\":{\"replicas\":0}}" } },
-		{ .path = "/api/v1/namespaces/consul/configmaps/consul-server",
-		  .answer = { .body = "{\"metadata\":{\"resourceVersion\":\"42\",\"labels\":{"
-		                      "\"app.kubernetes.io/managed-by\":\"kubectl-consul\"}},\"data\":{"
-		                      "\"server.json\":\"{\\\"bootstrap_expect\\\":1}\"}}" } },
-		{ 0 },
-	};
-	struct cluster_options how = { .count = 1, .api = { .routes = routes } };
-	struct snapshot snapshot = SNAPSHOT_INIT;
-	size_t asked;
-
-	observe_cluster(&how, &snapshot, &asked);
-	cr_expect(snapshot.expect.known && snapshot.expect.can_change);
-	cr_expect_eq(snapshot.expect.expect, 1);
 	snapshot_release(&snapshot);
 }
