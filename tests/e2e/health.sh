@@ -3,16 +3,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-role_for() { # USER RESOURCE…: may read the objects, and use only those subresources of pods
-	local user=$1 name=$1
-	shift
-	kubectl -n "$namespace" create role "$name" --verb=get,list \
-		--resource=pods,persistentvolumeclaims,statefulsets.apps,poddisruptionbudgets.policy >/dev/null
-	kubectl -n "$namespace" create rolebinding "$name" --role="$name" --user="$user" >/dev/null
-	kubectl -n "$namespace" create role "$name-ask" --verb=get,create "${@/#/--resource=pods/}" >/dev/null
-	kubectl -n "$namespace" create rolebinding "$name-ask" --role="$name-ask" --user="$user" >/dev/null
-}
-
 new_namespace health
 deploy_ours >"$scratch/deploy" 2>&1 || { cat "$scratch/deploy"; exit 1; }
 

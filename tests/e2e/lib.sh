@@ -75,6 +75,16 @@ deploy_ours() { # [OPTION…]: three servers in $namespace
 	"$KUBECTL_CONSUL" deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --timeout 3m "$@"
 }
 
+role_for() { # USER RESOURCE…: may read the objects, and use only those subresources of pods
+	local user=$1 name=$1
+	shift
+	kubectl -n "$namespace" create role "$name" --verb=get,list \
+		--resource=pods,persistentvolumeclaims,statefulsets.apps,poddisruptionbudgets.policy >/dev/null
+	kubectl -n "$namespace" create rolebinding "$name" --role="$name" --user="$user" >/dev/null
+	kubectl -n "$namespace" create role "$name-ask" --verb=get,create "${@/#/--resource=pods/}" >/dev/null
+	kubectl -n "$namespace" create rolebinding "$name-ask" --role="$name-ask" --user="$user" >/dev/null
+}
+
 # ------------------------------------------------------------------------------------- servers, by kubectl only
 
 in_pod() { # POD COMMAND…
