@@ -127,6 +127,30 @@ Test(change_screen, what_comes_first_or_after_the_steps_is_told)
 	plan_release(&last);
 }
 
+/* What comes by itself stands above the steps, and what stops them below. */
+Test(change_screen, what_has_to_come_first_is_told_above_the_steps)
+{
+	struct step step = step_of("replicas 4 -> 5: consul-4 joins", 4, 5);
+	struct steps steps = { .waits_for = xstrdup("consul-3: joined, \033[2Jnot a voter yet") };
+	struct plan done = PLAN_INIT, refused = { .kind = PLAN_REFUSE, .text = xstrdup("consul-0 is old") };
+	_cleanup_strv_ struct strv notes = STRV_INIT;
+	_cleanup_buf_ struct buf all = BUF_TEXT, alone = BUF_TEXT;
+
+	change_screen_plan(&steps, &refused, &notes, &pipe_term, &alone);
+	cr_expect_str_eq(buf_text(&alone), "now waiting: consul-3: joined, ^[[2Jnot a voter yet\n"
+	                                   "then refused: consul-0 is old\n");
+	steps.items = &step;
+	steps.count = 1;
+	change_screen_plan(&steps, &done, &notes, &screen, &all);
+	cr_expect(str_starts_with(buf_text(&all), "now waiting: consul-3: joined, ^[[2Jnot a voter yet\nSTEP "), "%s",
+	          buf_text(&all));
+	cr_expect(strstr(buf_text(&all), "\n1      replicas 4 -> 5: consul-4 joins "), "%s", buf_text(&all));
+	assert_fits(buf_text(&all), 80);
+	step_release(&step);
+	plan_release(&refused);
+	free(steps.waits_for);
+}
+
 Test(change_screen, colour_only_warns_where_no_failure_is_tolerated)
 {
 	struct term color = { .is_tty = true, .utf8 = true, .color = true, .width = 80 };
@@ -224,9 +248,9 @@ Test(change_screen, after_a_failure_it_says_what_was_done_and_what_goes_on)
 	told.kind = STEP_LEAVE;
 	texts[4] = left_text(0, &told, NULL);
 	cr_expect_str_eq(texts[0], "nothing was changed\n");
-	cr_expect_str_eq(texts[1], "2 steps done\nnothing else will be begun; last seen waiting: consul-4: starting\n");
+	cr_expect_str_eq(texts[1], "2 steps done\nnothing else will be begun; last seen: consul-4: starting\n");
 	cr_expect_str_eq(texts[2], "1 step done; begun: replicas 4 -> 5: consul-4 joins\n"
-	                           "Kubernetes goes on with it; nothing else will be begun; last seen waiting: "
+	                           "Kubernetes goes on with it; nothing else will be begun; last seen: "
 	                           "consul-4: joined, not a voter yet\n");
 	cr_expect_str_eq(texts[3], "begun: replicas 4 -> 5: consul-4 joins\n"
 	                           "Kubernetes goes on with it; nothing else will be begun\n");

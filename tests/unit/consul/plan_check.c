@@ -14,7 +14,7 @@ char *step_line(const struct step *step)
 	struct buf out = BUF_TEXT;
 
 	buf_addf(&out, "step %s", step_kind_name(step->kind));
-	if (step->object)
+	if (step->object && step->kind != STEP_LEAVE)
 		buf_addf(&out, " %s", *step->object ? step->object : "\"\"");
 	else if (step->kind != STEP_LEAVE)
 		buf_addf(&out, " %" PRId64, step->number);
@@ -65,9 +65,12 @@ static void check_step(const struct step *step)
 	check_quorum(&step->after);
 	cr_expect_geq(step->after.live_voters, step->after.quorum, "%s", step->text);
 	cr_expect(!strchr(step->text, '\n'));
-	cr_expect_eq(step->through != NULL, step->kind != STEP_REPLICAS && step->kind != STEP_DELETE_CLAIM);
-	if (step->kind != STEP_MIN_QUORUM)
-		cr_expect_not_null(step->subject, "%s", step->text);
+	cr_expect_eq(step->through != NULL,
+	             step->kind != STEP_REPLICAS && step->kind != STEP_DELETE_CLAIM && step->kind != STEP_EXPECT);
+	cr_expect_eq(step->subject == NULL, step->kind == STEP_MIN_QUORUM || step->kind == STEP_EXPECT, "%s",
+	             step->text);
+	if (step->kind == STEP_LEAVE)
+		cr_expect(!str_is_empty(step->object), "%s", step->text);
 	cr_expect(step_equal(step, step));
 }
 
@@ -118,6 +121,12 @@ void plan_check_forward(struct snapshot *snapshot, const struct goal *goal, cons
 
 	plan_forward(snapshot, goal, &steps, &last);
 	check_plan(&last);
+	if (steps.waits_for) {
+		_cleanup_free_ char *line = xasprintf("waits for %s", steps.waits_for);
+
+		cr_assert_not_null(*lines, "it waits: %s", line);
+		expect_line(line, *lines++);
+	}
 	for (i = 0; i < steps.count; i++) {
 		_cleanup_free_ char *line = step_line(&steps.items[i]);
 

@@ -1,7 +1,8 @@
 /*
  * What plan_next says, as one line that tests compare:
  *
- *   step KIND OBJECT via POD: TEXT; LIVE/VOTERS -> LIVE/VOTERS     before and after; KIND NUMBER where there is no object
+ *   step KIND OBJECT via POD: TEXT; LIVE/VOTERS -> LIVE/VOTERS     before and after; KIND NUMBER where there is no object;
+ *                                                                  a leave goes without its object (a peer id)
  *   wait SUBJECT: TEXT (events)
  *   refuse SUBJECT: TEXT (RULE) (may pass) (events) (broken); HINT
  *   done
@@ -30,8 +31,9 @@ void plan_expect(struct snapshot *snapshot, const struct goal *goal, const char 
 void plan_expect_reap(struct snapshot *snapshot, const char *names, const char *expected);
 
 /*
- * Asserts the lines of all steps of plan_forward and of what ends them, and of each step that rule 1 holds. The snapshot is
- * changed as plan_forward does, and not released.
+ * Asserts the lines of all steps of plan_forward and of what ends them, and of each step that rule 1 holds; the first line
+ * is "waits for …" if something has to come to rest before them. The snapshot is changed as plan_forward does, and not
+ * released.
  */
 void plan_check_forward(struct snapshot *snapshot, const struct goal *goal, const char *const *lines);
 

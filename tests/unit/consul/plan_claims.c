@@ -103,7 +103,8 @@ Test(plan_claims, claims_that_cannot_be_listed_cannot_be_deleted)
 	           "refuse -: the claims cannot be listed: you may not (unknown counts as dead) (may pass)");
 	plan_check(&snapshot, SCALE(3, .delete_claims = true), "refuse -: the claims cannot be listed: you may not*");
 	err_release(&snapshot.claims_err);
-	plan_expect(&snapshot, SCALE(3, .delete_claims = true), "refuse -: the claims cannot be listed: unknown*");
+	plan_expect(&snapshot, SCALE(3, .delete_claims = true),
+	            "refuse -: the claims cannot be listed: it is not told why*");
 }
 
 /* ------------------------------------------------------------------------------------------------------ at the end */

@@ -105,8 +105,9 @@ Test(plan_clean, what_lives_without_a_pod_is_not_reaped)
 {
 	struct snapshot snapshot;
 	const char *expected =
-	    "refuse -: consul-3 has no pod here, and for gossip it is alive (10.0.0.13) (a pod is gone when its UID is "
-	    "gone) (may pass); kubectl get pods -A -o wide --field-selector=status.podIP=10.0.0.13 tells whose pod "
+	    "refuse -: consul-3 has no pod here, and for gossip it is alive (10.0.0.13) (a server that could "
+	    "come back is not removed) (may pass); kubectl get pods -A -o wide --field-selector=status.podIP=10.0.0.13 "
+	    "tells whose pod "
 	    "that "
 	    "is";
 
@@ -114,9 +115,59 @@ Test(plan_clean, what_lives_without_a_pod_is_not_reaped)
 	plan_check(&snapshot, REAP, expected);
 	plan_check(&snapshot, SCALE(5), expected);
 	plan_expect(&snapshot, SCALE(3), expected);
-	scaled_barely(&snapshot, MEMBER_ALIVE, true);
-	sample_see(&snapshot, -1, "consul-4", MEMBER_FAILED);
-	plan_expect(&snapshot, REAP, "step force-leave consul-4 *");
+	/* Before anything is done about another: the names may all be somebody else's (a set that was moved). */
+	for (int status = MEMBER_LEAVING; status <= MEMBER_FAILED; status++) {
+		scaled_barely(&snapshot, MEMBER_ALIVE, true);
+		sample_see(&snapshot, -1, "consul-4", (enum member_status)status);
+		plan_check(&snapshot, SCALE(3), expected);
+		plan_check(&snapshot, PRUNE, expected);
+		plan_expect(&snapshot, REAP, expected);
+	}
+	scaled_barely(&snapshot, MEMBER_FAILED, true);
+	sample_see(&snapshot, -1, "consul-4", MEMBER_ALIVE);
+	plan_check(&snapshot, REAP, "refuse -: consul-4 has no pod here, *");
+	sample_forget_member(&snapshot, -1, "consul-3");
+	plan_check(&snapshot, REAP, "refuse -: consul-4 has no pod here, *");
+	/* A client of that name is nobody's server. */
+	sample_forget_member(&snapshot, -1, "consul-4");
+	sample_add_member(&snapshot, "consul-4", "10.0.0.99", MEMBER_ALIVE, false);
+	plan_check(&snapshot, REAP, "step remove-peer *");
+	snapshot_release(&snapshot);
+	/* Who is named is reaped all the same. */
+	scaled_barely(&snapshot, MEMBER_FAILED, true);
+	sample_see(&snapshot, -1, "consul-4", MEMBER_ALIVE);
+	plan_expect_reap(&snapshot, "consul-3", "step force-leave consul-3 *");
+}
+
+/* Nodes are called after machines, and those consul-7 and so on: a name tells nothing of an ordinal. */
+Test(plan_clean, names_are_ordinals_only_where_they_are_the_pods)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++)
+		sample_call_node(&snapshot, i, (const char *const[]){ "consul-7", "consul-8", "consul-9" }[i]);
+	plan_check(&snapshot, REAP, "done");
+	/* The pod is Pending, and nothing tells whose member its former self is. */
+	sample_never_ran(&snapshot, 1, NULL);
+	sample_see(&snapshot, -1, "consul-8", MEMBER_FAILED);
+	plan_check(&snapshot, REAP, "done");
+	plan_check(&snapshot, PRUNE, "done");
+	plan_check(&snapshot, SCALE(5), "wait consul-1: *");
+	sample_see(&snapshot, -1, "consul-8", MEMBER_LEFT);
+	plan_check(&snapshot, PRUNE, "done");
+	sample_forget_member(&snapshot, -1, "consul-8");
+	plan_check(&snapshot, REAP, "done");
+	/* One alone is enough, wherever it stands. */
+	snapshot_release(&snapshot);
+	for (size_t i = 0; i < 3; i++) {
+		sample_init(&snapshot, 3);
+		sample_add_member(&snapshot, "consul-8", "10.0.0.77", MEMBER_FAILED, true);
+		plan_check(&snapshot, REAP, "step force-leave consul-8 *");
+		sample_call_node(&snapshot, i, "node-x");
+		plan_check(&snapshot, REAP, "done");
+		plan_expect_reap(&snapshot, "consul-8", "step force-leave consul-8 *");
+	}
 }
 
 /* ------------------------------------------------------------------------------- what is not touched */
@@ -263,7 +314,8 @@ Test(plan_clean, a_server_of_another_name_is_a_leftover_for_the_run_that_scaled_
 	sample_init(&snapshot, 3);
 	sample_add_member(&snapshot, "node-d", "10.0.1.1", MEMBER_FAILED, true);
 	sample_add_peer(&snapshot, "node-d", "10.0.1.1", true);
-	plan_check(&snapshot, SCALE(3), "done");
+	plan_check(&snapshot, SCALE(3),
+	           "refuse -: raft voter node-d (10.0.1.1:8300) does not live, *reap node-d -n ns");
 	plan_check(&snapshot, SCALE(3, .gone = &gone), "step force-leave node-d *; 3/4 -> 3/3");
 	sample_see(&snapshot, -1, "node-d", MEMBER_ALIVE);
 	plan_check(&snapshot, SCALE(3, .gone = &gone), "refuse -: node-d has no pod here, *(may pass)*");
@@ -305,7 +357,7 @@ Test(plan_clean, a_former_name_does_not_take_the_peer_of_a_server_with_it)
 	for (size_t i = 0; i < 3; i++)
 		replace_string(&snapshot.servers[i].view.members[3].id, xstrdup("id-1"));
 	plan_expect(&snapshot, REAP,
-	            "refuse consul-1: consul-3, which failed, has the node id of consul-1, which lives: *");
+	            "refuse consul-1: consul-3, which is gone, has the node id of consul-1, which lives: *");
 }
 
 /* ------------------------------------------------------------------------------------- with names */
@@ -438,7 +490,7 @@ Test(plan_clean, names_that_nobody_knows_are_told)
 	sample_add_member(&snapshot, "server-x", "10.0.0.77", MEMBER_FAILED, true);
 	strv_split(&names, "consul-0 server-x id-2 10.0.0.12:8300 consul-9 10.0.0.12", ' ');
 	plan_check_notes(&snapshot, &goal,
-	                 "nobody knows a server, peer or address consul-9\n"
-	                 "nobody knows a server, peer or address 10.0.0.12");
+	                 "nobody knows consul-9: nothing to reap\n"
+	                 "nobody knows 10.0.0.12: nothing to reap");
 	snapshot_release(&snapshot);
 }

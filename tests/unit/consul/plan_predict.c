@@ -48,6 +48,21 @@ Test(plan_predict, one_to_three)
 	expect_end(&snapshot, SCALE(3), 3);
 }
 
+/* bootstrap_expect is set once, before the first of them comes. */
+Test(plan_predict, one_to_three_of_servers_that_would_bootstrap_alone)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 1);
+	sample_set_expect(&snapshot, 1, true);
+	CHECK_FORWARD(&snapshot, SCALE(3),
+	              "step expect 3: bootstrap_expect 1 -> 3, so that none bootstraps alone; 1/1 -> 1/1",
+	              "step replicas 2: replicas 1 -> 2: consul-1 joins; 1/1 -> 2/2",
+	              "step replicas 3: replicas 2 -> 3: consul-2 joins; 2/2 -> 3/3", "done");
+	cr_expect_eq(snapshot.expect.expect, 3);
+	expect_end(&snapshot, SCALE(3), 3);
+}
+
 Test(plan_predict, up_with_ordinals_that_start_elsewhere_and_claims_that_are_deleted)
 {
 	struct snapshot snapshot;

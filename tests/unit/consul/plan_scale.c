@@ -15,10 +15,10 @@ Test(plan_scale, even_sizes_and_small_ones_are_for_those_who_insist)
 		const char *expected;
 	} cases[] = {
 		{ 3, 1,
-		  "refuse -: 1 server tolerates no failure: the cluster stops with the first one that does (an odd "
+		  "refuse -: 1 server tolerates no failure: the first one that fails stops the cluster (an odd "
 		  "size of at least 3); choose 3, or add --force" },
 		{ 3, 2,
-		  "refuse -: 2 servers tolerate no failure: the cluster stops with the first one that does (*); choose "
+		  "refuse -: 2 servers tolerate no failure: the first one that fails stops the cluster (*); choose "
 		  "3, or add --force" },
 		{ 3, 4,
 		  "refuse -: 4 servers tolerate no more failures than 3 do (*); choose an odd number, or add --force" },
@@ -64,6 +64,36 @@ Test(plan_scale, a_server_more)
 	plan_expect(&snapshot, SCALE(3), "step replicas 2: replicas 1 -> 2: consul-1 joins; 1/1 -> 2/2");
 	sample_init_from(&snapshot, 5, 3);
 	plan_expect(&snapshot, SCALE(5), "step replicas 4: replicas 3 -> 4: consul-8 joins; 3/3 -> 4/4");
+}
+
+/* A server without data that has it would lead a cluster of its own before it joins this one. */
+Test(plan_scale, a_server_that_would_bootstrap_alone_does_not_come)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 1);
+	sample_set_expect(&snapshot, 1, true);
+	plan_check(&snapshot, SCALE(3),
+	           "step expect 3: bootstrap_expect 1 -> 3, so that none bootstraps alone; 1/1 -> 1/1");
+	sample_add_claim(&snapshot, "data-consul-1", 60);
+	plan_check(&snapshot, SCALE(3, .delete_claims = true), "step expect 3: *");
+	plan_check(&snapshot, SCALE(1), "done");
+	plan_check(&snapshot, REAP, "done");
+	sample_set_expect(&snapshot, 1, false);
+	plan_check(&snapshot, SCALE(3, .force = true),
+	           "refuse -: consul-1 would start with bootstrap_expect 1, and make a cluster of its own (nothing is "
+	           "changed without a leader all agree on); set bootstrap_expect to 3 where *");
+	plan_check(&snapshot, SCALE(1), "done");
+	for (int64_t expect = 0; expect <= 5; expect++) {
+		sample_set_expect(&snapshot, expect, false);
+		if (expect != 1)
+			plan_check(&snapshot, SCALE(3), "step replicas 2: *");
+	}
+	snapshot.expect = (struct expect_state){ .expect = 1 };
+	plan_expect(&snapshot, SCALE(3), "step replicas 2: *");
+	sample_init(&snapshot, 5);
+	sample_set_expect(&snapshot, 1, false);
+	plan_expect(&snapshot, SCALE(3), "step replicas 4: *");
 }
 
 /* Rule 2: whatever the one before still lacks. */
@@ -134,15 +164,29 @@ Test(plan_scale, the_replica_goes_when_no_peer_set_has_it)
 	plan_expect(&snapshot, SCALE(3), "step replicas 4: replicas 5 -> 4: consul-4 stops; 4/4 -> 4/4");
 }
 
-/* Its container was restarted, since it left, before its replica was taken away: it is back as a non-voter. */
-Test(plan_scale, one_that_is_back_before_it_was_scaled_away_leaves_again)
+/*
+ * Its container was restarted, since it left, before its replica was taken away: it is back as a non-voter. It leaves
+ * again only where its death would be too much if it became a voter in that moment.
+ */
+Test(plan_scale, one_that_is_back_before_it_was_scaled_away_just_stops_where_that_is_safe)
 {
+	static const struct {
+		size_t servers;
+		const char *expected;
+	} cases[] = {
+		{ 2, "step leave via consul-1: consul-1 leaves Consul; 1/1 -> 1/1" },
+		{ 3, "step replicas 2: replicas 3 -> 2: consul-2 stops (it does not vote); 2/2 -> 2/2" },
+		{ 4, "step replicas 3: *consul-3 stops (it does not vote); 3/3 -> 3/3" },
+		{ 5, "step replicas 4: replicas 5 -> 4: consul-4 stops (it does not vote); 4/4 -> 4/4" },
+	};
 	struct snapshot snapshot;
 
-	sample_init(&snapshot, 5);
-	sample_set_leave_on_terminate(&snapshot, 0);
-	sample_set_voter(&snapshot, -1, "consul-4", false);
-	plan_expect(&snapshot, SCALE(3), "step leave via consul-4: consul-4 leaves Consul; 4/4 -> 4/4");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		sample_init(&snapshot, cases[i].servers);
+		sample_set_leave_on_terminate(&snapshot, 0);
+		sample_set_voter(&snapshot, -1, snapshot.servers[cases[i].servers - 1].name, false);
+		plan_expect(&snapshot, SCALE(1, .force = true), cases[i].expected);
+	}
 	sample_init(&snapshot, 5);
 	sample_set_voter(&snapshot, -1, "consul-4", false);
 	plan_expect(&snapshot, SCALE(3), "step replicas 4: replicas 5 -> 4: consul-4 leaves and stops; 4/4 -> 4/4");
@@ -219,44 +263,8 @@ Test(plan_scale, two_become_one_by_a_graceful_leave_only)
 	plan_expect(&snapshot, SCALE(1, .force = true), "step replicas 1: replicas 2 -> 1: consul-1 stops; 1/1 -> 1/1");
 	sample_init(&snapshot, 2);
 	sample_lose_pod(&snapshot, 1);
-	plan_expect(&snapshot, SCALE(1, .force = true), "refuse -: the quorum is lost: 1 of 2*");
-}
-
-/* Voters that are none of ours and dead: the quorum is theirs as well. */
-Test(plan_scale, dead_strangers_count)
-{
-	struct snapshot snapshot;
-
-	sample_init(&snapshot, 2);
-	sample_add_peer(&snapshot, "server-b", "10.0.1.1", true);
-	sample_add_member(&snapshot, "server-b", "10.0.1.1", MEMBER_FAILED, true);
-	plan_check(
-	    &snapshot, SCALE(1, .force = true),
-	    "refuse -: after this step 1 of 2 voters would live, and 2 be needed: consul-1 leaves Consul (the quorum "
-	    "must survive every step) (may pass); dead voters must be removed first; kubectl consul health -n ns tells "
-	    "more");
-	plan_check_notes(
-	    &snapshot, SCALE(3),
-	    "server-b (10.0.1.1) is failed, and by its name none of this StatefulSet's servers: kubectl consul "
-	    "reap server-b -n ns removes it");
-	plan_check_notes(
-	    &snapshot, REAP,
-	    "server-b (10.0.1.1) is failed, and by its name none of this StatefulSet's servers: kubectl consul "
-	    "reap server-b -n ns removes it");
-	plan_expect(&snapshot, SCALE(3),
-	            "refuse -: with consul-2 there would be 4 voters, of which 2 live for sure and 3 "
-	            "are needed (*) (may pass); dead voters must be removed first; *");
-	sample_init(&snapshot, 4);
-	for (int i = 0; i < 3; i++)
-		sample_add_peer(&snapshot, "other-0", "10.0.1.1", true);
-	plan_check(&snapshot, SCALE(3), "refuse -: after this step 3 of 6 voters would live, and 4 be needed: *");
-	plan_check(&snapshot, SCALE(5),
-	           "refuse -: with consul-4 there would be 8 voters, of which 4 live for sure and 5 *");
-	snapshot_release(&snapshot);
-	sample_init(&snapshot, 4);
-	for (int i = 0; i < 2; i++)
-		sample_add_peer(&snapshot, "other-0", "10.0.1.1", true);
-	plan_expect(&snapshot, SCALE(5), "step replicas 5: replicas 4 -> 5: consul-4 joins; 4/6 -> 5/7");
+	plan_expect(&snapshot, SCALE(1, .force = true),
+	            "refuse -: 1 of 2 voters are known to live, 2 are needed (*) (may pass); the quorum must *");
 }
 
 /* It left, its container was started again before its pod was stopped, and now it votes: it must not die so. */
@@ -310,9 +318,30 @@ Test(plan_scale, a_victim_that_is_dead_already_goes)
 	sample_init(&snapshot, 5);
 	sample_stop(&snapshot, 4, "CrashLoopBackOff");
 	plan_expect(&snapshot, SCALE(3), "step replicas 4: *goes (it does not live); 4/5 -> 4/5");
+}
+
+/* One answer that was lost does not make it dead: killed without leaving it would stay a voter. */
+Test(plan_scale, a_victim_that_does_not_answer_is_told_to_leave_first)
+{
+	struct snapshot snapshot;
+
+	for (int64_t leaves = 0; leaves < 2; leaves++) {
+		sample_init(&snapshot, 5);
+		sample_set_leave_on_terminate(&snapshot, leaves);
+		sample_silence(&snapshot, 4, ERR_TIMEOUT, "timed out");
+		plan_check(&snapshot, SCALE(3), "step leave via consul-4: consul-4 leaves Consul; 4/5 -> 4/4");
+		plan_check(&snapshot, SCALE(3, .cannot_leave = "consul-4"),
+		           "step replicas 4: replicas 5 -> 4: consul-4 stops (it cannot leave); 4/5 -> 4/5");
+		sample_see(&snapshot, -1, "consul-4", MEMBER_LEAVING);
+		plan_check(&snapshot, SCALE(3), "wait consul-4: consul-4: leaving");
+		snapshot.servers[4].pod.deleting = true;
+		plan_expect(&snapshot, SCALE(3), "step replicas 4: *goes (it does not live); 4/5 -> 4/5");
+	}
+	/* It does not vote, and nobody needs it. */
 	sample_init(&snapshot, 5);
+	sample_set_voter(&snapshot, -1, "consul-4", false);
 	sample_silence(&snapshot, 4, ERR_TIMEOUT, "timed out");
-	plan_expect(&snapshot, SCALE(3), "step replicas 4: *goes (it does not live); 4/5 -> 4/5");
+	plan_expect(&snapshot, SCALE(3), "step replicas 4: *consul-4 stops (it does not vote); 4/4 -> 4/4");
 }
 
 /* Its pod is being made anew: its vote lives still, and goes with its replica. */

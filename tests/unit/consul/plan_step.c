@@ -32,7 +32,7 @@ Test(plan_step, every_rule_and_step_has_a_name)
 {
 	for (int rule = RULE_NONE; rule <= RULE_OLD_DATA; rule++)
 		cr_expect(!str_is_empty(rule_name((enum rule)rule)));
-	for (int kind = STEP_REPLICAS; kind <= STEP_DELETE_CLAIM; kind++)
+	for (int kind = STEP_REPLICAS; kind <= STEP_EXPECT; kind++)
 		cr_expect(!str_is_empty(step_kind_name((enum step_kind)kind)));
 }
 
@@ -77,6 +77,16 @@ static void minimum_of_two(struct snapshot *snapshot)
 	sample_set_min_quorum(snapshot, 2);
 }
 
+static void expect_one(struct snapshot *snapshot)
+{
+	sample_set_expect(snapshot, 1, true);
+}
+
+static void expect_three(struct snapshot *snapshot)
+{
+	sample_set_expect(snapshot, 3, true);
+}
+
 static void claim(struct snapshot *snapshot)
 {
 	sample_add_claim(snapshot, "data-consul-5", 60);
@@ -102,10 +112,14 @@ Test(plan_step, its_effect_shows_or_does_not)
 		{ STEP_TRANSFER_LEADER, 0, "id-1", "consul-0", NULL, false },
 		{ STEP_TRANSFER_LEADER, 0, "id-1", "consul-0", lead_elsewhere, true },
 		{ STEP_TRANSFER_LEADER, 0, "id-2", "consul-0", lead_elsewhere, true },
-		{ STEP_LEAVE, 0, NULL, "consul-4", NULL, false },
-		{ STEP_LEAVE, 0, NULL, "consul-4", last_fails, false },
-		{ STEP_LEAVE, 0, NULL, "consul-4", last_leaves, true },
-		{ STEP_LEAVE, 0, NULL, "consul-4", last_is_gone, true },
+		{ STEP_LEAVE, 0, "id-4", "consul-4", NULL, false },
+		{ STEP_LEAVE, 0, "10.0.0.14:8300", "consul-4", NULL, false },
+		{ STEP_LEAVE, 0, "id-4", "consul-4", last_fails, false },
+		{ STEP_LEAVE, 0, "id-4", "consul-4", last_leaves, true },
+		{ STEP_LEAVE, 0, "10.0.0.14:8300", "consul-4", last_leaves, true },
+		/* Its pod went before it had left: that is no leave. */
+		{ STEP_LEAVE, 0, "id-4", "consul-4", last_is_gone, false },
+		{ STEP_LEAVE, 0, "id-4", "consul-4", lose_last_replica, false },
 		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_fails, false },
 		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_leaves, true },
 		{ STEP_FORCE_LEAVE, 0, "consul-4", "consul-0", last_is_forgotten, true },
@@ -118,6 +132,9 @@ Test(plan_step, its_effect_shows_or_does_not)
 		{ STEP_MIN_QUORUM, 2, NULL, "consul-0", NULL, false },
 		{ STEP_MIN_QUORUM, 2, NULL, "consul-0", minimum_of_two, true },
 		{ STEP_MIN_QUORUM, 3, NULL, "consul-0", minimum_of_two, false },
+		{ STEP_EXPECT, 3, NULL, NULL, NULL, false },
+		{ STEP_EXPECT, 3, NULL, NULL, expect_one, false },
+		{ STEP_EXPECT, 3, NULL, NULL, expect_three, true },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim, false },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim_goes, true },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, NULL, true },

@@ -303,6 +303,11 @@ void sample_set_min_quorum(struct snapshot *snapshot, int64_t min_quorum)
 	snapshot->autopilot.min_quorum = min_quorum;
 }
 
+void sample_set_expect(struct snapshot *snapshot, int64_t expect, bool can_change)
+{
+	snapshot->expect = (struct expect_state){ .known = true, .expect = expect, .can_change = can_change };
+}
+
 struct kube_claim *sample_add_claim(struct snapshot *snapshot, const char *name, int64_t age_s)
 {
 	struct kube_claim *claim;
@@ -322,6 +327,24 @@ void sample_roll(struct snapshot *snapshot, size_t old_server)
 	replace_string(&snapshot->set.update_revision, xstrdup("new"));
 	for (size_t i = 0; i < snapshot->server_count; i++)
 		replace_string(&snapshot->servers[i].pod.revision, xstrdup(i == old_server ? "old" : "new"));
+}
+
+void sample_call_node(struct snapshot *snapshot, size_t server, const char *name)
+{
+	const char *former = snapshot->servers[server].name;
+
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		struct view *view = &snapshot->servers[i].view;
+
+		for (size_t k = 0; k < view->member_count; k++)
+			if (str_equal(view->members[k].name, former))
+				replace_string(&view->members[k].name, xstrdup(name));
+		for (size_t k = 0; k < view->peer_count; k++)
+			if (str_equal(view->peers[k].name, former))
+				replace_string(&view->peers[k].name, xstrdup(name));
+		if (i == server && view->self_known)
+			replace_string(&view->self.name, xstrdup(name));
+	}
 }
 
 void sample_never_ran(struct snapshot *snapshot, size_t server, const char *reason)

@@ -64,11 +64,17 @@ void sample_set_leave_on_terminate(struct snapshot *snapshot, int64_t leave_on_t
 /* Autopilot has one. */
 void sample_set_min_quorum(struct snapshot *snapshot, int64_t min_quorum);
 
+/* What servers that start now have as bootstrap_expect, and whether that can be changed. */
+void sample_set_expect(struct snapshot *snapshot, int64_t expect, bool can_change);
+
 /* A claim made so long ago; 0: nobody tells when. Valid until the next one is added. */
 struct kube_claim *sample_add_claim(struct snapshot *snapshot, const char *name, int64_t age_s);
 
 /* The pods are of the newest revision, this one is not. */
 void sample_roll(struct snapshot *snapshot, size_t old_server);
+
+/* The node of the server is called otherwise than its pod, for everybody. */
+void sample_call_node(struct snapshot *snapshot, size_t server, const char *name);
 
 /* Its container waits for reason and has never done anything else; reason NULL: it has no node. */
 void sample_never_ran(struct snapshot *snapshot, size_t server, const char *reason);

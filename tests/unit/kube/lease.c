@@ -277,7 +277,7 @@ Test(lease, a_holder_who_renews_is_alive)
 	store.renew_after = 2;
 	cr_assert_eq(take(), -1);
 	expect_err(ERR_REFUSED, "somebody else is changing this: lease \"one\" is held by bob, since "
-	                        "2024-05-01T10:00:00.000000Z");
+	                        "2024-05-01T10:00:00Z");
 	cr_expect_str_eq(connected.err.hint, "wait until that is done; kubectl get lease one -n ns -o yaml shows it");
 	cr_expect_eq(writes(), 0);
 }
@@ -358,7 +358,7 @@ Test(lease, waiting_ends_at_the_deadline)
 	put_spec(&store, "bob", 3600, "2024-05-01T10:00:00.000000Z");
 	cr_assert_eq(kube_lease_take(lease, soon_ms(SHORT_MS), NULL, NULL, &connected.err), -1);
 	expect_err(ERR_TIMEOUT, "cannot take lease \"one\": no time is left, and it may still be held by bob, since "
-	                        "2024-05-01T10:00:00.000000Z");
+	                        "2024-05-01T10:00:00Z");
 }
 
 Test(lease, what_fails_in_passing_is_tried_again)
@@ -417,7 +417,7 @@ Test(lease, it_is_lost_when_somebody_else_has_it)
 	store.race = "bob\n";
 	apiserver_unlock(connected.server);
 	cr_assert_eq(keep_until(SIZE_MAX), -1);
-	expect_err(ERR_CONFLICT, "lease \"one\" was taken over by bob\\n, since 2024-05-01T10:00:00.000000Z");
+	expect_err(ERR_CONFLICT, "lease \"one\" was taken over by bob\\n, since 2024-05-01T10:00:00Z");
 	err_release(&connected.err);
 	/* And stays lost. */
 	cr_assert_eq(keep(), -1);
@@ -452,7 +452,7 @@ Test(lease, it_is_lost_when_renewals_fail_for_too_long)
 	cr_expect(strstr(connected.err.message, "lease \"one\" could not be renewed for "), "%s",
 	          connected.err.message);
 	cr_expect(strstr(connected.err.message, "busy"), "%s", connected.err.message);
-	cr_expect_geq(clock_monotonic_ms() - begun_ms, 750);
+	cr_expect_geq(clock_monotonic_ms() - begun_ms, 500);
 	err_release(&connected.err);
 	/* Nobody has taken it: it is ours again. */
 	set_refusal(NULL, 0, NULL);
