@@ -437,7 +437,8 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 		return err_move(err, &call->err);
 	if (take_pods(call->json, snapshot, err) < 0 || add_missing(snapshot, err) < 0)
 		return -1;
-	qsort(snapshot->servers, snapshot->server_count, sizeof(*snapshot->servers), compare_servers);
+	if (snapshot->server_count > 0)
+		qsort(snapshot->servers, snapshot->server_count, sizeof(*snapshot->servers), compare_servers);
 	/* Sorting moved the pods that the containers are borrowed from. */
 	for (size_t i = 0; i < snapshot->server_count; i++)
 		if (snapshot->servers[i].has_pod)
