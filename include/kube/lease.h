@@ -31,6 +31,14 @@ struct kube_lease_options {
 struct kube_lease *kube_lease_new(struct kube_client *client, const struct kube_lease_options *options);
 
 /*
+ * Who changes it right now, as far as one look and this machine's clock can tell: *ret_holder is his text as in the errors
+ * of take, or NULL when nobody holds it, or has not renewed it for long. Nothing is written. For people: who wants it calls
+ * take. Not after take.
+ */
+int kube_lease_peek(struct kube_lease *lease, int64_t deadline_ms, char **ret_holder, struct err *err)
+    __attribute__((warn_unused_result));
+
+/*
  * Told at every look while the lease of somebody else is waited for: who (escaped), since when he has not renewed it as far
  * as we saw, and how long that may still last.
  */
@@ -46,10 +54,10 @@ int kube_lease_take(struct kube_lease *lease, int64_t deadline_ms, kube_lease_wa
 
 /*
  * To be called often, while waiting too: renews when a third of the duration has passed. -1 when it is lost: somebody else
- * has it (ERR_CONFLICT, names him), or it could not be renewed for so long that somebody might (ERR_UNAVAILABLE: three
- * quarters of the duration, which leaves a change that is under way the rest). A renewal that fails while there is time
- * left is no failure; one that succeeds late is none either, since nobody has taken it then. Blocks for one or two requests,
- * at most 5 s each.
+ * has it (ERR_CONFLICT, names him), it may not be renewed (ERR_FORBIDDEN, names the rights), or it could not be for so long
+ * that somebody might have it (ERR_UNAVAILABLE: half of the duration, which leaves a change that is under way the rest). Any
+ * other renewal that fails while there is time left is no failure; one that succeeds late is none either, since nobody has
+ * taken it then. Blocks for one or two requests, at most 5 s each.
  */
 int kube_lease_keep(struct kube_lease *lease, int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 

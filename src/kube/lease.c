@@ -23,8 +23,10 @@
 #define LOOK_MS     ((int64_t)1000)
 #define CONFLICT_MS ((int64_t)50)
 /* How often one renewal or release is decided anew because the object has changed. */
-#define ROUNDS_MAX   3
-#define HOLDER_SHOWN ((size_t)200)
+#define ROUNDS_MAX 3
+/* How far the clocks of two machines may be apart, to whom a look at the time helps at all. */
+#define CLOCKS_APART_S ((int64_t)60)
+#define HOLDER_SHOWN   ((size_t)200)
 
 struct kube_lease {
 	struct kube_client *client;
@@ -223,6 +225,25 @@ static bool has_changed(const struct err *problem)
 	return problem->kind == ERR_CONFLICT || problem->kind == ERR_NOT_FOUND;
 }
 
+/* By the clocks of two machines: good enough to be told, not to take the lease for it. */
+static bool is_long_over(const struct kube_lease *lease)
+{
+	const char *renewed = json_string_at(lease->object, "spec.renewTime");
+	int64_t renewed_s;
+
+	return renewed && clock_parse_rfc3339(renewed, &renewed_s) == 0 &&
+	       time(NULL) - renewed_s > duration_ms_of(lease) / 1000 + CLOCKS_APART_S;
+}
+
+int kube_lease_peek(struct kube_lease *lease, int64_t deadline_ms, char **ret_holder, struct err *err)
+{
+	assert(!lease->acquired);
+	if (look(lease, deadline_ms, err) < 0)
+		return -1;
+	*ret_holder = is_others(lease) && !is_long_over(lease) ? name_holder(lease) : NULL;
+	return 0;
+}
+
 /* ------------------------------------------------------------------------------------------ taking */
 
 /* Somebody else's lease, watched. */
@@ -296,11 +317,11 @@ static bool may_pass(const struct kube_lease *lease, const struct err *problem, 
 }
 
 /* Gives problem away. */
-static int explain_failure(const struct kube_lease *lease, struct err *problem, struct err *err)
+static int explain_failure(const struct kube_lease *lease, const char *what, struct err *problem, struct err *err)
 {
 	if (problem->kind == ERR_REFUSED || problem->kind == ERR_INTERRUPTED)
 		return err_move(err, problem);
-	err_wrap(problem, "cannot take lease \"%s\"", lease->name);
+	err_wrap(problem, "cannot %s lease \"%s\"", what, lease->name);
 	/* All of them at once, not one after the other. */
 	if (problem->kind == ERR_FORBIDDEN)
 		replace_string(&problem->hint,
@@ -345,7 +366,7 @@ static int take(struct kube_lease *lease, struct watch *watch, int64_t deadline_
 
 		if (try_to_take(lease, watch, deadline_ms, &taken, &problem) < 0) {
 			if (!may_pass(lease, &problem, watch))
-				return explain_failure(lease, &problem, err);
+				return explain_failure(lease, "take", &problem, err);
 		} else if (taken) {
 			return 0;
 		} else if (waiting) {
@@ -413,6 +434,9 @@ int kube_lease_keep(struct kube_lease *lease, int64_t deadline_ms, struct err *e
 		return 0;
 	if (!lease->held || problem.kind == ERR_INTERRUPTED)
 		return err_move(err, &problem);
+	/* Waiting gives nobody a right. */
+	if (problem.kind == ERR_FORBIDDEN)
+		return explain_failure(lease, "renew", &problem, err);
 	passed_ms = clock_monotonic_ms() - lease->renewed_ms;
 	if (passed_ms < duration_ms - duration_ms / 2)
 		return 0;

@@ -2,10 +2,14 @@
 #include "kube/lease.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "connected.h"
+#include "util/clock.h"
 #include "util/json.h"
+#include "util/mem.h"
 #include "util/str.h"
 
 #define LIST_PATH  "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
@@ -282,6 +286,45 @@ Test(lease, a_holder_who_renews_is_alive)
 	cr_expect_eq(writes(), 0);
 }
 
+/* ------------------------------------------------------------------------------------- looking only */
+
+static char *peek(void)
+{
+	char *holder = NULL;
+
+	cr_assert_eq(kube_lease_peek(lease, soon_ms(LONG_MS), &holder, &connected.err), 0, "%s", connected.err.message);
+	return holder;
+}
+
+/* Whose renewal is old by any clock hardly lives; a clock that is a little late, or ahead, says nothing. */
+Test(lease, one_look_tells_who_has_it)
+{
+	static const struct {
+		int64_t renewed_ago_s;
+		bool told;
+	} cases[] = { { 0, true }, { 50, true }, { -3600, true }, { 600, false } };
+	char *holder = peek();
+
+	cr_expect_null(holder, "there is none");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *renewed = clock_format_rfc3339(time(NULL) - cases[i].renewed_ago_s);
+
+		put_spec(&store, "bob\x1b[31m", 20, renewed);
+		holder = peek();
+		if (cases[i].told)
+			cr_expect_str_eq(holder, "bob^[[31m, since 2024-05-01T10:00:00Z");
+		else
+			cr_expect_null(holder, "%s", holder);
+		free(holder);
+	}
+	put_spec(&store, "", 20, "2024-05-01T10:00:00.000000Z");
+	cr_expect_null(peek(), "nobody's");
+	cr_expect_eq(writes(), 0);
+	set_refusal("GET", 403, STATUS_FAILURE(403, "Forbidden", "no"));
+	cr_assert_eq(kube_lease_peek(lease, soon_ms(LONG_MS), &holder, &connected.err), -1);
+	expect_err(ERR_FORBIDDEN, "no");
+}
+
 Test(lease, the_same_text_in_another_process_is_somebody_else)
 {
 	put_spec(&store, US, 3600, "2024-05-01T10:00:00.000000Z");
@@ -457,6 +500,20 @@ Test(lease, it_is_lost_when_renewals_fail_for_too_long)
 	/* Nobody has taken it: it is ours again. */
 	set_refusal(NULL, 0, NULL);
 	cr_expect_eq(keep(), 0, "%s", connected.err.message);
+}
+
+/* Waiting gives nobody a right: it is told at the first renewal. */
+Test(lease, who_may_not_renew_it_hears_so_at_once)
+{
+	int64_t begun_ms;
+
+	cr_assert_eq(take(), 0, "%s", connected.err.message);
+	set_refusal("PUT", 403, STATUS_FAILURE(403, "Forbidden", "no"));
+	begun_ms = clock_monotonic_ms();
+	cr_assert_eq(keep_until(SIZE_MAX), -1);
+	cr_expect_lt(clock_monotonic_ms() - begun_ms, 500);
+	expect_err(ERR_FORBIDDEN, "cannot renew lease \"one\": no");
+	cr_expect(strstr(connected.err.hint, "\"update\" on \"leases\""), "%s", connected.err.hint);
 }
 
 /* -------------------------------------------------------------------------------------- giving back */
