@@ -25,6 +25,7 @@ struct run {
 	int64_t begun_ms;
 	int64_t told_ms; /* when it was last told */
 	bool conflicted; /* when it was last told, the object had changed: it was not done */
+	struct strv noted; /* how telling it failed so far: each is said once */
 
 	/* what is waited for */
 	char *subject;

@@ -69,6 +69,9 @@ static int look(struct run *run, bool *ret_looked, struct err *err)
 	limit_ms = run->result->seen ? step_limit_ms(run) : ACT_PATIENCE_MS;
 	if (!err_leaves_open(&failure) || act_now(run) - run->blind_since_ms >= limit_ms)
 		return err_move(err, &failure);
+	/* Cut short by the end of all: what was waited for says more. */
+	if (run->result->waiting_for && act_now(run) >= run->options->deadline_ms)
+		return 0;
 	text = xasprintf("cannot look at the cluster: %s", failure.message);
 	act_wait(run, text);
 	return 0;
@@ -286,6 +289,7 @@ static void end_run(struct run *run)
 	free(run->cannot_leave);
 	free(run->uid);
 	strv_release(&run->gone);
+	strv_release(&run->noted);
 }
 
 int act(const struct world *world, const struct act_options *options, struct act_result *ret_result, struct err *err)

@@ -70,8 +70,17 @@ static bool is_gone_anyway(const struct step *step, const struct err *err)
 	                                      step->kind == STEP_REMOVE_PEER || step->kind == STEP_DELETE_CLAIM);
 }
 
+/* The same at each attempt would only be noise. */
+static void note_once(struct run *run, const char *text)
+{
+	if (strv_contains(&run->noted, text))
+		return;
+	strv_add(&run->noted, text);
+	act_event(run, ACT_NOTE, text);
+}
+
 /* The step failed. 0: the loop looks at the cluster and goes on from what it sees. */
-static int judge_failure(struct run *run, struct err *failure, bool first_conflict, struct err *err)
+static int judge_failure(struct run *run, struct err *failure, struct err *err)
 {
 	struct step *step = run->result->pending;
 	_cleanup_free_ char *text = NULL;
@@ -81,14 +90,9 @@ static int judge_failure(struct run *run, struct err *failure, bool first_confli
 	if (is_gone_anyway(step, failure))
 		return 0;
 	text = xasprintf("%s: %s", step->text, failure->message);
-	if (failure->kind == ERR_CONFLICT) {
-		/* Nothing was changed: the next look decides, and what it still wants is done at once. */
-		if (first_conflict)
-			act_event(run, ACT_NOTE, text);
-		return 0;
-	}
-	if (err_leaves_open(failure)) {
-		act_event(run, ACT_NOTE, text);
+	/* After a conflict, nothing was changed: the next look decides, and what it still wants is done at once. */
+	if (failure->kind == ERR_CONFLICT || err_leaves_open(failure)) {
+		note_once(run, text);
 		return 0;
 	}
 	if (go_without(run, step)) {
@@ -132,17 +136,16 @@ static int do_it(struct run *run, struct err *err)
 static int do_pending(struct run *run, struct err *err)
 {
 	_cleanup_err_ struct err failure = ERR_INIT;
-	bool done, first_conflict;
+	bool done;
 
 	if (run->world->keep(run->world->context, err) < 0)
 		return -1;
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
-	first_conflict = !run->conflicted;
 	run->conflicted = failure.kind == ERR_CONFLICT;
 	/* Kubernetes takes a moment to take notice of a new number. */
 	run->at_once = done && run->result->pending->kind != STEP_REPLICAS;
-	return done ? 0 : judge_failure(run, &failure, first_conflict, err);
+	return done ? 0 : judge_failure(run, &failure, err);
 }
 
 void act_finish_step(struct run *run)
@@ -151,7 +154,7 @@ void act_finish_step(struct run *run)
 		return;
 	if (!step_shows(&run->result->last, run->result->pending)) {
 		_cleanup_free_ char *text =
-		    xasprintf("%s: was not done, and is not what is needed now", run->result->pending->text);
+		    xasprintf("%s: no effect was seen, and something else is needed now", run->result->pending->text);
 
 		act_event(run, ACT_NOTE, text);
 		drop_pending(run);
@@ -173,6 +176,7 @@ static void begin_step(struct run *run, struct step *step)
 	if (pending->node && !strv_contains(&run->gone, pending->node))
 		strv_add(&run->gone, pending->node);
 	run->conflicted = false;
+	strv_release(&run->noted);
 	run->begun_ms = run->since_ms = act_now(run);
 	replace_string(&run->subject, NULL);
 	replace_string(&run->result->waiting_for, NULL);
