@@ -49,7 +49,7 @@ struct change_now {
 
 void change_screen_now(const struct change_now *now, const struct term *term, struct buf *out);
 
-/* After a failure: what was done, what was begun and goes on, what was waited for. */
+/* After a failure: what was done, what was begun and goes on, what was seen last. */
 void change_screen_left(const struct act_result *result, const struct term *term, struct buf *out);
 
 #endif

@@ -318,11 +318,28 @@ void change_screen_now(const struct change_now *now, const struct term *term, st
 
 /* ------------------------------------------------------------------------------------------- end */
 
-/* Who carries on with a step that was begun. */
-static const char *goes_on(enum step_kind kind)
+/* All pods that are wanted run, and no others are there. */
+static bool kubernetes_is_done(const struct snapshot *snapshot)
 {
-	switch (kind) {
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct server *server = &snapshot->servers[i];
+		bool wanted = server->ordinal < 0 || snapshot_wants_ordinal(snapshot, server->ordinal);
+		bool runs = server->container && server->container->running && !server->pod.deleting;
+
+		if (wanted ? !runs : server->has_pod)
+			return false;
+	}
+	return true;
+}
+
+/* Who carries on with the step that was begun. */
+static const char *goes_on(const struct act_result *result)
+{
+	switch (result->pending->kind) {
 	case STEP_REPLICAS:
+		if (result->seen && step_shows(&result->last, result->pending) && kubernetes_is_done(&result->last))
+			return "Kubernetes has done its part";
+		return "Kubernetes goes on with it";
 	case STEP_DELETE_CLAIM:
 		return "Kubernetes goes on with it";
 	case STEP_TRANSFER_LEADER:
@@ -337,24 +354,35 @@ static const char *goes_on(enum step_kind kind)
 	return "Consul goes on with it, if it has heard of it";
 }
 
+/* Whether nothing is left to be done of the last step. A number of replicas shows before there is a server. */
+static bool last_is_done(const struct act_result *result)
+{
+	return result->pending && result->seen && result->pending->kind != STEP_REPLICAS &&
+	       step_shows(&result->last, result->pending);
+}
+
 void change_screen_left(const struct act_result *result, const struct term *term, struct buf *out)
 {
+	bool done = last_is_done(result), begun = result->pending && !done;
+	int64_t steps = result->steps + done;
 	_cleanup_buf_ struct buf line = BUF_TEXT;
 
-	if (result->steps == 0 && !result->pending)
+	if (steps == 0 && !begun)
 		buf_adds(&line, "nothing was changed");
-	else if (result->steps > 0)
-		buf_addf(&line, "%" PRId64 " step%s done", result->steps, result->steps == 1 ? "" : "s");
-	if (result->pending)
-		buf_addf(&line, "%sbegun: %s", result->steps > 0 ? "; " : "", result->pending->text);
+	else if (steps > 0)
+		buf_addf(&line, "%" PRId64 " step%s done", steps, steps == 1 ? "" : "s");
+	if (done)
+		buf_addf(&line, "%s%s", steps == 1 ? ": " : ", the last: ", result->pending->text);
+	else if (begun)
+		buf_addf(&line, "%sbegun: %s", steps > 0 ? "; " : "", result->pending->text);
 	add_line(out, term, buf_text(&line), "    ");
 	buf_clear(&line);
-	if (result->pending)
-		buf_addf(&line, "%s; nothing else will be begun", goes_on(result->pending->kind));
-	else if (result->waiting_for)
+	if (begun)
+		buf_addf(&line, "%s; nothing else will be begun", goes_on(result));
+	else if (done || result->waiting_for)
 		buf_adds(&line, "nothing else will be begun");
 	if (result->waiting_for)
-		buf_addf(&line, "; last seen waiting: %s", result->waiting_for);
+		buf_addf(&line, "; last seen: %s", result->waiting_for);
 	if (line.len > 0)
 		add_line(out, term, buf_text(&line), "    ");
 }

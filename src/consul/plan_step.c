@@ -82,13 +82,12 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 	case STEP_TRANSFER_LEADER:
 		return !place || place->server != diagnosis->assessment->leader;
 	case STEP_LEAVE:
-		return !has_peer(diagnosis, step->object);
-	case STEP_FORCE_LEAVE:
-		return !member || member->status != MEMBER_FAILED;
-	case STEP_PRUNE:
-		return !member;
 	case STEP_REMOVE_PEER:
-		return !has_peer(diagnosis, step->object);
+		return diagnosis->peers_of && !has_peer(diagnosis, step->object);
+	case STEP_FORCE_LEAVE:
+		return member ? member->status != MEMBER_FAILED : diagnosis->members_of != NULL;
+	case STEP_PRUNE:
+		return diagnosis->members_of && !member;
 	case STEP_MIN_QUORUM:
 		return snapshot->autopilot.known && snapshot->autopilot.min_quorum == step->number;
 	case STEP_EXPECT:

@@ -261,6 +261,50 @@ Test(change_screen, after_a_failure_it_says_what_was_done_and_what_goes_on)
 	step_release(&told);
 }
 
+/* The last look tells whether it came about, although nobody has said that it is done. */
+static char *seen_text(struct snapshot *seen, struct step *pending, int64_t steps)
+{
+	struct act_result result = { .steps = steps, .pending = pending, .last = *seen, .seen = true };
+	struct buf out = BUF_TEXT;
+
+	change_screen_left(&result, &pipe_term, &out);
+	return buf_detach(&out);
+}
+
+Test(change_screen, a_step_that_shows_is_not_told_as_begun)
+{
+	struct snapshot seen = SNAPSHOT_INIT, blind = SNAPSHOT_INIT;
+	struct step scaled = step_of("replicas 2 -> 3: consul-2 joins", 2, 3),
+	            left = step_of("consul-3 leaves Consul", 4, 3);
+	char *texts[6];
+
+	scaled.number = 3;
+	left.kind = STEP_LEAVE;
+	left.object = xstrdup("id-3");
+	sample_init(&seen, 3);
+	texts[0] = seen_text(&seen, &left, 0);
+	texts[1] = seen_text(&seen, &left, 2);
+	texts[2] = seen_text(&blind, &left, 2);
+	texts[3] = seen_text(&seen, &scaled, 0);
+	sample_lose_pod(&seen, 2);
+	texts[4] = seen_text(&seen, &scaled, 0);
+	scaled.number = 4;
+	texts[5] = seen_text(&seen, &scaled, 0);
+	cr_expect_str_eq(texts[0], "1 step done: consul-3 leaves Consul\nnothing else will be begun\n");
+	cr_expect_str_eq(texts[1], "3 steps done, the last: consul-3 leaves Consul\nnothing else will be begun\n");
+	cr_expect(str_starts_with(texts[2], "2 steps done; begun: consul-3 leaves Consul\nConsul goes on "), "%s",
+	          texts[2]);
+	cr_expect_str_eq(texts[3], "begun: replicas 2 -> 3: consul-2 joins\n"
+	                           "Kubernetes has done its part; nothing else will be begun\n");
+	cr_expect(strstr(texts[4], "\nKubernetes goes on with it; "), "%s", texts[4]);
+	cr_expect(strstr(texts[5], "\nKubernetes goes on with it; "), "%s", texts[5]);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(texts[i]);
+	step_release(&scaled);
+	step_release(&left);
+	snapshot_release(&seen);
+}
+
 static char *goal_text(struct goal goal, bool nothing_to_do)
 {
 	struct snapshot snapshot = SNAPSHOT_INIT;
