@@ -2,7 +2,8 @@
  * consul/world_kube.h - the world of consul/act.h that is real: Kubernetes, and the servers in its pods.
  *
  * Every function blocks for at most its own deadline: observe 15 s, tell 10 s (leave 3 s: it is "asked" then, since an agent
- * answers only when it has left), set_expect 13 s (kubelets must hear of it, too), each of the others 10 s.
+ * answers only when it has left), set_expect 13 s (kubelets must hear of it, too), each of the others 10 s; and none
+ * goes beyond deadline_ms.
  *
  * set_expect applies the ConfigMap as deploy does; a field in it that somebody else set is ERR_REFUSED.
  *
@@ -25,6 +26,7 @@ struct world_kube {
 	const char *name;             /* of the StatefulSet; NULL: as in consul/observe.h */
 	enum ask_way via;
 	struct kube_lease *lease;     /* NULL: keep does nothing */
+	int64_t deadline_ms;          /* of the whole run, monotonic; 0: none */
 };
 
 /* What of it lives in ret_world is borrowed from context. */

@@ -17,6 +17,8 @@
 
 /* Giving the lease back, which people wait for. */
 #define RELEASE_TIMEOUT_MS ((int64_t)3 * 1000)
+/* A look at who has it now, which is only told. */
+#define PEEK_TIMEOUT_MS ((int64_t)3 * 1000)
 /* Longest name of a machine. */
 #define HOST_NAME_BYTES 256
 
@@ -197,7 +199,7 @@ static void show_holder(void *context, const char *who, int64_t quiet_ms, int64_
 	change_show(run, block, line);
 }
 
-static int take_lease(struct change_run *run, struct err *err)
+static struct kube_lease *new_lease(const struct change_run *run)
 {
 	_cleanup_free_ char *name = xasprintf("%s-kubectl-consul", run->set_name);
 	_cleanup_free_ char *who = holder(run);
@@ -206,9 +208,30 @@ static int take_lease(struct change_run *run, struct err *err)
 		.name = name,
 		.holder = who,
 	};
+
+	return kube_lease_new(run->connection.client, &options);
+}
+
+/* Before anybody is asked: that somebody else is at it will be the answer anyway. A look that fails says nothing. */
+static int note_other(const struct change_run *run, struct strv *notes, struct err *err)
+{
+	struct kube_lease *lease = new_lease(run);
+	_cleanup_free_ char *who = NULL;
+	_cleanup_err_ struct err problem = ERR_INIT;
+	int64_t until_ms = clock_monotonic_ms() + PEEK_TIMEOUT_MS;
+	int status = kube_lease_peek(lease, until_ms < run->deadline_ms ? until_ms : run->deadline_ms, &who, &problem);
+
+	kube_lease_free(lease);
+	if (status == 0 && who)
+		strv_addf(notes, "this cluster is being changed right now by %s", who);
+	return problem.kind == ERR_INTERRUPTED ? err_move(err, &problem) : 0;
+}
+
+static int take_lease(struct change_run *run, struct err *err)
+{
 	int status;
 
-	run->kube.lease = kube_lease_new(run->connection.client, &options);
+	run->kube.lease = new_lease(run);
 	status = kube_lease_take(run->kube.lease, run->deadline_ms, show_holder, run, err);
 	if (status == 0)
 		term_live_clear(&run->live);
@@ -288,7 +311,7 @@ static int hint_to_go_on(const struct change_run *run, struct err *err)
 static void begin_clock(struct change_run *run)
 {
 	run->started_ms = clock_monotonic_ms();
-	run->deadline_ms = run->started_ms + run->change->timeout_ms;
+	run->deadline_ms = run->kube.deadline_ms = run->started_ms + run->change->timeout_ms;
 }
 
 /* What has to be in place before the first change. */
@@ -347,8 +370,11 @@ static int look_and_decide(struct change_run *run, struct err *err)
 		tell_which_set(run);
 		change_screen_head(&outlook.snapshot, &outlook.assessment, &run->context->output_term, &head);
 		make_plan(run, &outlook);
-		status = decide(run, &outlook, buf_text(&head), err);
+		if (has_work(&outlook) && (!run->change->yes || run->change->dry_run))
+			status = note_other(run, &outlook.notes, err);
 	}
+	if (status == 0)
+		status = decide(run, &outlook, buf_text(&head), err);
 	outlook_release(&outlook);
 	return status;
 }

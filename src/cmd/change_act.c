@@ -174,8 +174,11 @@ int change_report(struct change_run *run, struct err *err)
 	const struct cmd_context *context = run->context;
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	_cleanup_buf_ struct buf out = BUF_TEXT;
-	int status = run->world.observe(run->world.context, &snapshot, err);
+	int status;
 
+	/* What came of it is told although the time is just up. */
+	run->kube.deadline_ms = 0;
+	status = run->world.observe(run->world.context, &snapshot, err);
 	if (status == 0) {
 		change_screen_goal(&snapshot, &run->change->goal, false, &context->output_term, &out);
 		if (run->change->goal.kind == GOAL_SCALE)

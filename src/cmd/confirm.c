@@ -10,7 +10,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* Longest answer that is kept: more than this is no yes. */
+/* Longest answer that is kept: a longer one is no yes, even if only blanks are cut off it. */
 #define ANSWER_MAX 16
 
 #define NOT_CHANGED "nothing was changed"
@@ -54,11 +54,12 @@ static int wait_for_input(const struct cmd_context *context, int64_t deadline_ms
 	}
 }
 
-/* One line into answer, without its end and the blanks around it; cut at ANSWER_MAX. */
+/* One line into answer, without its end and the blanks around it; one longer than ANSWER_MAX is empty. */
 static int read_answer(const struct cmd_context *context, int64_t deadline_ms, char answer[ANSWER_MAX + 1],
                        bool *ret_ended, struct err *err)
 {
 	size_t length = 0;
+	bool too_long = false;
 	char byte = '\0';
 
 	while (byte != '\n') {
@@ -75,10 +76,12 @@ static int read_answer(const struct cmd_context *context, int64_t deadline_ms, c
 		}
 		if (length < ANSWER_MAX && (length > 0 || !is_blank(byte)))
 			answer[length++] = byte;
+		else
+			too_long |= !is_blank(byte);
 	}
 	while (length > 0 && is_blank(answer[length - 1]))
 		length--;
-	answer[length] = '\0';
+	answer[too_long ? 0 : length] = '\0';
 	return 0;
 }
 

@@ -67,21 +67,15 @@ const struct command cmd_reap = {
 	.operands_max = OBSERVE_SERVERS_MAX,
 	.description =
 	    "Removes from gossip and raft what is left of servers that are gone: members that failed, and raft peers "
-	    "that "
-	    "belong to no pod. One at a time: a failed member is made to leave (force-leave), and if raft still has it "
-	    "then, "
-	    "its peer is removed; before each step the cluster is looked at again. The steps are shown first, each "
-	    "with the "
-	    "number of voters, the quorum, and how many failures the cluster stands before and after it; then you are "
-	    "asked.\n\n"
+	    "that belong to no pod. One at a time: a failed member is made to leave (force-leave), and if raft still "
+	    "has it then, its peer is removed; before each step the cluster is looked at again. The steps are shown "
+	    "first, each with the number of voters, the quorum, and how many failures the cluster withstands before "
+	    "and after it; then you are asked.\n\n"
 	    "A server that could come back (its ordinal is below the number of replicas, or its pod exists) is left "
-	    "alone, "
-	    "unless it is named. SERVER is the name of a pod or of a node in Consul; with names nobody else is "
-	    "touched. "
-	    "--timeout is 5m unless given.\n\n"
+	    "alone, unless it is named. SERVER is the name of a pod or of a node in Consul, or the id or address of a "
+	    "raft peer; with names nobody else is touched. --timeout is 5m unless given.\n\n"
 	    "Exit codes: 0 done, or nothing to reap; 1 it failed, or the answer was not yes; 4 refused by a safety "
-	    "rule; 124 "
-	    "not done in time; 130 interrupted.",
+	    "rule; 124 not done in time; 130 interrupted.",
 	.examples = "# What is left of whom?\n"
 	            "kubectl consul reap -n consul --dry-run\n"
 	            "\n"

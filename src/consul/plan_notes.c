@@ -139,7 +139,7 @@ static void note_unknown_names(const struct diagnosis *diagnosis, const struct g
 {
 	for (size_t i = 0; goal->servers && i < goal->servers->count; i++)
 		if (!is_known(diagnosis, goal->servers->items[i]))
-			strv_addf(list, "nobody knows a server, peer or address %s", goal->servers->items[i]);
+			strv_addf(list, "nobody knows %s: nothing to reap", goal->servers->items[i]);
 }
 
 void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)

@@ -26,9 +26,11 @@
  */
 #define CONFIG_SPREADS_MS ((int64_t)3000)
 
-static int64_t in_ms(int64_t milliseconds)
+static int64_t in_ms(const struct world_kube *world, int64_t milliseconds)
 {
-	return clock_monotonic_ms() + milliseconds;
+	int64_t deadline_ms = clock_monotonic_ms() + milliseconds;
+
+	return world->deadline_ms > 0 && world->deadline_ms < deadline_ms ? world->deadline_ms : deadline_ms;
 }
 
 static int world_observe(void *context, struct snapshot *ret_snapshot, struct err *err)
@@ -39,7 +41,7 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 		.name = world->name,
 		.via = world->via,
 		.autopilot = true,
-		.deadline_ms = in_ms(OBSERVE_MS),
+		.deadline_ms = in_ms(world, OBSERVE_MS),
 	};
 
 	return observe(world->client, &options, ret_snapshot, err);
@@ -49,7 +51,7 @@ static int world_keep(void *context, struct err *err)
 {
 	const struct world_kube *world = context;
 
-	return world->lease ? kube_lease_keep(world->lease, in_ms(CHANGE_MS), err) : 0;
+	return world->lease ? kube_lease_keep(world->lease, in_ms(world, CHANGE_MS), err) : 0;
 }
 
 /* ---------------------------------------------------------------------------------------- Kubernetes */
@@ -110,7 +112,7 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 	if (!seen->set.resource_version)
 		return err_set(err, ERR_PROTOCOL, "statefulset.apps/%s has no resourceVersion: it is not scaled",
 		               seen->set.name);
-	status = kube_client_perform(world->client, &call, 1, in_ms(CHANGE_MS), err);
+	status = kube_client_perform(world->client, &call, 1, in_ms(world, CHANGE_MS), err);
 	if (status == 0 && err_move(err, &call.err) < 0)
 		status = explain_scale(seen, replicas, err);
 	kube_call_release(&call);
@@ -150,7 +152,7 @@ static int world_set_expect(void *context, const struct snapshot *seen, int64_t 
 		return err_set(err, ERR_FAILED, "bootstrap_expect is not changed: it was not seen in configmap/%s",
 		               name);
 	call.body = body = expect_apply(seen, expect);
-	status = kube_client_perform(world->client, &call, 1, in_ms(CHANGE_MS), err);
+	status = kube_client_perform(world->client, &call, 1, in_ms(world, CHANGE_MS), err);
 	if (status == 0 && err_move(err, &call.err) < 0)
 		status = explain_expect(seen, expect, err);
 	kube_call_release(&call);
@@ -176,8 +178,8 @@ static int world_delete_claim(void *context, const struct snapshot *seen, const 
 		return err_set(err, ERR_FAILED,
 		               "persistentvolumeclaim/%s is not deleted: it was not seen, or without uid and version",
 		               name);
-	if (kube_delete_as_seen(world->client, path, claim->uid, claim->resource_version, in_ms(CHANGE_MS), &deleted,
-	                        err) < 0)
+	if (kube_delete_as_seen(world->client, path, claim->uid, claim->resource_version, in_ms(world, CHANGE_MS),
+	                        &deleted, err) < 0)
 		return err_wrap(err, "cannot delete persistentvolumeclaim/%s", name);
 	return 0;
 }
@@ -194,7 +196,7 @@ static int world_explain(void *context, const struct snapshot *seen, struct plan
 	waiting.reason = TAKE(plan->text);
 	waiting.broken = plan->broken;
 	waiting.look_at_events = plan->look_at_events;
-	status = waiting_explain_by_events(world->client, seen, server, in_ms(CHANGE_MS), &waiting, err);
+	status = waiting_explain_by_events(world->client, seen, server, in_ms(world, CHANGE_MS), &waiting, err);
 	plan->text = TAKE(waiting.reason);
 	plan->broken = waiting.broken;
 	waiting_release(&waiting);
@@ -242,7 +244,7 @@ static int world_tell(void *context, const struct snapshot *seen, const struct s
 		order.argument = number;
 	else
 		order.argument = step->object && !leaves ? step->object : "";
-	if (tell(world->client, server, &order, world->via, in_ms(leaves ? LEAVE_MS : CHANGE_MS), &problem) == 0)
+	if (tell(world->client, server, &order, world->via, in_ms(world, leaves ? LEAVE_MS : CHANGE_MS), &problem) == 0)
 		return 0;
 	if (!leaves || problem.kind != ERR_TIMEOUT)
 		return err_move(err, &problem);

@@ -340,6 +340,7 @@ Test(scale, any_answer_but_yes_changes_nothing)
 	answer_question("n\r", 1, "nothing was changed");
 	answer_question("\r", 1, "nothing was changed");
 	answer_question("yesterday\r", 1, "nothing was changed");
+	answer_question("y                  no\r", 1, "nothing was changed");
 	answer_question("\x04", 1, "nothing was changed");
 	answer_question("\x03", 130, "interrupted: nothing was changed");
 }
@@ -419,7 +420,7 @@ Test(scale, a_time_out_says_what_is_under_way_and_how_to_go_on)
 	run_finish(scene.running, &scene.result);
 	cr_assert_eq(scene.result.exit_code, 124, "%d: %s", scene.result.exit_code, scene.result.error_output);
 	cr_assert(
-	    strstr(scene.result.error_output, "\nbegun: replicas 3 -> 4: consul-3 joins\nKubernetes goes on with it"),
+	    strstr(scene.result.error_output, "\nbegun: replicas 3 -> 4: consul-3 joins\nKubernetes has done its part"),
 	    "%s", scene.result.error_output);
 	assert_says_how_to_go_on(&scene.result, "to go on from here: kubectl consul scale 5 -n consul --yes\n");
 	cr_assert_str_eq(cluster_changes_holder(&scene.changes), "");
@@ -458,7 +459,40 @@ Test(scale, what_may_not_be_written_is_named)
 	scene_end(&scene);
 }
 
+/* Not only between the steps: a look ends in time, too. */
+Test(scale, an_api_server_that_says_nothing_does_not_outlast_the_time)
+{
+	static const struct apiserver_route silent[] = {
+		{ .path = "/apis/apps/v1/*", .answer = { .fault = FAULT_SILENCE } },
+		{ 0 },
+	};
+	struct cluster *cluster = cluster_start(&(struct cluster_options){ .count = 3, .api = { .routes = silent } });
+	struct run_result result;
+
+	cli_run_on(cluster, RUN_ARGV("scale", "5", "--yes", "--timeout", "1s"), &result);
+	cr_assert_lt(result.wall_ms, 8000, "%ld ms", (long)result.wall_ms);
+	cr_assert_eq(result.exit_code, 124, "%d: %s", result.exit_code, result.error_output);
+	cr_assert(strstr(result.error_output, "timed out"), "%s", result.error_output);
+	run_result_release(&result);
+	cluster_stop(cluster);
+}
+
 /* ---------------------------------------------------------------------------------------- the lease */
+
+Test(scale, somebody_else_who_is_at_it_is_told_of_before_the_question)
+{
+	struct scene scene = { .changes = { .holder = "bob@desk (pid 7, reap)", .renews = true } };
+
+	scene_begin(&scene, three_of_five, 3);
+	scene_start(&scene, RUN_ARGV("scale", "5"), true);
+	cr_assert(run_wait_output(scene.running, "Go on? [y/N] ", 1, PATIENCE_MS));
+	run_type(scene.running, "n\r");
+	run_finish(scene.running, &scene.result);
+	cr_assert(strstr(scene.result.output, "\nnote: this cluster is being changed right now by bob@desk (pid 7,"),
+	          "%s", scene.result.output);
+	cr_assert_eq(cluster_changes_writes(&scene.changes), 0);
+	scene_end(&scene);
+}
 
 Test(scale, somebody_else_who_is_at_it_is_named)
 {

@@ -89,7 +89,7 @@ static void renew(struct cluster_changes *changes)
 {
 	cJSON *spec = cJSON_GetObjectItem(changes->lease, "spec");
 
-	json_set(spec, "renewTime", json_stringf("2024-05-01T10:00:00.%06dZ", ++changes->version));
+	json_set(spec, "renewTime", json_stringf("2124-05-01T10:00:00.%06dZ", ++changes->version));
 }
 
 static void get_lease(struct cluster_changes *changes, struct http_answer *answer)
