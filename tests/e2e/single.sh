@@ -36,10 +36,13 @@ expect 'deploy finds nothing to change' 0 'configmap/consul-server unchanged' 's
 three() { [ "$(expected_in_config)" = '"bootstrap_expect": 3' ]; }
 check 'and keeps the 3' three
 
-kubectl -n "$namespace" delete pods consul-0 consul-1 consul-2 >/dev/null
-plugin health -n "$namespace" --wait --timeout 2m
-expect 'healthy after all pods were deleted' 0 'HEALTHY' '3/3 voters'
-check 'with the key on every server' everywhere
+# All three leave, and are voters again one by one: more than a minute.
+if [ -z "${E2E_QUICK:-}" ]; then
+	kubectl -n "$namespace" delete pods consul-0 consul-1 consul-2 >/dev/null
+	plugin health -n "$namespace" --wait --timeout 2m
+	expect 'healthy after all pods were deleted' 0 'HEALTHY' '3/3 voters'
+	check 'with the key on every server' everywhere
+fi
 kubectl delete namespace "$namespace" --wait=false >/dev/null
 
 # ------------------------------------------------------------------------------------------------- somebody else's
