@@ -143,6 +143,11 @@ static int do_pending(struct run *run, struct err *err)
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
 	run->conflicted = failure.kind == ERR_CONFLICT;
+	if (done && run->result->pending->kind == STEP_REPLICAS) {
+		/* From now on any other number is somebody else's. */
+		run->expected_replicas = run->result->pending->number;
+		run->ordered_replicas = -1;
+	}
 	/* Kubernetes takes a moment to take notice of a new number. */
 	run->at_once = done && run->result->pending->kind != STEP_REPLICAS;
 	return done ? 0 : judge_failure(run, &failure, err);

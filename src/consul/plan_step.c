@@ -52,13 +52,13 @@ static const struct member *find_member(const struct diagnosis *diagnosis, const
 	return diagnosis->members_of ? view_member_by_name(&diagnosis->members_of->view, name) : NULL;
 }
 
-static bool has_peer(const struct diagnosis *diagnosis, const char *id_or_address)
+static bool has_peer(const struct diagnosis *diagnosis, const char *id_or_address, bool as_voter)
 {
 	const struct view *view = diagnosis->peers_of ? &diagnosis->peers_of->view : NULL;
 
 	for (size_t i = 0; view && i < view->peer_count; i++)
 		if (str_equal(view->peers[i].id, id_or_address) || str_equal(view->peers[i].address, id_or_address))
-			return true;
+			return view->peers[i].voter || !as_voter;
 	return false;
 }
 
@@ -81,9 +81,10 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 		return snapshot->set.replicas == step->number;
 	case STEP_TRANSFER_LEADER:
 		return !place || place->server != diagnosis->assessment->leader;
-	case STEP_LEAVE:
+	case STEP_LEAVE: /* its container starts again, and it may be back without a vote */
+		return diagnosis->peers_of && !has_peer(diagnosis, step->object, true);
 	case STEP_REMOVE_PEER:
-		return diagnosis->peers_of && !has_peer(diagnosis, step->object);
+		return diagnosis->peers_of && !has_peer(diagnosis, step->object, false);
 	case STEP_FORCE_LEAVE:
 		return member ? member->status != MEMBER_FAILED : diagnosis->members_of != NULL;
 	case STEP_PRUNE:
