@@ -46,8 +46,9 @@ typedef void kube_lease_waiting(void *context, const char *holder, int64_t quiet
 
 /*
  * Takes the lease; blocks while another's may still be held, at most until it has expired. ERR_REFUSED when its holder is
- * alive (renewed or took it while we waited): names him and when he took it. ERR_INTERRUPTED, ERR_FORBIDDEN (names the
- * rights), ERR_TIMEOUT at deadline_ms. After the first look, one that fails in passing is tried again. waiting may be NULL.
+ * alive (renewed or took it while we waited): names him and when he took it. ERR_INTERRUPTED, ERR_TIMEOUT at deadline_ms,
+ * ERR_FORBIDDEN (names the rights; that a new one may be renewed is tried at once). After the first look, one that fails in
+ * passing is tried again. waiting may be NULL.
  */
 int kube_lease_take(struct kube_lease *lease, int64_t deadline_ms, kube_lease_waiting *waiting, void *context,
                     struct err *err) __attribute__((warn_unused_result));

@@ -292,9 +292,12 @@ static int try_to_take(struct kube_lease *lease, struct watch *watch, int64_t de
 {
 	int64_t asked_ms = clock_monotonic_ms();
 
+	bool is_new;
+
 	*ret_taken = false;
 	if (look(lease, deadline_ms, err) < 0)
 		return -1;
+	is_new = !lease->object;
 	if (is_others(lease)) {
 		if (watch_holder(lease, watch, asked_ms, err) < 0)
 			return -1;
@@ -304,6 +307,9 @@ static int try_to_take(struct kube_lease *lease, struct watch *watch, int64_t de
 		watch->seen = xstrdup("");
 	}
 	if (claim(lease, deadline_ms, err) < 0)
+		return -1;
+	/* Who may create it may still not renew it, and had better hear so before anything is changed. */
+	if (is_new && claim(lease, deadline_ms, err) < 0)
 		return -1;
 	*ret_taken = true;
 	return 0;
@@ -389,6 +395,7 @@ int kube_lease_take(struct kube_lease *lease, int64_t deadline_ms, kube_lease_wa
 	/* The same for all attempts: one whose answer was lost may still have come true later. */
 	replace_string(&lease->acquired, micro_time());
 	status = take(lease, &watch, deadline_ms, waiting, context, err);
+	lease->held = status == 0;
 	free(watch.seen);
 	return status;
 }
