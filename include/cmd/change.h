@@ -8,7 +8,8 @@
  *  3. ask (cmd/confirm.h), unless told not to
  *  4. save Consul's snapshot to a file, if that is wanted
  *  5. take the Lease "SET-kubectl-consul", so that nobody else changes the cluster meanwhile
- *  6. look again: if other steps are due now than those that were agreed to, nothing is changed
+ *  6. look again: if other steps are due now than those that were agreed to, nothing is changed; who agrees to a plan that
+ *     ends in a wait agrees to what comes after that, too
  *  7. carry it out (consul/act.h), telling how far it is on context->messages; give the Lease back
  *  8. say what the cluster is like now; on failure what was done, what was begun, and the command that goes on from there
  */
