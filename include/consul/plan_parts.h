@@ -75,9 +75,6 @@ void plan_arithmetic(struct quorum *quorum, int64_t voters, int64_t live_voters)
 
 /* ------------------------------------------------------------------------------------------ facts */
 
-/* Whether this ordinal is within the replicas. */
-bool plan_is_wanted(const struct snapshot *snapshot, int64_t ordinal);
-
 /* Whether servers' node names are their pods', as far as can be seen: then they tell their ordinals. */
 bool plan_nodes_are_pods(const struct planning *planning);
 

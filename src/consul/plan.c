@@ -133,11 +133,6 @@ void plan_arithmetic(struct quorum *quorum, int64_t voters, int64_t live_voters)
 
 /* ------------------------------------------------------------------------------------------ facts */
 
-bool plan_is_wanted(const struct snapshot *snapshot, int64_t ordinal)
-{
-	return snapshot_wants_ordinal(snapshot, ordinal);
-}
-
 const struct place *plan_place(const struct diagnosis *diagnosis, const char *name)
 {
 	FOR_EACH_PLACE (place, diagnosis)

@@ -56,7 +56,7 @@ bool plan_deletes_claims(struct planning *planning)
 		_cleanup_free_ char *server = NULL;
 
 		/* While a pod is there that is not wanted, nothing comes this far (plan_is_moving). */
-		if (ordinal < 0 || plan_is_wanted(snapshot, ordinal))
+		if (ordinal < 0 || snapshot_wants_ordinal(snapshot, ordinal))
 			continue;
 		if (claim->deleting)
 			return plan_wait(planning, NULL, "claim %s: being deleted", claim->name);

@@ -147,7 +147,7 @@ static bool is_gone(const struct planning *planning, const char *node)
 
 	if (planning->goal->gone && strv_contains(planning->goal->gone, node))
 		return true;
-	return ordinal >= 0 && !plan_is_wanted(planning->snapshot, ordinal) && plan_nodes_are_pods(planning);
+	return ordinal >= 0 && !snapshot_wants_ordinal(planning->snapshot, ordinal) && plan_nodes_are_pods(planning);
 }
 
 static bool is_leftover(const struct planning *planning, size_t index)
