@@ -47,6 +47,9 @@ void act_wait(struct run *run, const char *text);
 /* The pending step has had its effect: the plan goes on. */
 void act_finish_step(struct run *run);
 
+/* The same while the plan waits for something else, if the effect shows. */
+void act_finish_if_shown(struct run *run);
+
 /*
  * The plan wants this step, whose content is taken: begins it, or, when it is the pending one, waits for its effect, does it again
  * in good time, or gives up after limit_ms.

@@ -229,6 +229,7 @@ static int turn(struct run *run, bool *ret_over, struct err *err)
 		status = act_step(run, &plan.step, step_limit_ms(run), err);
 		break;
 	case PLAN_WAIT:
+		act_finish_if_shown(run);
 		status = wait_for(run, &plan, err);
 		break;
 	case PLAN_REFUSE:

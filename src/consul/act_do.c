@@ -170,6 +170,17 @@ void act_finish_step(struct run *run)
 	drop_pending(run);
 }
 
+void act_finish_if_shown(struct run *run)
+{
+	const struct step *pending = run->result->pending;
+	/* What is to come or to go, a server or its data, is waited for as part of the step. */
+	bool alone = pending && (pending->kind == STEP_FORCE_LEAVE || pending->kind == STEP_PRUNE ||
+	                         pending->kind == STEP_REMOVE_PEER || pending->kind == STEP_MIN_QUORUM);
+
+	if (alone && step_shows(&run->result->last, pending))
+		act_finish_step(run);
+}
+
 static void begin_step(struct run *run, struct step *step)
 {
 	struct step *pending = xmalloc(sizeof(*pending));
