@@ -114,6 +114,7 @@ struct kube_claim {
 	char *storage_class;  /* NULL: none named */
 	char *requested;      /* "1Gi" */
 	char *volume;         /* NULL: not bound */
+	char *mounted_by;     /* not decoded: a pod that uses it, if whoever lists both says so; NULL */
 	int64_t created_at;
 	bool deleting;
 };

@@ -25,6 +25,9 @@
  */
 #define PODS_AT_ONCE 500
 
+/* More claims than this are not looked through. */
+#define CLAIMS_AT_ONCE "5000"
+
 enum { CALL_SET, CALL_PODS, CALL_CLAIMS, CALL_BUDGETS, CALL_BUDGETS_BETA, CALL_CONFIG, CALLS };
 
 struct observing {
@@ -119,7 +122,8 @@ static void start_all(struct observing *observing)
 
 	start_set(observing);
 	start_call(observing, CALL_PODS, make_path("/api/v1", namespace_name, pods));
-	start_call(observing, CALL_CLAIMS, make_path("/api/v1", namespace_name, "persistentvolumeclaims?limit=1000"));
+	start_call(observing, CALL_CLAIMS,
+	           make_path("/api/v1", namespace_name, "persistentvolumeclaims?limit=" CLAIMS_AT_ONCE));
 	/* v1 from Kubernetes 1.21, v1beta1 before; asking both costs less than asking one after the other. */
 	start_call(observing, CALL_BUDGETS, make_path("/apis/policy/v1", namespace_name, "poddisruptionbudgets"));
 	start_call(observing, CALL_BUDGETS_BETA,
@@ -254,6 +258,32 @@ static int compare_servers(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
+static bool mounts(const cJSON *pod, const char *claim_name)
+{
+	const cJSON *volumes = json_at(pod, "spec.volumes"), *volume;
+
+	cJSON_ArrayForEach (volume, volumes)
+		if (str_equal(json_string_at(volume, "persistentVolumeClaim.claimName"), claim_name))
+			return true;
+	return false;
+}
+
+/* A pod that is none of the servers and mounts the claim: somebody looks into the data, or saves it. NULL: there is
+ * none. */
+static const char *find_user(struct observing *observing, const struct snapshot *snapshot, const char *claim_name)
+{
+	const cJSON *items = json_get(observing->calls[CALL_PODS].json, "items"), *item;
+
+	cJSON_ArrayForEach (item, items) {
+		const char *name = json_string_at(item, "metadata.name");
+		const struct server *server = name ? snapshot_server_by_name(snapshot, name) : NULL;
+
+		if (name && !(server && server->has_pod) && mounts(item, claim_name))
+			return name;
+	}
+	return NULL;
+}
+
 static void take_claims(struct observing *observing, struct snapshot *snapshot)
 {
 	struct kube_call *call = &observing->calls[CALL_CLAIMS];
@@ -265,6 +295,10 @@ static void take_claims(struct observing *observing, struct snapshot *snapshot)
 	}
 	if (kube_list_items(call->json, &items, &snapshot->claims_err) < 0)
 		return;
+	if (!str_is_empty(json_string_at(call->json, "metadata.continue"))) {
+		err_set(&snapshot->claims_err, ERR_TOO_LARGE, "the namespace has more than " CLAIMS_AT_ONCE " claims");
+		return;
+	}
 	cJSON_ArrayForEach (item, items) {
 		struct kube_claim claim = KUBE_CLAIM_INIT;
 
@@ -276,6 +310,7 @@ static void take_claims(struct observing *observing, struct snapshot *snapshot)
 			kube_claim_release(&claim);
 			continue;
 		}
+		claim.mounted_by = xstrdup_null(find_user(observing, snapshot, claim.name));
 		snapshot->claims =
 		    xreallocarray(snapshot->claims, snapshot->claim_count + 1, sizeof(*snapshot->claims));
 		snapshot->claims[snapshot->claim_count++] = claim;

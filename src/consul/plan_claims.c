@@ -35,6 +35,9 @@ static bool delete_claim(struct planning *planning, const struct kube_claim *cla
 	_cleanup_free_ char *age = plan_claim_age(planning->snapshot, claim);
 	struct step *step;
 
+	if (claim->mounted_by)
+		return plan_refuse(planning, RULE_COULD_RETURN, false, NULL, "claim %s is mounted by pod %s",
+		                   claim->name, claim->mounted_by);
 	if (may_be_of_a_voter(planning, claim))
 		return true;
 	step = plan_step(planning, STEP_DELETE_CLAIM, server, "delete claim %s (%s old)", claim->name, age);

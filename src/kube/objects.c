@@ -228,6 +228,7 @@ void kube_claim_release(struct kube_claim *claim)
 	free(claim->storage_class);
 	free(claim->requested);
 	free(claim->volume);
+	free(claim->mounted_by);
 	*claim = (struct kube_claim)KUBE_CLAIM_INIT;
 }
 

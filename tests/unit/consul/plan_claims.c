@@ -58,6 +58,18 @@ Test(plan_claims, data_of_a_server_that_consul_remembers_is_not_too_old)
 	plan_expect(&snapshot, SCALE(5), "step replicas 4: *");
 }
 
+Test(plan_claims, data_that_somebody_looks_into_is_not_deleted)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_claim(&snapshot, "data-consul-3", DAY);
+	snapshot.claims[0].mounted_by = xstrdup("rescue");
+	plan_check(&snapshot, SCALE(5), "step replicas 4: *");
+	plan_expect(&snapshot, SCALE(3, .delete_claims = true),
+	            "refuse -: claim data-consul-3 is mounted by pod rescue *");
+}
+
 Test(plan_claims, a_claim_of_unknown_age_or_on_its_way_out_is_not_too_old)
 {
 	struct snapshot snapshot;
