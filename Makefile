@@ -147,7 +147,7 @@ e2e: $(BINARY) $(E2E_TOOLS)
 
 # Everything of `check` under AddressSanitizer and UndefinedBehaviorSanitizer, and the e2e tests if E2E=1.
 asan:
-	$(Q)E2E_QUICK=1 $(MAKE) --no-print-directory VARIANT=asan all unit cli $(if $(E2E),e2e)
+	$(Q)E2E_QUICK=1 $(MAKE) --no-print-directory VARIANT=asan SEEDS=300 all unit cli sim $(if $(E2E),e2e)
 
 # ------------------------------------------------------------------------------------------- fuzzing
 # One target for each reader of foreign bytes; FUZZ_SECONDS each. The corpora are replayed by `check`.
