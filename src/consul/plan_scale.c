@@ -80,10 +80,9 @@ static bool scales_up(struct planning *planning)
 struct victim {
 	const struct place *place;
 	bool voter;
-	bool live;             /* it can be told to leave, and is heard */
-	bool may_die;          /* its sudden death would leave a quorum */
-	bool may_die_as_voter; /* a non-voter, and that even if it became a voter meanwhile */
-	bool leaves_cleanly;   /* on SIGTERM, with time enough */
+	bool live;           /* it can be told to leave, and is heard */
+	bool may_die;        /* its sudden death would leave a quorum, even if it became a voter meanwhile */
+	bool leaves_cleanly; /* on SIGTERM, with time enough */
 	bool is_leader;
 };
 
@@ -108,8 +107,9 @@ static struct victim judge_victim(const struct planning *planning, const struct 
 	victim.live = place->live && !place->server->pod.deleting;
 	victim.is_leader = place->server == planning->assessment.leader;
 	survivors = quorum->live_voters - (victim.voter && place->live);
-	victim.may_die = survivors >= quorum->quorum;
-	victim.may_die_as_voter = !victim.voter && survivors >= (quorum->voters + 1) / 2 + 1;
+	/* One without a vote may get it at any time. What is no peer, or does not run, gets none. */
+	victim.may_die = survivors >= (victim.voter || !place->peer || !place->running ? quorum->quorum
+	                                                                               : (quorum->voters + 1) / 2 + 1);
 	victim.leaves_cleanly = place->server->view.self_known && self->leave_on_terminate == 1 &&
 	                        planning->snapshot->set.grace_seconds >= LEAVE_GRACE_S;
 	return victim;
@@ -206,7 +206,7 @@ static bool takes_away(struct planning *planning, const struct victim *victim)
 		return true;
 	if (victim->leaves_cleanly && victim->may_die)
 		return scale_away(planning, victim, "leaves and stops", true);
-	if (victim->may_die_as_voter)
+	if (!victim->voter && victim->may_die)
 		return scale_away(planning, victim, "stops (it does not vote)", false);
 	if (!cannot)
 		return leave(planning, victim);
