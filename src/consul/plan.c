@@ -51,8 +51,9 @@ int plan_refusal(const struct plan *plan, struct err *err)
 
 /* --------------------------------------------------------------------------------------- deciding */
 
-static void set_text(struct planning *planning, enum plan_kind kind, const struct place *place, const char *format,
-                     va_list arguments)
+static __attribute__((format(printf, 4, 0))) void set_text(struct planning *planning, enum plan_kind kind,
+                                                           const struct place *place, const char *format,
+                                                           va_list arguments)
 {
 	struct plan *plan = planning->plan;
 
