@@ -151,7 +151,8 @@ static int world_set_expect(void *context, const struct snapshot *seen, int64_t 
 	if (!seen->expect.can_change)
 		return err_set(err, ERR_FAILED, "bootstrap_expect is not changed: it was not seen in configmap/%s",
 		               name);
-	call.body = body = expect_apply(seen, expect);
+	body = expect_apply(seen, expect);
+	call.body = body;
 	status = kube_client_perform(world->client, &call, 1, in_ms(world, CHANGE_MS), err);
 	if (status == 0 && err_move(err, &call.err) < 0)
 		status = explain_expect(seen, expect, err);
