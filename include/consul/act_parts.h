@@ -17,6 +17,7 @@ struct run {
 	struct goal goal;          /* with what the run has learnt */
 	char *cannot_leave;        /* owns goal.cannot_leave */
 	struct strv gone;          /* what goal.gone points to */
+	int64_t looked_ms;         /* when the last look began: what it shows is as old as that */
 	char *uid;                 /* of the StatefulSet at the first look */
 	int64_t expected_replicas; /* as we saw them last; -1: not known */
 	int64_t ordered_replicas;  /* as we set them, or may have: the answer can be lost, and a 409 be to our own change */

@@ -53,13 +53,14 @@ static int look(struct run *run, bool *ret_looked, struct err *err)
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	_cleanup_err_ struct err failure = ERR_INIT;
 	_cleanup_free_ char *text = NULL;
-	int64_t limit_ms;
+	int64_t limit_ms, begun_ms = act_now(run);
 
 	*ret_looked = run->world->observe(run->world->context, &snapshot, &failure) == 0;
 	if (*ret_looked) {
 		snapshot_release(&run->result->last);
 		run->result->last = snapshot;
 		run->result->seen = true;
+		run->looked_ms = begun_ms;
 		run->blind_since_ms = CLOCK_NEVER;
 		return 0;
 	}

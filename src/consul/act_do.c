@@ -5,6 +5,12 @@
 #include "util/clock.h"
 #include "util/mem.h"
 
+/*
+ * Nothing is changed by what was seen longer ago. (A server that was told to leave, and whose container starts again,
+ * may vote again some 12 s after it was out of raft.)
+ */
+#define STALE_MS ((int64_t)10 * 1000)
+
 /* When a step that shows no effect is done again, and when one that can be done without is given up. */
 struct pace {
 	int64_t again_ms;
@@ -140,6 +146,12 @@ static int do_pending(struct run *run, struct err *err)
 
 	if (run->world->keep(run->world->context, err) < 0)
 		return -1;
+	/* A slow look, or an API server that was slow since: it may not be true any more. */
+	if (act_now(run) - run->looked_ms > STALE_MS) {
+		run->told_ms = INT64_MIN / 2;
+		run->at_once = true;
+		return 0;
+	}
 	done = do_it(run, &failure) == 0;
 	run->told_ms = act_now(run);
 	run->conflicted = failure.kind == ERR_CONFLICT;

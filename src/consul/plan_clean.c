@@ -327,8 +327,31 @@ static bool clean_named_peers(struct planning *planning)
 	return false;
 }
 
+/* Those that answer may be a cluster of their own, and these the one that counts. */
+static const struct place *find_unheard(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && place->running && !place->answered && !place->peer)
+			return place;
+	return NULL;
+}
+
 bool plan_cleans(struct planning *planning)
 {
+	const struct place *unheard = find_unheard(planning);
+
+	/* Scale waits for it next. */
+	if (unheard && planning->goal->kind != GOAL_REAP)
+		return false;
+	if (unheard) {
+		plan_refuse(planning, RULE_UNKNOWN, true, unheard,
+		            "%s runs, cannot be asked, and is no raft peer of those that can be",
+		            unheard->server->name);
+		plan_hint_health(planning, "it may be of another cluster");
+		return true;
+	}
 	if (is_selective(planning))
 		return clean_named_members(planning) || clean_named_peers(planning);
 	/* First of all: one that lives shows that these names are somebody else's, or that gossip has not noticed yet.

@@ -16,7 +16,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define OBSERVE_MS ((int64_t)15000)
+#define OBSERVE_MS ((int64_t)8000)
 #define CHANGE_MS  ((int64_t)10000)
 /* An agent that leaves answers when it has left, some ten seconds later: that it heard of it is all we wait for. */
 #define LEAVE_MS ((int64_t)3000)

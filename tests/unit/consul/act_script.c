@@ -214,6 +214,8 @@ static int keep(void *context, struct err *err)
 		return -1;
 	if (++script->keeps == script->keep_fails_at)
 		return err_set(err, script->keep_kind, "somebody else has the lease");
+	if (script->keeps == script->keep_slow_at)
+		script->now_ms += 11000;
 	return 0;
 }
 

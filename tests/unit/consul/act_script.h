@@ -42,6 +42,7 @@ struct script {
 	size_t interrupt_at;          /* the n-th call of the world is interrupted; 0: none */
 	size_t keep_fails_at;         /* the n-th keep fails, as keep_kind */
 	enum err_kind keep_kind;
+	size_t keep_slow_at;          /* the n-th keep takes 11 s; 0: none */
 	const char *event;            /* what explain adds; NULL: there is no explain */
 	bool event_breaks;            /* and that it is hopeless */
 

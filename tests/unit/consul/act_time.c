@@ -24,6 +24,15 @@ Test(act_time, a_refusal_that_may_pass_is_looked_at_again)
 	buf_release(&longer.log);
 }
 
+/* Seen at 0, and the lease was renewed at 11 s only: it is looked at again before anything is changed. */
+Test(act_time, what_was_seen_long_ago_changes_nothing)
+{
+	struct script script = SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(four, FOREVER)), .keep_slow_at = 2);
+
+	script_expect(&script, SCALE(4, .force = true), "done", 1, NULL);
+	CHECK_LOG(&script, "0 step 1: replicas 3 -> 4: *", "11000 order 4", "11500 done 1 after 11500: *");
+}
+
 Test(act_time, a_refusal_that_will_not_pass_is_final)
 {
 	struct script script = SCRIPT(SCENES(SCENE(three_rolling, FOREVER)));
