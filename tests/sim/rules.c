@@ -108,10 +108,13 @@ static void check_truth(struct rules *rules)
 	/* Dead, or out of the peer set, so that it takes fewer of the others to be no majority. */
 	for (int i = 0; i < ORDINALS; i++)
 		hurt |= model->servers[i].hurt && model->servers[i].claim.data.id;
+	/* What a fault began lasts until the quorum is back, however long that is. */
 	if (live > raft_voters(config) / 2) {
 		rules->lost_told = false;
-	} else if (!hurt && !rules->lost_told && model->now - model->shaken_at > SHAKEN_MS) {
+	} else if (!rules->lost_told) {
 		rules->lost_told = true;
+		if (hurt || model->now - model->shaken_at <= SHAKEN_MS)
+			return;
 		rules_violation(rules, "1 quorum", "is lost: %d live voters of %d, and no fault did that", live,
 		                raft_voters(config));
 	}

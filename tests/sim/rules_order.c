@@ -175,12 +175,28 @@ static bool same_peers(const struct raft_config *a, const struct raft_config *b)
 	return true;
 }
 
+/* No pod is of the cluster that the story began with: what is left is another one, and to anybody who looks the only
+ * one. */
+static bool has_successor(const struct rules *rules)
+{
+	bool other = false;
+
+	for (int i = 0; i < ORDINALS; i++) {
+		if (rules->seen.servers[i].pod_exists && !rules->seen.servers[i].cluster)
+			return false;
+		other |= rules->seen.servers[i].pod_exists;
+	}
+	return other;
+}
+
 /* False: it is broken so much that the other rules have nothing to say. */
 static bool check_agreement(struct rules *rules, enum order order, bool peers_too)
 {
 	const struct raft_config *config = leaders_config(rules);
 	int leader_ip = 0;
 
+	if (rules->seen.any && has_successor(rules))
+		return false;
 	if (!rules->seen.any || !config) {
 		rules_violation(rules, "5 agreement", "%s without a leader", order_names[order]);
 		return false;
