@@ -45,6 +45,9 @@ int64_t act_now(const struct run *run);
 void act_event(const struct run *run, enum act_event_kind kind, const char *text);
 void act_wait(struct run *run, const char *text);
 
+/* When the replica of a server is really gone, its node name tells whose is what is left of it. Before each plan. */
+void act_note_gone(struct run *run);
+
 /* The pending step has had its effect: the plan goes on. */
 void act_finish_step(struct run *run);
 

@@ -218,6 +218,7 @@ static int turn(struct run *run, bool *ret_over, struct err *err)
 		status = check_replicas(run, err);
 	if (status < 0 || !looked)
 		return status;
+	act_note_gone(run);
 	plan_next(&run->result->last, &run->goal, &plan);
 	if (plan.kind != PLAN_REFUSE)
 		run->refused_since_ms = CLOCK_NEVER;

@@ -165,6 +165,15 @@ static int do_pending(struct run *run, struct err *err)
 	return done ? 0 : judge_failure(run, &failure, err);
 }
 
+void act_note_gone(struct run *run)
+{
+	const struct step *pending = run->result->pending;
+
+	if (pending && pending->node && step_shows(&run->result->last, pending) &&
+	    !strv_contains(&run->gone, pending->node))
+		strv_add(&run->gone, pending->node);
+}
+
 void act_finish_step(struct run *run)
 {
 	if (!run->result->pending)
@@ -201,8 +210,6 @@ static void begin_step(struct run *run, struct step *step)
 	*pending = *step;
 	*step = (struct step)STEP_INIT;
 	run->result->pending = pending;
-	if (pending->node && !strv_contains(&run->gone, pending->node))
-		strv_add(&run->gone, pending->node);
 	run->conflicted = false;
 	strv_release(&run->noted);
 	run->begun_ms = run->since_ms = act_now(run);

@@ -140,13 +140,24 @@ bool plan_nodes_are_pods(const struct planning *planning)
 	return true;
 }
 
+/* A wanted server whose pod is there, and of which no list knows the node: any name may be its. */
+static const struct place *find_stranger_pod(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && !place->member)
+			return place;
+	return NULL;
+}
+
 /* A server of this StatefulSet that no replica stands for, by its name or because this run has scaled it away. */
 static bool is_gone(const struct planning *planning, const char *node)
 {
 	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, node);
 
 	if (planning->goal->gone && strv_contains(planning->goal->gone, node))
-		return true;
+		return !find_stranger_pod(planning);
 	return ordinal >= 0 && !snapshot_wants_ordinal(planning->snapshot, ordinal) && plan_nodes_are_pods(planning);
 }
 

@@ -82,6 +82,7 @@ struct victim {
 	bool voter;
 	bool live;           /* it can be told to leave, and is heard */
 	bool may_die;        /* its sudden death would leave a quorum, even if it became a voter meanwhile */
+	bool may_die_now;    /* if it does not become one */
 	bool leaves_cleanly; /* on SIGTERM, with time enough */
 	bool is_leader;
 };
@@ -107,9 +108,11 @@ static struct victim judge_victim(const struct planning *planning, const struct 
 	victim.live = place->live && !place->server->pod.deleting;
 	victim.is_leader = place->server == planning->assessment.leader;
 	survivors = quorum->live_voters - (victim.voter && place->live);
+	victim.may_die_now = survivors >= quorum->quorum;
 	/* One without a vote may get it at any time. What is no peer, or does not run, gets none. */
-	victim.may_die = survivors >= (victim.voter || !place->peer || !place->running ? quorum->quorum
-	                                                                               : (quorum->voters + 1) / 2 + 1);
+	victim.may_die = victim.may_die_now;
+	if (!victim.voter && place->peer && place->running)
+		victim.may_die = survivors >= (quorum->voters + 1) / 2 + 1;
 	victim.leaves_cleanly = place->server->view.self_known && self->leave_on_terminate == 1 &&
 	                        planning->snapshot->set.grace_seconds >= LEAVE_GRACE_S;
 	return victim;
@@ -210,8 +213,8 @@ static bool takes_away(struct planning *planning, const struct victim *victim)
 		return scale_away(planning, victim, "stops (it does not vote)", false);
 	if (!cannot)
 		return leave(planning, victim);
-	return victim->may_die ? scale_away(planning, victim, "stops (it cannot leave)", false)
-	                       : refuse_to_kill(planning, victim, "cannot leave", false);
+	return victim->may_die_now ? scale_away(planning, victim, "stops (it cannot leave)", false)
+	                           : refuse_to_kill(planning, victim, "cannot leave", false);
 }
 
 static bool scales_down(struct planning *planning)

@@ -286,14 +286,16 @@ static bool is_half_known(struct planning *planning, const struct place *place)
 
 /*
  * A server whose pod was made anew hears the leader under its new address while raft still votes for the old one: the
- * leader is about to remove it and to add it as a non-voter. (The leader's own address is not corrected while there are
- * fewer than three peers.) What counts is the address that the server itself advertises.
+ * leader is about to remove it and to add it as a non-voter. (Its own address a leader does not correct while there are
+ * fewer than three peers, and cannot while it alone votes.) What counts is the address that the server itself
+ * advertises.
  */
 static bool has_former_address(const struct planning *planning, const struct place *place)
 {
 	const struct member *own = view_member_by_name(&place->server->view, place->member->name);
 
-	if (place->server == planning->assessment.leader && planning->diagnosis.peers_of->view.peer_count < 3)
+	if (place->server == planning->assessment.leader &&
+	    (planning->diagnosis.peers_of->view.peer_count < 3 || planning->assessment.quorum.voters < 2))
 		return false;
 	return !own || !value_address_is(place->peer->address, own->address) ||
 	       !value_address_is(place->peer->address, place->member->address);
