@@ -145,8 +145,12 @@ int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct er
 {
 	struct telling telling = { .run = run };
 	struct act_options options = options_of(&telling);
-	int status = act_look(&run->world, &options, ret_snapshot, err);
+	int status;
 
+	/* One server that hangs makes a look last for seconds. */
+	telling.waiting = xstrdup("looking at every server");
+	redraw(&telling);
+	status = act_look(&run->world, &options, ret_snapshot, err);
 	if (status == 0)
 		term_live_clear(&run->live);
 	telling_release(&telling);
