@@ -216,7 +216,10 @@ static bool change_for_itself(struct model *model, int leader)
 	const struct server_truth *server = &model->servers[leader];
 	const struct raft_peer *self = raft_find(&server->claim.data.config, server->claim.data.id);
 
-	if (!self || self->ip == server->agent.ip || server->claim.data.config.count < 3)
+	/* Alone with its vote it cannot; what Consul does for the others then is not known, and the model goes on to
+	 * them. */
+	if (!self || self->ip == server->agent.ip || server->claim.data.config.count < 3 ||
+	    raft_voters(&server->claim.data.config) == 1)
 		return false;
 	raft_remove(model, leader, self->id);
 	return true;
