@@ -402,6 +402,9 @@ static bool shows(const struct rules *rules, enum order order, int subject)
 	case ORDER_REPLICAS:
 		return seen->replicas == subject;
 	case ORDER_LEAVE:
+		/* Whoever was asked first may not have heard yet what is committed. */
+		if (peer && peer->voter)
+			peer = raft_find(&seen->committed, seen->ids[subject]);
 		return !peer || !peer->voter;
 	case ORDER_REMOVE_PEER:
 		return !peer;
