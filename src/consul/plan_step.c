@@ -82,7 +82,8 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 	case STEP_TRANSFER_LEADER:
 		return !place || place->server != diagnosis->assessment->leader;
 	case STEP_LEAVE: /* its container starts again, and it may be back without a vote */
-		return diagnosis->peers_of && !has_peer(diagnosis, step->object, true);
+		return diagnosis->peers_of && !has_peer(diagnosis, step->object, true) &&
+		       !(place && place->peer && place->peer->voter);
 	case STEP_REMOVE_PEER:
 		return diagnosis->peers_of && !has_peer(diagnosis, step->object, false);
 	case STEP_FORCE_LEAVE:
