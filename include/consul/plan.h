@@ -51,7 +51,7 @@ struct goal {
 	bool delete_claims; /* scale: claims without a server are deleted: before it comes, after it went */
 
 	bool prune;                  /* reap: servers that left are forgotten at once, not by Consul after 72 hours */
-	const struct strv *servers;  /* reap: these node or pod names only, even if they could come back; NULL or empty: all */
+	const struct strv *servers;  /* reap: these nodes, pods, raft ids or addresses only, even if they could come back; NULL or empty: all */
 
 	/* What the run has learnt of this cluster (consul/act.h); NULL and false at first. */
 	const char *cannot_leave; /* the pod that refused to leave, for good */
@@ -107,8 +107,7 @@ bool step_shows(const struct snapshot *snapshot, const struct step *step);
 enum rule {
 	RULE_NONE,
 	RULE_QUORUM,       /* 1 */
-	RULE_ONE_CHANGE,   /* 2 */
-	RULE_GONE,         /* 3 */
+	RULE_ONE_CHANGE,   /* 2; what 3 is about is waited for */
 	RULE_COULD_RETURN, /* 4 */
 	RULE_AGREEMENT,    /* 5 */
 	RULE_UNKNOWN,      /* 6 */

@@ -21,7 +21,6 @@ const char *rule_name(enum rule rule)
 		[RULE_NONE] = "none",
 		[RULE_QUORUM] = "the quorum must survive every step",
 		[RULE_ONE_CHANGE] = "one change at a time",
-		[RULE_GONE] = "a pod is gone when its UID is gone",
 		[RULE_COULD_RETURN] = "a server that could come back is not removed",
 		[RULE_AGREEMENT] = "nothing is changed without a leader all agree on",
 		[RULE_UNKNOWN] = "unknown counts as dead",

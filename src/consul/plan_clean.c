@@ -140,8 +140,8 @@ bool plan_nodes_are_pods(const struct planning *planning)
 	return true;
 }
 
-/* A wanted server whose pod is there, and of which no list knows the node: any name may be its. */
-static const struct place *find_stranger_pod(const struct planning *planning)
+/* A wanted server that no member was found for: any name may be its. */
+static const struct place *find_memberless(const struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
 
@@ -157,7 +157,7 @@ static bool is_gone(const struct planning *planning, const char *node)
 	int64_t ordinal = kube_ordinal(planning->snapshot->set.name, node);
 
 	if (planning->goal->gone && strv_contains(planning->goal->gone, node))
-		return !find_stranger_pod(planning);
+		return !find_memberless(planning);
 	return ordinal >= 0 && !snapshot_wants_ordinal(planning->snapshot, ordinal) && plan_nodes_are_pods(planning);
 }
 
