@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "consul/certificate.h"
 #include "util/err.h"
 
 enum member_status { MEMBER_UNKNOWN, MEMBER_ALIVE, MEMBER_LEAVING, MEMBER_LEFT, MEMBER_FAILED };
@@ -55,10 +56,16 @@ struct self {
 	int64_t last_contact_ms; /* since it heard the leader; 0 on the leader; -1: never or unknown */
 	bool gossip_encrypted;
 	bool gossip_known;     /* gossip_encrypted was told */
-	int64_t leave_on_terminate; /* 1, 0, or -1 when not told */
+	int64_t leave_on_terminate; /* 1, 0, or -1 when not told; those below too */
+	int64_t verifies_outgoing;  /* it speaks TLS to other servers, and verifies them */
+	int64_t verifies_incoming;  /* it accepts RPC by TLS with a certificate of the authority only */
+	int64_t verifies_hostname;  /* and that only of servers */
+	int64_t acls_enabled;
 };
 
-#define SELF_INIT { .last_contact_ms = -1, .leave_on_terminate = -1 }
+#define SELF_INIT                                                                                                      \
+	{ .last_contact_ms = -1, .leave_on_terminate = -1, .verifies_outgoing = -1, .verifies_incoming = -1,           \
+	  .verifies_hostname = -1, .acls_enabled = -1 }
 
 /* How the server was asked. */
 enum ask_way { ASK_NONE, ASK_TUNNEL, ASK_EXEC };
@@ -85,9 +92,11 @@ struct view {
 	bool self_known;
 	struct self self;
 	struct err self_err;
+
+	struct certificate certificate; /* what its HTTPS port presented when it was asked there; else not known */
 };
 
-#define VIEW_INIT { .self = SELF_INIT }
+#define VIEW_INIT { .self = SELF_INIT, .certificate = CERTIFICATE_INIT }
 
 void member_release(struct member *member);
 void peer_release(struct peer *peer);

@@ -104,6 +104,7 @@ struct kube_statefulset {
 	struct kube_container *containers; /* of the pod template */
 	size_t container_count;
 	struct strv claim_templates;       /* names of spec.volumeClaimTemplates */
+	struct strv secrets;               /* names of the Secrets in the template's volumes, projected ones included */
 };
 
 struct kube_claim {

@@ -1,0 +1,40 @@
+/*
+ * consul/keyring.h - another gossip key on a running cluster, nobody restarted.
+ *
+ * Secret NAME-gossip: gossip.json {"encrypt": KEY} is what a server without data begins with; "next" (present during a
+ * rotation only) the key that is to come. In this order, each step told from the Secret and from the ring, so that a run that
+ * was killed anywhere is continued by the next:
+ *   1. next = a new key, in the Secret
+ *   2. installed on every server, and seen in every server's ring
+ *   3. used by every server
+ *   4. gossip.json = the new key, in the Secret; next is gone
+ *   5. the old keys removed from the ring
+ * Every wanted server must be alive and in the gossip of all others, before each step: one that is away would come back
+ * with the old key alone, and find nobody.
+ *
+ * Source: Consul's api-docs operator/keyring; serf's keymanager (a key in use is not removed). ACL: keyring:write.
+ */
+#ifndef CONSUL_KEYRING_H
+#define CONSUL_KEYRING_H
+
+#include <stdint.h>
+
+#include "consul/access.h"
+#include "consul/snapshot.h"
+#include "kube/client.h"
+#include "util/err.h"
+
+typedef void keyring_tell(void *context, const char *line);
+
+/*
+ * Rotates it. snapshot is fresh and stays as it is. ERR_REFUSED: somebody is missing, gossip is not encrypted, or the Secret is none
+ * of deploy's. ERR_FORBIDDEN names the right of Kubernetes or of the ACL token that is missing.
+ */
+int keyring_rotate(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
+                   keyring_tell *tell, void *tell_context, int64_t deadline_ms, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* 32 random bytes in base64, as `consul keygen` makes them; freed by free_secret. */
+int keyring_new_key(char **ret_key, struct err *err) __attribute__((warn_unused_result));
+
+#endif
