@@ -6,6 +6,7 @@
 #define CMD_CONNECT_H
 
 #include "cmd/cmd.h"
+#include "consul/access.h"
 #include "kube/client.h"
 #include "kube/config.h"
 #include "util/err.h"
@@ -16,9 +17,10 @@ struct connection {
 	struct kube_client_options client_options;
 	struct loop *loop;
 	struct kube_client *client;
+	struct access access; /* to the Consul servers: one for the whole run, so that a token is looked for once */
 };
 
-#define CONNECTION_INIT { .config = KUBE_CONFIG_INIT }
+#define CONNECTION_INIT { .config = KUBE_CONFIG_INIT, .access = ACCESS_INIT }
 
 /* Reads the configuration and makes a client; nothing is sent yet. ret_connection is released in either case. */
 int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)

@@ -25,7 +25,8 @@ struct access {
 
 #define ACCESS_INIT { 0 }
 
-/* The token to send; NULL: none. Borrowed from access. */
+/* The way to go; the token to send, borrowed from access; NULL: none. Both take NULL, too: auto, and no token. */
+enum ask_way access_via(const struct access *access);
 const char *access_token(const struct access *access);
 
 /* Takes token (a new string, secret) as the one that was found, from now on. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "consul/access.h"
 #include "consul/view.h"
 #include "kube/client.h"
 #include "kube/objects.h"
@@ -28,10 +29,11 @@ struct ask_target {
 };
 
 /*
- * Asks all targets at the same time for members, raft configuration and themselves, by the way of via; blocks until each has answered
- * or failed, at the latest at deadline_ms. Fails only when interrupted: a server's failure is in its view.
+ * Asks all targets at the same time for members, raft configuration and themselves, by the way and with the token of access
+ * (NULL: auto, none); blocks until each has answered or failed, at the latest at deadline_ms. Fails only when interrupted: a
+ * server's failure is in its view.
  */
-int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_way via,
+int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
 	      int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 #endif

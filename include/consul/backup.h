@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "consul/access.h"
 #include "consul/snapshot.h"
 #include "kube/client.h"
 #include "util/err.h"
@@ -27,13 +28,13 @@ struct backup_info {
 /*
  * Saves what server (the leader, best) has to path, which must not exist yet; made with mode 0600, since it holds every
  * secret of the cluster. Written beside it first, and renamed when it was found whole; on failure nothing is left.
- * The directory of path must be there. With via auto exec follows where the tunnel cannot be had or Consul wants a token,
+ * The directory of path must be there. With auto (or without access, NULL) exec follows where the tunnel cannot be had or Consul wants a token,
  * and comes first where server was asked by exec; it needs a shell in the image.
  *
  * Blocks, at the latest until deadline_ms. ERR_INVALID: what came is no whole archive, and why. ERR_FORBIDDEN: needs
  * management rights under ACLs. ERR_CONFIG: path cannot be written (no room, too), or exists. ret_info is untouched then.
  */
-int backup_save(struct kube_client *client, const struct server *server, enum ask_way via, const char *path,
+int backup_save(struct kube_client *client, const struct server *server, const struct access *access, const char *path,
                 int64_t deadline_ms, struct backup_info *ret_info, struct err *err) __attribute__((warn_unused_result));
 
 /* --------------------------------------------------------------------------------------------- pure */

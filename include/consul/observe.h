@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "consul/ask.h"
+#include "consul/access.h"
 #include "consul/snapshot.h"
 #include "kube/client.h"
 
@@ -22,7 +22,7 @@
 struct observe_options {
 	const char *namespace_name;
 	const char *name;      /* of the StatefulSet; NULL: OBSERVE_DEFAULT_NAME, else the only one that runs Consul servers */
-	enum ask_way via;      /* ASK_NONE: tunnel, else exec */
+	struct access *access; /* NULL: auto, no token. What it finds of a token is left there */
 	/*
 	 * Also asks the leader for autopilot's settings (one more round), and what bootstrap_expect new servers will have
 	 * (consul/expect.h; get on configmaps). Not known is no failure.

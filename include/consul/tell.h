@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "consul/access.h"
 #include "consul/snapshot.h"
 #include "kube/client.h"
 #include "util/err.h"
@@ -36,8 +37,8 @@ struct tell {
 #define TELL_TRANSFER_MINOR 15
 
 /*
- * Tells server, by the way it answered last (server->view.way), or via when that is not ASK_NONE; with auto the other way
- * is tried when nothing can have been done by the first. Blocks until done, at the latest at deadline_ms.
+ * Tells server, by the way it answered last (server->view.way), or by that of access when it has one (NULL: it has none), and with
+ * its token; with auto the other way is tried when nothing can have been done by the first. Blocks until done, at the latest at deadline_ms.
  *
  * ERR_NOT_FOUND: Consul knows no such node or peer (whoever wanted it gone has what he wants), or no such order.
  * ERR_FORBIDDEN: RBAC or an ACL token says no; the message names the right. ERR_FAILED: Consul refused, in its words.
@@ -51,14 +52,14 @@ struct tell {
  * TELL_LEAVE is answered when the agent has left, 10 to 15 s later: with a deadline of a few seconds ERR_TIMEOUT is its
  * success. TELL_FORCE_LEAVE and TELL_PRUNE take up to 3 s.
  */
-int tell(struct kube_client *client, const struct server *server, const struct tell *order, enum ask_way via,
+int tell(struct kube_client *client, const struct server *server, const struct tell *order, const struct access *access,
          int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * Asks server for autopilot's settings (the cluster's, from the leader). What cannot be learnt is in ret_autopilot->err
  * and no failure; fails only when interrupted.
  */
-int tell_autopilot(struct kube_client *client, const struct server *server, enum ask_way via, int64_t deadline_ms,
+int tell_autopilot(struct kube_client *client, const struct server *server, const struct access *access, int64_t deadline_ms,
                    struct autopilot_state *ret_autopilot, struct err *err) __attribute__((warn_unused_result));
 
 /* --------------------------------------------------------------------------------------------- pure */

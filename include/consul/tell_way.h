@@ -45,6 +45,7 @@ struct tell_try {
 	/* in, borrowed */
 	struct kube_client *client;
 	const struct server *server;
+	const struct access *access; /* NULL: no token */
 	const struct tell_row *row;
 	const char *argument;
 	int64_t deadline_ms;

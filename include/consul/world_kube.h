@@ -15,8 +15,8 @@
 
 #include <stdint.h>
 
+#include "consul/access.h"
 #include "consul/act.h"
-#include "consul/view.h"
 #include "kube/client.h"
 #include "kube/lease.h"
 
@@ -24,7 +24,7 @@ struct world_kube {
 	struct kube_client *client;   /* borrowed, as all of it */
 	const char *namespace_name;
 	const char *name;             /* of the StatefulSet; NULL: as in consul/observe.h */
-	enum ask_way via;
+	struct access *access;        /* NULL: auto, no token */
 	struct kube_lease *lease;     /* NULL: keep does nothing */
 	int64_t deadline_ms;          /* of the whole run, monotonic; 0: none */
 };

@@ -129,7 +129,7 @@ static int save_backup(struct change_run *run, struct err *err)
 	if (status == 0 && !outlook.assessment.leader)
 		status = err_set(err, ERR_UNAVAILABLE, "no pod is the leader, who is asked for it");
 	if (status == 0)
-		status = backup_save(run->connection.client, outlook.assessment.leader, run->context->global->via,
+		status = backup_save(run->connection.client, outlook.assessment.leader, &run->connection.access,
 		                     change->backup_path, run->deadline_ms, &info, err);
 	outlook_release(&outlook);
 	if (status < 0)
@@ -389,7 +389,7 @@ int change_run(const struct cmd_context *context, const struct change *change, s
 			.client = run.connection.client,
 			.namespace_name = run.connection.config.namespace_name,
 			.name = option_was_given(context->words, "name") ? context->global->name : NULL,
-			.via = context->global->via,
+			.access = &run.connection.access,
 		};
 		world_kube(&run.kube, &run.world);
 		run.title = xasprintf("%s in namespace %s", change->label, run.connection.config.namespace_name);

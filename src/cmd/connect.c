@@ -13,6 +13,7 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 		.request_timeout_ms = context->global->request_timeout_ms,
 		.verbosity = (int)context->global->verbosity,
 	};
+	ret_connection->access.via = context->global->via;
 	ret_connection->loop = loop_new();
 	loop_set_interrupt(ret_connection->loop, context->interrupt_fd);
 	return kube_client_new(ret_connection->loop, &ret_connection->config, &ret_connection->client_options,
@@ -29,5 +30,6 @@ void connection_release(struct connection *connection)
 	kube_client_free(connection->client);
 	loop_free(connection->loop);
 	kube_config_release(&connection->config);
+	access_release(&connection->access);
 	*connection = (struct connection)CONNECTION_INIT;
 }

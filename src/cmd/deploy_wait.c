@@ -59,7 +59,7 @@ static int look_at(struct waiting *waiting, struct look *ret_look, struct err *e
 	struct observe_options options = {
 		.namespace_name = waiting->connection->config.namespace_name,
 		.name = waiting->name,
-		.via = waiting->context->global->via,
+		.access = &waiting->connection->access,
 		.deadline_ms = look_deadline_ms < waiting->deadline_ms ? look_deadline_ms : waiting->deadline_ms,
 	};
 
@@ -240,7 +240,7 @@ static int join(struct waiting *waiting, const struct deploy_lone *lone, size_t 
 	_cleanup_err_ struct err failure = ERR_INIT;
 	_cleanup_free_ char *line = NULL, *shown = NULL;
 
-	if (deploy_join(waiting->connection->client, lone->servers[index], lone->target,
+	if (deploy_join(waiting->connection->client, lone->servers[index], lone->target, &waiting->connection->access,
 	                clock_monotonic_ms() + LOOK_TIMEOUT_MS, &failure) == 0) {
 		line = xasprintf("%s joined to %s (each had found only itself)", server, target);
 	} else if (failure.kind == ERR_INTERRUPTED) {

@@ -85,7 +85,7 @@ static int look_at(struct connection *connection, const struct cmd_context *cont
 	struct observe_options options = {
 		.namespace_name = connection->config.namespace_name,
 		.name = option_was_given(context->words, "name") ? context->global->name : NULL,
-		.via = context->global->via,
+		.access = &connection->access,
 		.deadline_ms = deadline_ms,
 	};
 

@@ -127,7 +127,7 @@ struct asking {
 
 struct round {
 	struct kube_client *client;
-	enum ask_way via;
+	const struct access *access;
 	int64_t deadline_ms;
 	struct asking *askings;
 	size_t count;
@@ -197,7 +197,7 @@ static void on_tunnel_done(void *context)
 	struct asking *asking = context;
 	struct view *view = asking->target->view;
 
-	if (asking->round->via == ASK_NONE && exec_may_do_better(view)) {
+	if (access_via(asking->round->access) == ASK_NONE && exec_may_do_better(view)) {
 		asking->tunnel_view = *view;
 		*view = (struct view)VIEW_INIT;
 		start_exec(asking);
@@ -208,7 +208,7 @@ static void on_tunnel_done(void *context)
 
 static void start(struct asking *asking)
 {
-	if (asking->round->via == ASK_EXEC) {
+	if (access_via(asking->round->access) == ASK_EXEC) {
 		start_exec(asking);
 		return;
 	}
@@ -235,11 +235,11 @@ static void mark_unasked(struct view *view, const struct err *reason)
 	}
 }
 
-int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, enum ask_way via,
+int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
               int64_t deadline_ms, struct err *err)
 {
 	struct round round = {
-		.client = client, .via = via, .deadline_ms = deadline_ms, .count = count, .left = count
+		.client = client, .access = access, .deadline_ms = deadline_ms, .count = count, .left = count
 	};
 	int status;
 

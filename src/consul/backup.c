@@ -37,6 +37,7 @@ static const char *const script_argv[] = { "sh", "-c", script, NULL };
 struct saving {
 	struct kube_client *client;
 	const struct server *server;
+	const struct access *access;
 	int64_t deadline_ms;
 	struct backup_file *file;
 	struct backup_check *check;
@@ -255,8 +256,9 @@ static int join_errors(struct err *err, struct err *tunnel_err)
 }
 
 /* A server that was asked by exec had no tunnel then. */
-static int fetch(struct saving *saving, enum ask_way via, struct err *err)
+static int fetch(struct saving *saving, struct err *err)
 {
+	enum ask_way via = access_via(saving->access);
 	_cleanup_err_ struct err tunnel_err = ERR_INIT;
 	long http_status = 0;
 
@@ -291,11 +293,13 @@ static int finish(struct saving *saving, struct backup_info *ret_info, struct er
 	return 0;
 }
 
-int backup_save(struct kube_client *client, const struct server *server, enum ask_way via, const char *path,
+int backup_save(struct kube_client *client, const struct server *server, const struct access *access, const char *path,
                 int64_t deadline_ms, struct backup_info *ret_info, struct err *err)
 {
 	struct backup_file file = BACKUP_FILE_INIT;
-	struct saving saving = { .client = client, .server = server, .deadline_ms = deadline_ms, .file = &file };
+	struct saving saving = {
+		.client = client, .server = server, .access = access, .deadline_ms = deadline_ms, .file = &file
+	};
 	int status;
 
 	if (!server->has_pod || !server->container)
@@ -303,7 +307,7 @@ int backup_save(struct kube_client *client, const struct server *server, enum as
 		               server->name);
 	status = backup_file_open(&file, path, err);
 	if (status == 0)
-		status = fetch(&saving, via, err);
+		status = fetch(&saving, err);
 	if (err->kind == ERR_TIMEOUT && saving.bytes > 0)
 		err_hint(err, "%" PRIu64 " bytes had come: give it more time (--timeout)", saving.bytes);
 	if (status == 0)

@@ -91,9 +91,10 @@ char *deploy_lone_key(const struct deploy_lone *lone)
 /* --------------------------------------------------------------------------------------------- the edge */
 
 int deploy_join(struct kube_client *client, const struct server *server, const struct server *target,
-                int64_t deadline_ms, struct err *err)
+                const struct access *access, int64_t deadline_ms, struct err *err)
 {
 	const struct tell order = { .kind = TELL_JOIN, .argument = target->pod.ip };
+	const struct access as_asked = { .via = server->view.way, .given = access_token(access) };
 
-	return tell(client, server, &order, server->view.way, deadline_ms, err);
+	return tell(client, server, &order, &as_asked, deadline_ms, err);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "consul/ask.h"
 #include "consul/discover.h"
 #include "consul/expect.h"
 #include "consul/tell.h"
@@ -399,8 +400,8 @@ static int ask_servers(struct observing *observing, struct snapshot *snapshot, s
 		targets[count++] =
 		    (struct ask_target){ .pod = &server->pod, .container = server->container, .view = &server->view };
 	}
-	status =
-	    ask_views(observing->client, targets, count, observing->options->via, observing->options->deadline_ms, err);
+	status = ask_views(observing->client, targets, count, observing->options->access,
+	                   observing->options->deadline_ms, err);
 	free(targets);
 	return status;
 }
@@ -422,7 +423,7 @@ static int ask_autopilot(struct observing *observing, struct snapshot *snapshot,
 	const struct server *leader = find_leader(snapshot);
 
 	if (leader)
-		return tell_autopilot(observing->client, leader, observing->options->via,
+		return tell_autopilot(observing->client, leader, observing->options->access,
 		                      observing->options->deadline_ms, &snapshot->autopilot, err);
 	err_set(&snapshot->autopilot.err, ERR_UNAVAILABLE,
 	        "no server says that it leads, and autopilot's settings are the leader's to tell");

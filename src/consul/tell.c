@@ -218,8 +218,9 @@ static int both_failed(enum ask_way first_way, struct err *first, struct err *se
 }
 
 /* *ret_way is the one that came to the end. */
-static int go(struct tell_try *attempt, enum ask_way via, enum ask_way *ret_way, struct err *err)
+static int go(struct tell_try *attempt, enum ask_way *ret_way, struct err *err)
 {
+	enum ask_way via = access_via(attempt->access);
 	enum ask_way way = via == ASK_NONE ? attempt->server->view.way : via;
 	struct err first = ERR_INIT, second = ERR_INIT;
 
@@ -278,13 +279,14 @@ static int check_argument(const struct tell_row *row, const char *argument, stru
 	return 0;
 }
 
-int tell(struct kube_client *client, const struct server *server, const struct tell *order, enum ask_way via,
+int tell(struct kube_client *client, const struct server *server, const struct tell *order, const struct access *access,
          int64_t deadline_ms, struct err *err)
 {
 	const struct tell_row *row = &rows[order->kind];
 	struct tell_try attempt = {
 		.client = client,
 		.server = server,
+		.access = access,
 		.row = row,
 		.argument = row->flag ? order->argument : "",
 		.deadline_ms = deadline_ms,
@@ -294,17 +296,18 @@ int tell(struct kube_client *client, const struct server *server, const struct t
 
 	if (check_server(server, err) < 0 || check_argument(row, attempt.argument, err) < 0)
 		return -1;
-	status = go(&attempt, via, &way, err);
+	status = go(&attempt, &way, err);
 	buf_release(&attempt.answer);
 	return status;
 }
 
-int tell_autopilot(struct kube_client *client, const struct server *server, enum ask_way via, int64_t deadline_ms,
-                   struct autopilot_state *ret_autopilot, struct err *err)
+int tell_autopilot(struct kube_client *client, const struct server *server, const struct access *access,
+                   int64_t deadline_ms, struct autopilot_state *ret_autopilot, struct err *err)
 {
 	struct tell_try attempt = {
 		.client = client,
 		.server = server,
+		.access = access,
 		.row = &get_autopilot,
 		.argument = "",
 		.deadline_ms = deadline_ms,
@@ -312,7 +315,7 @@ int tell_autopilot(struct kube_client *client, const struct server *server, enum
 	struct err failure = ERR_INIT;
 	enum ask_way way;
 
-	if (check_server(server, &failure) == 0 && go(&attempt, via, &way, &failure) == 0) {
+	if (check_server(server, &failure) == 0 && go(&attempt, &way, &failure) == 0) {
 		const char *text = buf_text(&attempt.answer);
 		int status = way == ASK_EXEC
 		                 ? tell_decode_autopilot_text(text, attempt.answer.len, ret_autopilot, &failure)

@@ -39,7 +39,7 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 	struct observe_options options = {
 		.namespace_name = world->namespace_name,
 		.name = world->name,
-		.via = world->via,
+		.access = world->access,
 		.autopilot = true,
 		.deadline_ms = in_ms(world, OBSERVE_MS),
 	};
@@ -245,7 +245,8 @@ static int world_tell(void *context, const struct snapshot *seen, const struct s
 		order.argument = number;
 	else
 		order.argument = step->object && !leaves ? step->object : "";
-	if (tell(world->client, server, &order, world->via, in_ms(world, leaves ? LEAVE_MS : CHANGE_MS), &problem) == 0)
+	if (tell(world->client, server, &order, world->access, in_ms(world, leaves ? LEAVE_MS : CHANGE_MS), &problem) ==
+	    0)
 		return 0;
 	if (!leaves || problem.kind != ERR_TIMEOUT)
 		return err_move(err, &problem);

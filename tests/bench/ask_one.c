@@ -36,7 +36,8 @@ int main(int argc, char **argv)
 	if (status == 0)
 		status = kube_client_new(loop, &config, &options, &client, &err);
 	if (status == 0)
-		status = ask_views(client, &target, 1, ASK_TUNNEL, clock_monotonic_ms() + ASK_TIMEOUT_MS, &err);
+		status = ask_views(client, &target, 1, &(struct access){ .via = ASK_TUNNEL },
+		                   clock_monotonic_ms() + ASK_TIMEOUT_MS, &err);
 	if (status < 0)
 		fprintf(stderr, "ask_one: %s\n", err.message);
 	else if (!view.members_known || !view.peers_known || !view.self_known)

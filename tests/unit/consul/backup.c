@@ -156,7 +156,7 @@ static int save_within(enum ask_way via, enum ask_way asked_by, int64_t ms)
 	server.pod.namespace_name = (char[]){ "ns" };
 	server.view.way = asked_by;
 	err_release(&world.err);
-	return backup_save(world.client, &server, via, path, soon_ms(ms), &info, &world.err);
+	return backup_save(world.client, &server, &(struct access){ .via = via }, path, soon_ms(ms), &info, &world.err);
 }
 
 static int save(enum ask_way via)

@@ -187,7 +187,7 @@ static void expect_join(int http_status, const char *body, const char *error)
 	all_lone(&snapshot);
 	cr_assert_eq(kube_client_new(loop, &config, &options, &client, &err), 0);
 	cr_expect_eq(
-	    deploy_join(client, &snapshot.servers[1], &snapshot.servers[0], clock_monotonic_ms() + LONG_MS, &err),
+	    deploy_join(client, &snapshot.servers[1], &snapshot.servers[0], NULL, clock_monotonic_ms() + LONG_MS, &err),
 	    error ? -1 : 0);
 	if (error)
 		cr_expect_str_eq(err.message, error);

@@ -52,8 +52,8 @@ int scene_tell(struct scene *scene, size_t server, enum tell_kind kind, const ch
                int64_t milliseconds)
 {
 	err_release(&scene->err);
-	return tell(scene->client, &scene->snapshot.servers[server], &(struct tell){ kind, argument }, via,
-	            clock_monotonic_ms() + milliseconds, &scene->err);
+	return tell(scene->client, &scene->snapshot.servers[server], &(struct tell){ kind, argument },
+	            &(struct access){ .via = via }, clock_monotonic_ms() + milliseconds, &scene->err);
 }
 
 void scene_expect_fine(struct scene *scene, enum tell_kind kind, const char *argument, enum ask_way via)

@@ -215,8 +215,8 @@ Test(tell_ways, interrupted)
 	scene_expect_failure(&scene, TELL_LEAVE, "", ASK_NONE, ERR_INTERRUPTED, "");
 	scene_expect_failure(&scene, TELL_LEAVE, "", ASK_EXEC, ERR_INTERRUPTED, "");
 	err_release(&scene.err);
-	cr_expect_eq(tell_autopilot(scene.client, &scene.snapshot.servers[0], ASK_NONE,
-	                            clock_monotonic_ms() + TELL_LONG_MS, &autopilot, &scene.err),
+	cr_expect_eq(tell_autopilot(scene.client, &scene.snapshot.servers[0], NULL, clock_monotonic_ms() + TELL_LONG_MS,
+	                            &autopilot, &scene.err),
 	             -1);
 	cr_expect_eq(scene.err.kind, ERR_INTERRUPTED);
 	cr_expect_not(err_is_set(&autopilot.err));
@@ -309,7 +309,7 @@ static struct autopilot_state ask(struct scene *scene, enum ask_way via)
 {
 	struct autopilot_state autopilot = { 0 };
 
-	cr_expect_eq(tell_autopilot(scene->client, &scene->snapshot.servers[0], via,
+	cr_expect_eq(tell_autopilot(scene->client, &scene->snapshot.servers[0], &(struct access){ .via = via },
 	                            clock_monotonic_ms() + TELL_LONG_MS, &autopilot, &scene->err),
 	             0);
 	cr_expect_neq(autopilot.known, err_is_set(&autopilot.err));
