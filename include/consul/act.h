@@ -42,6 +42,9 @@ struct world {
 	/* The claim of this name, if it is still the one that was seen: one that has changed or gone is left alone. */
 	int (*delete_claim)(void *context, const struct snapshot *seen, const char *name, struct err *err);
 
+	/* The pod of this name, gently, if it is still the one that was seen: one that has changed or gone is left alone. */
+	int (*delete_pod)(void *context, const struct snapshot *seen, const char *name, struct err *err);
+
 	/* What Kubernetes' events say of why this server does not come: added to plan->text. May be NULL. */
 	int (*explain)(void *context, const struct snapshot *seen, struct plan *plan, struct err *err);
 

@@ -40,6 +40,7 @@
 enum goal_kind {
 	GOAL_SCALE, /* exactly this number of servers, all of them voters, and nothing left of others */
 	GOAL_REAP,  /* nothing left of servers that are gone */
+	GOAL_ROLLOUT, /* every wanted server's pod is of the newest revision, and a stable voter */
 };
 
 /* Strings are borrowed. */
@@ -74,6 +75,7 @@ enum step_kind {
 	STEP_MIN_QUORUM,      /* number: autopilot's min_quorum */
 	STEP_DELETE_CLAIM,    /* object: name of the claim */
 	STEP_EXPECT,          /* number: bootstrap_expect of servers that are still to come */
+	STEP_RESTART,         /* object: the pod that is deleted, for Kubernetes to make it anew; uid: as it was seen */
 };
 
 const char *step_kind_name(enum step_kind kind); /* "replicas", "transfer-leader", … */
@@ -87,6 +89,7 @@ struct step {
 	char *through;        /* the pod whose agent is told; NULL: no agent is */
 	char *subject;        /* the server it is about, as a person calls it: pod, node name or address; NULL: the cluster */
 	char *node;           /* STEP_REPLICAS down: the server's node name, if that is not its pod's; NULL */
+	char *uid;            /* STEP_RESTART: of the pod that goes; one of another UID is its successor */
 	struct quorum before; /* as the snapshot has it */
 	struct quorum after;  /* once the step has its effect, nothing else changing */
 	char *text;           /* "replicas 3 -> 4: consul-3 joins": what is done, one line */

@@ -46,6 +46,9 @@ bool plan_has_dead_stranger(struct planning *planning);
 /* One server more, one less, what comes at the end. */
 bool plan_scales(struct planning *planning);
 
+/* Pods of an older revision are replaced, one at a time (plan_rollout.c). */
+bool plan_rolls(struct planning *planning);
+
 /* Before a server of this ordinal comes: data that lies there is wiped, waited for, or too old (plan_claims.c). */
 bool plan_prepares_claims(struct planning *planning, int64_t ordinal, const char *server);
 

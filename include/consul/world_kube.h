@@ -7,8 +7,8 @@
  *
  * set_expect applies the ConfigMap as deploy does; a field in it that somebody else set is ERR_REFUSED.
  *
- * RBAC beyond observe's: patch on statefulsets/scale; patch on configmaps; delete on persistentvolumeclaims; list on
- * events (explain; not having it is no failure); what kube/lease.h and consul/tell.h name.
+ * RBAC beyond observe's: patch on statefulsets/scale; patch on configmaps; delete on persistentvolumeclaims, and on
+ * pods (rollout); list on events (explain; not having it is no failure); what kube/lease.h and consul/tell.h name.
  */
 #ifndef CONSUL_WORLD_KUBE_H
 #define CONSUL_WORLD_KUBE_H

@@ -205,6 +205,9 @@ void change_screen_goal(const struct snapshot *snapshot, const struct goal *goal
 		else
 			line = xasprintf("%s: nothing is left to reap", name);
 		break;
+	case GOAL_ROLLOUT:
+		line = xasprintf("%s: every server is of the newest revision, and a voter%s", name, end);
+		break;
 	}
 	add_line(out, term, line, "    ");
 }
@@ -337,6 +340,7 @@ static const char *goes_on(const struct act_result *result)
 {
 	switch (result->pending->kind) {
 	case STEP_REPLICAS:
+	case STEP_RESTART:
 		if (result->seen && step_shows(&result->last, result->pending) && kubernetes_is_done(&result->last))
 			return "Kubernetes has done its part";
 		return "Kubernetes goes on with it";
@@ -354,11 +358,11 @@ static const char *goes_on(const struct act_result *result)
 	return "Consul goes on with it, if it has heard of it";
 }
 
-/* Whether nothing is left to be done of the last step. A number of replicas shows before there is a server. */
+/* Whether nothing is left to be done of the last step. Replicas and pods show before there is a server. */
 static bool last_is_done(const struct act_result *result)
 {
 	return result->pending && result->seen && result->pending->kind != STEP_REPLICAS &&
-	       step_shows(&result->last, result->pending);
+	       result->pending->kind != STEP_RESTART && step_shows(&result->last, result->pending);
 }
 
 void change_screen_left(const struct act_result *result, const struct term *term, struct buf *out)

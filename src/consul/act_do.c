@@ -32,6 +32,7 @@ static struct pace pace_of(enum step_kind kind)
 	case STEP_REMOVE_PEER:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:
+	case STEP_RESTART:
 		break;
 	}
 	return (struct pace){ .again_ms = 4000 };
@@ -59,6 +60,7 @@ static bool go_without(struct run *run, const struct step *step)
 	case STEP_REMOVE_PEER:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:
+	case STEP_RESTART:
 		break;
 	}
 	return false;
@@ -128,6 +130,8 @@ static int do_it(struct run *run, struct err *err)
 		return world->delete_claim(world->context, seen, step->object, err);
 	case STEP_EXPECT:
 		return world->set_expect(world->context, seen, step->number, err);
+	case STEP_RESTART:
+		return world->delete_pod(world->context, seen, step->object, err);
 	case STEP_TRANSFER_LEADER:
 	case STEP_LEAVE:
 	case STEP_FORCE_LEAVE:

@@ -218,6 +218,8 @@ static bool decides(struct planning *planning)
 	if (goal->kind == GOAL_REAP)
 		return plan_distrusts(planning) || plan_cleans(planning) ||
 		       (!(goal->servers && goal->servers->count > 0) && plan_is_moving(planning));
+	if (goal->kind == GOAL_ROLLOUT)
+		return plan_rolls(planning);
 	return is_wrong_size(planning) || plan_distrusts(planning) || plan_is_moving(planning) ||
 	       plan_cleans(planning) || plan_scales(planning);
 }

@@ -75,6 +75,7 @@ static void predict_in_cluster(const struct diagnosis *diagnosis, const struct s
 	case STEP_MIN_QUORUM:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:
+	case STEP_RESTART:
 		break;
 	}
 }

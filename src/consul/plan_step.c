@@ -11,7 +11,7 @@ const char *step_kind_name(enum step_kind kind)
 		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
 		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
 		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
-		[STEP_EXPECT] = "expect",
+		[STEP_EXPECT] = "expect",         [STEP_RESTART] = "restart",
 	};
 
 	return names[kind];
@@ -23,6 +23,7 @@ void step_release(struct step *step)
 	free(step->through);
 	free(step->subject);
 	free(step->node);
+	free(step->uid);
 	free(step->text);
 	*step = (struct step)STEP_INIT;
 }
@@ -33,6 +34,8 @@ bool step_equal(const struct step *a, const struct step *b)
 		return false;
 	if (a->kind == STEP_LEAVE)
 		return str_equal(a->through, b->through);
+	if (a->kind == STEP_RESTART && !str_equal(a->uid, b->uid))
+		return false;
 	return str_equal(a->object, b->object) || (!a->object && !b->object);
 }
 
@@ -70,6 +73,14 @@ static bool has_claim(const struct snapshot *snapshot, const char *name)
 	return false;
 }
 
+/* Its successor is there; whether that is well is for the plan to say. */
+static bool is_made_anew(const struct snapshot *snapshot, const struct step *step)
+{
+	const struct server *server = snapshot_server_by_name(snapshot, step->object);
+
+	return server && server->has_pod && !str_equal(server->pod.uid, step->uid);
+}
+
 static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 {
 	const struct snapshot *snapshot = diagnosis->snapshot;
@@ -94,6 +105,8 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 		return snapshot->autopilot.known && snapshot->autopilot.min_quorum == step->number;
 	case STEP_EXPECT:
 		return snapshot->expect.known && snapshot->expect.expect == step->number;
+	case STEP_RESTART:
+		return is_made_anew(snapshot, step);
 	case STEP_DELETE_CLAIM:
 		break;
 	}

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "consul/deploy.h"
 #include "consul/expect.h"
 #include "consul/manifest.h"
 #include "consul/observe.h"
@@ -185,6 +186,29 @@ static int world_delete_claim(void *context, const struct snapshot *seen, const 
 	return 0;
 }
 
+static int explain_delete_pod(const struct snapshot *seen, const char *name, struct err *err)
+{
+	if (err->kind == ERR_FORBIDDEN)
+		err_hint(err,
+		         "a Role must allow \"delete\" on \"pods\"; check: kubectl auth can-i delete pods -n %s",
+		         seen->namespace_name);
+	return err_wrap(err, "cannot delete pod/%s", name);
+}
+
+static int world_delete_pod(void *context, const struct snapshot *seen, const char *name, struct err *err)
+{
+	const struct world_kube *world = context;
+	const struct server *server = snapshot_server_by_name(seen, name);
+	bool deleted;
+
+	if (!server || !server->pod.uid || !server->pod.resource_version)
+		return err_set(err, ERR_FAILED, "pod/%s is not deleted: it was not seen, or without uid and version",
+		               name);
+	if (deploy_delete_pod(world->client, seen, server, in_ms(world, CHANGE_MS), &deleted, err) < 0)
+		return explain_delete_pod(seen, name, err);
+	return 0;
+}
+
 static int world_explain(void *context, const struct snapshot *seen, struct plan *plan, struct err *err)
 {
 	const struct world_kube *world = context;
@@ -224,6 +248,7 @@ static enum tell_kind order_of(const struct step *step)
 	case STEP_REPLICAS:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:
+	case STEP_RESTART:
 		break;
 	}
 	abort(); /* a programming mistake: no agent is told these */
@@ -279,6 +304,7 @@ void world_kube(struct world_kube *context, struct world *ret_world)
 		.tell = world_tell,
 		.set_expect = world_set_expect,
 		.delete_claim = world_delete_claim,
+		.delete_pod = world_delete_pod,
 		.explain = world_explain,
 		.now_ms = world_now_ms,
 		.sleep = world_sleep,

@@ -340,6 +340,7 @@ static int carry_out(struct sim_world *sim, const struct step *step, int through
 	case STEP_REPLICAS:
 	case STEP_EXPECT:
 	case STEP_DELETE_CLAIM:
+	case STEP_RESTART:
 		break;
 	}
 	return err_set(err, ERR_FAILED, "no order for an agent");
@@ -373,6 +374,8 @@ static enum order order_of(const struct sim_world *sim, const struct step *step,
 	case STEP_DELETE_CLAIM:
 		*ret_subject = view_claim_ordinal(step->object);
 		return ORDER_DELETE_CLAIM;
+	case STEP_RESTART:
+		break;
 	}
 	return ORDER_NONE;
 }

@@ -321,13 +321,15 @@ Test(change_screen, the_goal_in_words)
 	char *texts[] = { goal_text((struct goal){ .kind = GOAL_SCALE, .replicas = 3 }, true),
 		          goal_text((struct goal){ .kind = GOAL_SCALE, .replicas = 1 }, false),
 		          goal_text((struct goal){ .kind = GOAL_REAP }, true),
-		          goal_text((struct goal){ .kind = GOAL_REAP }, false) };
+		          goal_text((struct goal){ .kind = GOAL_REAP }, false),
+		          goal_text((struct goal){ .kind = GOAL_ROLLOUT }, true) };
 
 	cr_expect(str_ends_with(texts[0], "/consul has 3 servers, all of them voters: nothing to do\n"), "%s",
 	          texts[0]);
 	cr_expect(str_ends_with(texts[1], "/consul has 1 server, a voter\n"), "%s", texts[1]);
 	cr_expect(str_ends_with(texts[2], "/consul: nothing to reap\n"), "%s", texts[2]);
 	cr_expect(str_ends_with(texts[3], "/consul: nothing is left to reap\n"), "%s", texts[3]);
+	cr_expect(str_ends_with(texts[4], "of the newest revision, and a voter: nothing to do\n"), "%s", texts[4]);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
 }

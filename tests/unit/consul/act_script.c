@@ -260,6 +260,13 @@ static int delete_claim(void *context, const struct snapshot *seen, const char *
 	return order(context, seen, text, err);
 }
 
+static int delete_pod(void *context, const struct snapshot *seen, const char *name, struct err *err)
+{
+	_cleanup_free_ char *text = xasprintf("restart %s", name);
+
+	return order(context, seen, text, err);
+}
+
 static int set_expect(void *context, const struct snapshot *seen, int64_t expect, struct err *err)
 {
 	_cleanup_free_ char *text = xasprintf("expect %" PRId64, expect);
@@ -308,6 +315,7 @@ void script_world(struct script *script, struct world *ret_world)
 		.tell = tell_server,
 		.set_expect = set_expect,
 		.delete_claim = delete_claim,
+		.delete_pod = delete_pod,
 		.explain = script->event ? explain : NULL,
 		.now_ms = now_ms,
 		.sleep = sleep_ms,

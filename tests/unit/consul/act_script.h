@@ -2,7 +2,8 @@
  * A world for act that follows a script: what each look shows and how each order is answered are prepared, the clock is a
  * number that sleep advances. Everything that act does and tells is a line of a log that tests compare:
  *
- *   MS order 4 | order leave consul-4 | order force-leave consul-4 | order delete data-consul-4
+ *   MS order 4 | order leave consul-4 | order force-leave consul-4 | order delete data-consul-4 |
+ *      order restart consul-4
  *   MS step N: TEXT | done N after MS: TEXT | wait: TEXT | note: TEXT      a wait only when its text is another
  *
  * MS is the script's clock, which begins at 0.

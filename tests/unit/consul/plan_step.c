@@ -32,7 +32,7 @@ Test(plan_step, every_rule_and_step_has_a_name)
 {
 	for (int rule = RULE_NONE; rule <= RULE_OLD_DATA; rule++)
 		cr_expect(!str_is_empty(rule_name((enum rule)rule)));
-	for (int kind = STEP_REPLICAS; kind <= STEP_EXPECT; kind++)
+	for (int kind = STEP_REPLICAS; kind <= STEP_RESTART; kind++)
 		cr_expect(!str_is_empty(step_kind_name((enum step_kind)kind)));
 }
 
