@@ -37,6 +37,7 @@ struct apply_object {
 
 	/* apply_send */
 	enum apply_change change;
+	cJSON *result; /* owned; as the server has it now, or would have it; NULL: nothing was sent, or it was left alone */
 };
 
 struct apply_list {
@@ -83,7 +84,10 @@ struct apply_options {
 	int64_t deadline_ms;
 };
 
-/* Sends one object and tells by object->change what it did. */
+/*
+ * Sends one object and tells by object->change what it did, by object->result what the server made of it. A conflict
+ * with another field manager is reported on the server's dry run as for real.
+ */
 int apply_send(struct kube_client *client, struct apply_object *object, const struct apply_options *options,
                struct err *err) __attribute__((warn_unused_result));
 

@@ -49,6 +49,7 @@ void apply_list_release(struct apply_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		free_object(list->items[i].json);
 		free_object(list->items[i].live);
+		free_object(list->items[i].result);
 		free(list->items[i].source);
 		free(list->items[i].resource);
 		free(list->items[i].collection);
@@ -179,7 +180,7 @@ static int create_once(struct kube_client *client, struct apply_object *object, 
 		return 0;
 	}
 	object->change = APPLY_CREATED;
-	free_object(after);
+	object->result = after;
 	return 0;
 }
 
@@ -260,7 +261,7 @@ static int apply(struct kube_client *client, struct apply_object *object, const 
 		return err_move(err, &failure);
 	}
 	object->change = change_of(object->live, after);
-	free_object(after);
+	object->result = after;
 	return 0;
 }
 
@@ -269,6 +270,7 @@ int apply_send(struct kube_client *client, struct apply_object *object, const st
 {
 	int status = 0;
 
+	free_object(TAKE(object->result));
 	if (options->mode == APPLY_ON_CLIENT) {
 		bool same = object->live && (object->create_only || apply_is_part(object->json, object->live));
 

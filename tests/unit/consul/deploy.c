@@ -256,6 +256,48 @@ Test(deploy, dry_runs_tell_and_change_nothing)
 	}
 }
 
+static const struct apply_object *planned(const struct fixture *fixture, const char *resource)
+{
+	for (size_t i = 0; i < fixture->plan.objects.count; i++)
+		if (str_equal(fixture->plan.objects.items[i].resource, resource))
+			return &fixture->plan.objects.items[i];
+	cr_assert_fail("%s is not planned", resource);
+	return NULL;
+}
+
+static const char *image_of(const cJSON *set)
+{
+	return json_string_at(json_at(set, "spec.template.spec.containers")->child, "image");
+}
+
+/* What the server adds is in it; live stays what was read. */
+Test(deploy, what_the_server_made_of_an_object_is_kept)
+{
+	static const enum apply_mode modes[] = { APPLY_ON_SERVER, APPLY_FOR_REAL };
+	struct deploy_request image = usual;
+
+	image.image = "mine/consul:1.9.0";
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct fixture fixture;
+		const struct apply_object *set;
+
+		fixture_start(&fixture);
+		cr_assert_eq(fixture_plan(&fixture, &usual), 0);
+		cr_assert_eq(fixture_apply(&fixture, modes[i], false), 0);
+		cr_expect_null(planned(&fixture, "secret/consul-gossip")->live);
+		cr_expect_not_null(json_at(planned(&fixture, "secret/consul-gossip")->result, "data"));
+		fixture_deploy(&fixture, &usual);
+		cr_assert_eq(fixture_plan(&fixture, &image), 0);
+		cr_assert_eq(fixture_apply(&fixture, modes[i], false), 0);
+		set = planned(&fixture, "statefulset.apps/consul");
+		cr_expect_str_eq(image_of(set->live), MANIFEST_IMAGE);
+		cr_expect_str_eq(image_of(set->result), "mine/consul:1.9.0");
+		cr_expect(json_bool_at(set->result, "spec.defaulted", false));
+		cr_expect_null(planned(&fixture, "secret/consul-gossip")->result, "left as it is");
+		fixture_stop(&fixture);
+	}
+}
+
 Test(deploy, a_client_dry_run_writes_nothing)
 {
 	struct fixture fixture;
@@ -279,14 +321,16 @@ Test(deploy, a_field_of_another_manager_is_an_error_that_names_both)
 		.body = STATUS_FAILURE(
 		    409, "Conflict", "Apply failed with 1 conflict: conflict with \\\"kubectl-edit\\\" using v1: .data")
 	};
-	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
-	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, false), -1);
-	cr_expect_eq(fixture.err.kind, ERR_CONFLICT);
-	cr_expect_not_null(strstr(fixture.err.message, "configmap/consul-server"));
-	cr_expect_not_null(strstr(fixture.err.message, "conflict with \"kubectl-edit\" using v1: .data"));
-	cr_expect_not_null(strstr(fixture.err.hint, "--force-conflicts"));
-	cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "created");
-	cr_expect_str_eq(fixture_outcome(&fixture, "service/consul"), "not applied");
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(fixture_plan(&fixture, &usual), 0);
+		cr_assert_eq(fixture_apply(&fixture, i == 0 ? APPLY_ON_SERVER : APPLY_FOR_REAL, false), -1);
+		cr_expect_eq(fixture.err.kind, ERR_CONFLICT);
+		cr_expect_not_null(strstr(fixture.err.message, "configmap/consul-server"));
+		cr_expect_not_null(strstr(fixture.err.message, "conflict with \"kubectl-edit\" using v1: .data"));
+		cr_expect_not_null(strstr(fixture.err.hint, "--force-conflicts"));
+		cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "created");
+		cr_expect_str_eq(fixture_outcome(&fixture, "service/consul"), "not applied");
+	}
 	fixture_stop(&fixture);
 }
 
