@@ -104,6 +104,9 @@ cJSON *json_bool(bool value) __attribute__((warn_unused_result));
 /* Puts value (taken over) under key, replacing what was there; NULL value removes the key. */
 void json_set(cJSON *obj, const char *key, cJSON *value);
 
+/* cJSON_Delete of what holds secrets: all strings in it are overwritten before. NULL is fine. */
+void json_free_secret(cJSON *json);
+
 /* Compact text, without white space; a new string. */
 char *json_text(const cJSON *json) __attribute__((warn_unused_result));
 

@@ -22,15 +22,6 @@ struct apply_object *apply_list_add(struct apply_list *list, cJSON *json)
 	return object;
 }
 
-static void wipe_strings(cJSON *json)
-{
-	for (; json; json = json->next) {
-		if (json->valuestring)
-			mem_wipe(json->valuestring, strlen(json->valuestring));
-		wipe_strings(json->child);
-	}
-}
-
 static bool is_secret(const cJSON *json)
 {
 	return str_equal(json_string_at(json, "kind"), "Secret");
@@ -39,9 +30,10 @@ static bool is_secret(const cJSON *json)
 /* Frees an object; one that holds a secret is wiped first. */
 static void free_object(cJSON *json)
 {
-	if (json && is_secret(json))
-		wipe_strings(json->child);
-	cJSON_Delete(json);
+	if (is_secret(json))
+		json_free_secret(json);
+	else
+		cJSON_Delete(json);
 }
 
 void apply_list_release(struct apply_list *list)

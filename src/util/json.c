@@ -206,6 +206,21 @@ void json_set(cJSON *obj, const char *key, cJSON *value)
 		cJSON_AddItemToObject(obj, key, value);
 }
 
+static void wipe_strings(cJSON *json)
+{
+	if (json->valuestring)
+		mem_wipe(json->valuestring, strlen(json->valuestring));
+	for (cJSON *child = json->child; child; child = child->next)
+		wipe_strings(child);
+}
+
+void json_free_secret(cJSON *json)
+{
+	if (json)
+		wipe_strings(json);
+	cJSON_Delete(json);
+}
+
 /* cJSON would print a whole number of 16 digits with 15 of them. */
 static void add_scalar(struct buf *out, const cJSON *json)
 {
