@@ -18,11 +18,12 @@ struct connection {
 	struct loop *loop;
 	struct kube_client *client;
 	struct access access; /* to the Consul servers: one for the whole run, so that a token is looked for once */
+	char *token;          /* access.given; secret */
 };
 
 #define CONNECTION_INIT { .config = KUBE_CONFIG_INIT, .access = ACCESS_INIT }
 
-/* Reads the configuration and makes a client; nothing is sent yet. ret_connection is released in either case. */
+/* Reads the configuration, and the user's ACL token, and makes a client; nothing is sent yet. ret_connection is released in either case. */
 int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)
 	__attribute__((warn_unused_result));
 

@@ -11,6 +11,8 @@ struct cmd_environment {
 	const char *home;
 	const char *user; /* USER, else LOGNAME */
 	const char *kubeconfig;
+	const char *consul_token; /* CONSUL_HTTP_TOKEN; secret */
+	const char *consul_token_file;
 	const char *service_host; /* KUBERNETES_SERVICE_HOST */
 	const char *service_port;
 	const char *columns;

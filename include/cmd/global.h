@@ -32,6 +32,7 @@ struct global_options {
 
 	/* ours */
 	const char *name;   /* of the StatefulSet; "consul" unless given */
+	const char *token_file; /* with an ACL token of Consul's; "token" is the API server's */
 	enum ask_way via;   /* ASK_NONE: auto, tunnel first */
 	int64_t timeout_ms; /* 0: not given, the command's own default (global_timeout_ms) */
 };

@@ -9,8 +9,12 @@
 #define CONSUL_ACCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "consul/view.h"
+#include "kube/client.h"
+#include "kube/objects.h"
 #include "util/err.h"
 
 struct access {
@@ -34,6 +38,27 @@ void access_take(struct access *access, char *token);
 
 /* Wipes what is owned. */
 void access_release(struct access *access);
+
+/*
+ * Looks for the token in the Secret NAME-acl-bootstrap of set, if the user gave none, it was not looked for yet, and the
+ * set's pods mount a Secret NAME-acl; does nothing otherwise. What comes of it is in access; fails only when interrupted.
+ * Blocks for one request, at the latest until deadline_ms. RBAC: get on that Secret; not having it is no failure.
+ */
+int access_look(struct access *access, struct kube_client *client, const char *namespace_name,
+                const struct kube_statefulset *set, int64_t deadline_ms, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* ---------------------------------------------------------------------------------------------- pure */
+
+/*
+ * The token in length bytes of text, a file's or a Secret's: its first line, without the white space around it. A new string,
+ * secret. ERR_INVALID as access_check_token.
+ */
+int access_parse_token(const char *text, size_t length, char **ret_token, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* Whether an answer of Consul's says that it does not know the token, whatever else it would have allowed: "ACL not found". */
+bool access_is_unknown_token(const char *words);
 
 /*
  * Whether text may be sent as a token: 1 to 512 printable ASCII characters, no space. ERR_INVALID otherwise; the text is

@@ -38,7 +38,7 @@ void agent_call_release(struct agent_call *call);
 int agent_call(struct kube_client *client, const struct server *server, const struct access *access,
                struct agent_call *call, int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
-/* What Consul said, in one line fit to be shown, at most 300 bytes; for answers that hold no secret. New string. */
+/* What Consul said, in one line fit to be shown, cut after 300 bytes; for answers that hold no secret. New string. */
 char *agent_words(const struct agent_call *call) __attribute__((warn_unused_result));
 
 /*

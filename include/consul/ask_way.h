@@ -47,19 +47,21 @@ void ask_take_http(const struct ask_question *question, long http_status, const 
  */
 void ask_share(const struct ask_target *target);
 
+/* Both ways: token (NULL: none) is secret, and borrowed for the way's life. */
+
 /* Called once from loop_run when a way has come to its end; everything it learnt is in the view. */
 typedef void ask_way_done(void *context);
 
 /* ------------------------------------------------------------------------------------------ tunnel */
 struct ask_tunnel;
-struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-				    ask_way_done *done, void *context);
+struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, const char *token,
+				    int64_t deadline_ms, ask_way_done *done, void *context);
 void ask_tunnel_free(struct ask_tunnel *way); /* cancels what is under way. NULL is fine */
 
 /* ------------------------------------------------------------------------------------------ exec */
 struct ask_exec;
-struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-				ask_way_done *done, void *context);
+struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_target *target, const char *token,
+				int64_t deadline_ms, ask_way_done *done, void *context);
 void ask_exec_free(struct ask_exec *way); /* cancels what is under way. NULL is fine */
 
 /* --------------------------------------------------------------------------------------------- pure */
@@ -71,7 +73,10 @@ struct ask_endpoint {
 };
 struct ask_endpoint ask_endpoint_of(const struct kube_container *container);
 
-/* The shell script of the exec way, for `sh -c SCRIPT BOUNDARY`; a new string, the same every time. */
+/*
+ * The shell script of the exec way, for `sh -c SCRIPT BOUNDARY`, or `sh -c SCRIPT BOUNDARY token` when the first line of its
+ * stdin is a token; a new string, the same every time: it is part of a URL, and in audit logs.
+ */
 char *ask_exec_script(void) __attribute__((warn_unused_result));
 
 /* Splits what the script printed and takes each answer into view; questions without an answer get an err. */

@@ -1,6 +1,6 @@
 /*
  * consul/tell_way.h - the orders a server is given, and the two ways of giving them. Used by consul/tell.c and its parts
- * only.
+ * only, but for tell_words.
  *
  * An order is one row: method and path of the HTTP API, the CLI's words, and the right it takes. Adding an order is
  * adding a row.
@@ -45,7 +45,7 @@ struct tell_try {
 	/* in, borrowed */
 	struct kube_client *client;
 	const struct server *server;
-	const struct access *access; /* NULL: no token */
+	const char *token; /* secret; NULL: none */
 	const struct tell_row *row;
 	const char *argument;
 	int64_t deadline_ms;

@@ -17,6 +17,10 @@
  * therefore: one of status 400 or above that does not (Go's answer to http on an https port) is taken as whole when
  * nothing has come for 300 ms, others end at the deadline.
  *
+ * What is in a tunnel is between us and the API server, and the kubelet, whom Kubernetes authenticates, and ends at the pod's own
+ * loopback: so a token may be sent in one whose https is not verified against an authority, as in one without https. TLS
+ * sessions are not resumed, so that each connection shows the certificate of now.
+ *
  * The tunnel reads no faster than answers are taken: while a sink is slow, or a lane has bytes that libcurl has not read,
  * nothing more is read from the API server.
  *
@@ -67,11 +71,17 @@ struct kube_tunnel_call {
 	const char *body; /* NULL: none */
 	kube_sink *sink;  /* NULL: none; else the body of an answer of status 200 goes there, is not kept, and has no limit */
 	void *sink_context;
+	bool wants_certificate; /* https: what the server presents is kept in certificate */
 
 	/* out */
 	long http_status; /* 0 when no answer came, or not all of it; the body of any answer is kept, but see sink */
 	struct buf body_out;
 	struct err err; /* set when there was no whole answer; a status of 500 is no err */
+	/*
+	 * The certificate the server presented, its own only, PEM; whether it was verified or not. NULL unless it was wanted and
+	 * an answer came over a connection that this request opened: later ones on the same connection do not see it.
+	 */
+	char *certificate;
 };
 
 #define KUBE_TUNNEL_CALL_INIT                                                                                          \

@@ -255,8 +255,8 @@ static void give_lease_back(struct change_run *run)
 static void add_connection_options(const struct cmd_context *context, struct buf *out)
 {
 	static const char *const names[] = {
-		"kubeconfig",         "context",    "cluster",        "user", "server", "certificate-authority",
-		"client-certificate", "client-key", "tls-server-name"
+		"kubeconfig",         "context",    "cluster",         "user",      "server", "certificate-authority",
+		"client-certificate", "client-key", "tls-server-name", "token-file"
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -18,6 +18,8 @@ void cmd_environment_read(struct cmd_environment *ret_environment)
 		.home = getenv("HOME"),
 		.user = either("USER", "LOGNAME"),
 		.kubeconfig = getenv("KUBECONFIG"),
+		.consul_token = getenv("CONSUL_HTTP_TOKEN"),
+		.consul_token_file = getenv("CONSUL_HTTP_TOKEN_FILE"),
 		.service_host = getenv("KUBERNETES_SERVICE_HOST"),
 		.service_port = getenv("KUBERNETES_SERVICE_PORT"),
 		.columns = getenv("COLUMNS"),

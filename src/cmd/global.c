@@ -87,6 +87,14 @@ const struct option global_option_table[] = {
 	  GLOBAL_AT(token),
 	  .value_name = "TOKEN",
 	  .help = "Bearer token for authentication to the API server" },
+	{ .name = "token-file",
+	  .kind = OPTION_STRING,
+	  GLOBAL_AT(token_file),
+	  .value_name = "FILE",
+	  .help =
+	      "File whose first line is the ACL token to show to the Consul servers. Without it: CONSUL_HTTP_TOKEN, "
+	      "the "
+	      "file CONSUL_HTTP_TOKEN_FILE, or the token that deploy keeps in the Secret STATEFULSET-acl-bootstrap." },
 	{ .name = "user",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(user),

@@ -1,12 +1,18 @@
 /* See include/consul/access.h. */
 #include "consul/access.h"
 
+#include <string.h>
+
+#include "util/base64.h"
+#include "util/buf.h"
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
-/* A token of Consul's is a UUID of 36; those of a JWT-minded plugin are longer. A header line of libcurl's has room for
- * this. */
+/* Consul's own tokens are UUIDs, of 36 characters. */
 #define TOKEN_MAX 512
+/* Most bytes of a Secret's value that are looked at. */
+#define VALUE_MAX ((size_t)64 * 1024)
 
 enum ask_way access_via(const struct access *access)
 {
@@ -35,6 +41,11 @@ void access_release(struct access *access)
 	*access = (struct access)ACCESS_INIT;
 }
 
+bool access_is_unknown_token(const char *words)
+{
+	return strstr(words, "ACL not found") != NULL;
+}
+
 int access_check_token(const char *text, struct err *err)
 {
 	size_t length = 0;
@@ -51,4 +62,106 @@ int access_check_token(const char *text, struct err *err)
 			               length + 1);
 	}
 	return 0;
+}
+
+int access_parse_token(const char *text, size_t length, char **ret_token, struct err *err)
+{
+	static const char blank[] = " \t\r\n";
+	const char *end = memchr(text, '\n', length);
+	char *token;
+
+	if (end)
+		length = (size_t)(end - text);
+	for (; length > 0 && memchr(blank, *text, sizeof(blank) - 1); length--)
+		text++;
+	while (length > 0 && memchr(blank, text[length - 1], sizeof(blank) - 1))
+		length--;
+	if (memchr(text, '\0', length))
+		return err_set(err, ERR_INVALID, "the ACL token has a zero byte in it");
+	token = xstrndup(text, length);
+	if (access_check_token(token, err) < 0) {
+		free_secret(token);
+		return -1;
+	}
+	*ret_token = token;
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------------- the Secret */
+
+static bool is_secured(const struct kube_statefulset *set)
+{
+	_cleanup_free_ char *name = xasprintf("%s-acl", set->name);
+
+	return strv_contains(&set->secrets, name);
+}
+
+/* Nothing of a Secret stays in memory that is given back. */
+static void wipe(cJSON *secret)
+{
+	cJSON *value;
+
+	cJSON_ArrayForEach (value, cJSON_GetObjectItemCaseSensitive(secret, "data"))
+		if (cJSON_IsString(value))
+			mem_wipe(value->valuestring, strlen(value->valuestring));
+}
+
+/* A Secret without a token is one that the bootstrapping has not filled in yet. */
+static void take_secret(struct access *access, const char *name, const cJSON *secret)
+{
+	_cleanup_buf_ struct buf text = { .max = VALUE_MAX, .secret = true };
+	const char *value = json_string_at(secret, "data.token");
+	char *token = NULL;
+
+	if (str_is_empty(value)) {
+		err_set(&access->err, ERR_NOT_FOUND, "secret/%s has no token yet", name);
+		return;
+	}
+	access->looked = true;
+	if (base64_decode(value, &text, &access->err) < 0 ||
+	    access_parse_token(buf_text(&text), text.len, &token, &access->err) < 0)
+		err_wrap(&access->err, "secret/%s", name);
+	else
+		access_take(access, token);
+}
+
+static void take_failure(struct access *access, const char *name, struct err *failure)
+{
+	enum err_kind kind = failure->kind;
+
+	/* Anything else may be otherwise the next time. */
+	access->looked = kind == ERR_FORBIDDEN || kind == ERR_NOT_FOUND;
+	err_move(&access->err, failure);
+	if (access->looked)
+		err_hint(&access->err,
+		         "the management token is in secret/%s; without the right to \"get\" it, --token-file FILE or "
+		         "CONSUL_HTTP_TOKEN gives one",
+		         name);
+}
+
+int access_look(struct access *access, struct kube_client *client, const char *namespace_name,
+                const struct kube_statefulset *set, int64_t deadline_ms, struct err *err)
+{
+	_cleanup_free_ char *name = NULL;
+	_cleanup_buf_ struct buf path = BUF_TEXT;
+	struct kube_call call = { .method = KUBE_GET };
+	int status;
+
+	if (access->given || access->looked || !is_secured(set))
+		return 0;
+	name = xasprintf("%s-acl-bootstrap", set->name);
+	buf_adds(&path, "/api/v1/namespaces/");
+	buf_add_url(&path, namespace_name);
+	buf_adds(&path, "/secrets/");
+	buf_add_url(&path, name);
+	call.path = buf_text(&path);
+	err_release(&access->err);
+	status = kube_client_perform(client, &call, 1, deadline_ms, err);
+	if (status == 0 && err_is_set(&call.err))
+		take_failure(access, name, &call.err);
+	else if (status == 0)
+		take_secret(access, name, call.json);
+	wipe(call.json);
+	kube_call_release(&call);
+	return status;
 }

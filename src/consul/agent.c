@@ -1,16 +1,15 @@
 /* See include/consul/agent.h. */
 #include "consul/agent.h"
 
-#include <string.h>
-
 #include "consul/ask_way.h"
+#include "consul/tell_way.h"
 #include "kube/tunnel.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
 
-/* How much of Consul's words is shown. */
-#define SHOWN_BYTES 300
+/* What every agent answers at once, with a leader or without, whatever the token. */
+#define ANY_PATH "/v1/status/leader"
 
 void agent_call_release(struct agent_call *call)
 {
@@ -41,15 +40,13 @@ static int check_server(const struct server *server, struct err *err)
 
 static int explain(const struct server *server, struct err *err)
 {
-	const char *namespace_name = server->pod.namespace_name;
-
 	if (err->kind != ERR_FORBIDDEN)
 		return -1;
 	return err_hint(err,
 	                "what is asked and answered is secret, and goes through a tunnel only: a Role must allow "
 	                "\"create\" and \"get\" on \"pods/portforward\"; check: kubectl auth can-i create pods "
 	                "--subresource=portforward -n %s",
-	                namespace_name);
+	                server->pod.namespace_name);
 }
 
 /* Sends tunnel_call over a tunnel of its own, and blocks until it is done. */
@@ -110,34 +107,33 @@ int agent_call(struct kube_client *client, const struct server *server, const st
 
 char *agent_words(const struct agent_call *call)
 {
-	_cleanup_free_ char *text = xstrdup(buf_text(&call->answer));
-	size_t length = 0;
+	_cleanup_free_ char *words = tell_words(buf_text(&call->answer), call->answer.len);
 
-	/* Each run of white space becomes one space. */
-	for (const char *from = text; *from; from++) {
-		if (!strchr(" \t\r\n", *from))
-			text[length++] = *from;
-		else if (length > 0 && text[length - 1] != ' ')
-			text[length++] = ' ';
-	}
-	while (length > 0 && text[length - 1] == ' ')
-		length--;
-	text[length] = '\0';
-	return str_visible(text, SHOWN_BYTES);
+	return str_visible(words, TELL_SHOWN_BYTES);
 }
 
 int agent_certificate(struct kube_client *client, const struct server *server, int64_t deadline_ms, char **ret_pem,
                       struct err *err)
 {
+	struct kube_tunnel_call tunnel_call = KUBE_TUNNEL_CALL_INIT;
 	struct ask_endpoint endpoint;
+	int status;
 
-	(void)client;
-	(void)deadline_ms;
 	if (check_server(server, err) < 0)
 		return -1;
 	endpoint = ask_endpoint_of(server->container);
 	*ret_pem = NULL;
 	if (!endpoint.https)
 		return 0;
-	return err_set(err, ERR_FAILED, "the certificate of a server cannot be read yet");
+	tunnel_call.method = KUBE_GET;
+	tunnel_call.path = ANY_PATH;
+	tunnel_call.wants_certificate = true;
+	status = perform(client, server, endpoint, NULL, &tunnel_call, deadline_ms, err);
+	if (status == 0 && !tunnel_call.certificate)
+		status = err_set(err, ERR_PROTOCOL, "pod %s: libcurl does not tell which certificate port %u presents",
+		                 server->name, endpoint.port);
+	if (status == 0)
+		*ret_pem = TAKE(tunnel_call.certificate);
+	kube_tunnel_call_release(&tunnel_call);
+	return status;
 }

@@ -10,6 +10,7 @@
 #include "util/str.h"
 
 #define SHOWN_BYTES 200 /* how much of an agent's error an err quotes */
+#define REFUSAL     "Consul refuses "
 
 /* The raft configuration before self, which need not tell the peers then. */
 const struct ask_question ask_questions[ASK_QUESTIONS] = {
@@ -73,7 +74,7 @@ void ask_take_http(const struct ask_question *question, long http_status, const 
 	text[strcspn(text, "\r\n")] = '\0';
 	shown = str_visible(text, SHOWN_BYTES);
 	if (http_status == 403)
-		err_set(err, ERR_FORBIDDEN, "Consul refuses %s: %s", question->path, *shown ? shown : "403");
+		err_set(err, ERR_FORBIDDEN, REFUSAL "%s: %s", question->path, *shown ? shown : "403");
 	else
 		err_set(err, ERR_UNAVAILABLE, "Consul answers %s with %ld: %s", question->path, http_status, shown);
 }
@@ -127,7 +128,8 @@ struct asking {
 
 struct round {
 	struct kube_client *client;
-	const struct access *access;
+	enum ask_way via;
+	const char *token;
 	int64_t deadline_ms;
 	struct asking *askings;
 	size_t count;
@@ -150,10 +152,18 @@ static bool answered_nothing(const struct view *view)
 	return !view->members_known && !view->self_known && !view->peers_known;
 }
 
-/* Time-outs are not tried again the other way: there is no time left, and the same pod hangs. */
-static bool exec_may_do_better(const struct view *view)
+static bool is_refused_by_consul(const struct view *view)
 {
-	if (!answered_nothing(view))
+	return view->self_err.kind == ERR_FORBIDDEN && str_starts_with(view->self_err.message, REFUSAL);
+}
+
+/*
+ * Time-outs are not tried again the other way: there is no time left, and the same pod hangs. Consul's refusal of a
+ * token is the same by any way; without one of ours the container may have its own.
+ */
+static bool exec_may_do_better(const struct view *view, const char *token)
+{
+	if (!answered_nothing(view) || (token && is_refused_by_consul(view)))
 		return false;
 	return view->self_err.kind != ERR_TIMEOUT && view->self_err.kind != ERR_NOT_FOUND &&
 	       view->self_err.kind != ERR_INTERRUPTED;
@@ -188,8 +198,8 @@ static void on_exec_done(void *context)
 static void start_exec(struct asking *asking)
 {
 	asking->target->view->way = ASK_EXEC;
-	asking->exec =
-	    ask_exec_start(asking->round->client, asking->target, asking->round->deadline_ms, on_exec_done, asking);
+	asking->exec = ask_exec_start(asking->round->client, asking->target, asking->round->token,
+	                              asking->round->deadline_ms, on_exec_done, asking);
 }
 
 static void on_tunnel_done(void *context)
@@ -197,7 +207,7 @@ static void on_tunnel_done(void *context)
 	struct asking *asking = context;
 	struct view *view = asking->target->view;
 
-	if (access_via(asking->round->access) == ASK_NONE && exec_may_do_better(view)) {
+	if (asking->round->via == ASK_NONE && exec_may_do_better(view, asking->round->token)) {
 		asking->tunnel_view = *view;
 		*view = (struct view)VIEW_INIT;
 		start_exec(asking);
@@ -208,13 +218,13 @@ static void on_tunnel_done(void *context)
 
 static void start(struct asking *asking)
 {
-	if (access_via(asking->round->access) == ASK_EXEC) {
+	if (asking->round->via == ASK_EXEC) {
 		start_exec(asking);
 		return;
 	}
 	asking->target->view->way = ASK_TUNNEL;
-	asking->tunnel =
-	    ask_tunnel_start(asking->round->client, asking->target, asking->round->deadline_ms, on_tunnel_done, asking);
+	asking->tunnel = ask_tunnel_start(asking->round->client, asking->target, asking->round->token,
+	                                  asking->round->deadline_ms, on_tunnel_done, asking);
 }
 
 static bool all_done(void *context)
@@ -235,11 +245,16 @@ static void mark_unasked(struct view *view, const struct err *reason)
 	}
 }
 
-int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
-              int64_t deadline_ms, struct err *err)
+static int ask_round(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
+                     const char *token, int64_t deadline_ms, struct err *err)
 {
 	struct round round = {
-		.client = client, .access = access, .deadline_ms = deadline_ms, .count = count, .left = count
+		.client = client,
+		.via = access_via(access),
+		.token = token,
+		.deadline_ms = deadline_ms,
+		.count = count,
+		.left = count,
 	};
 	int status;
 
@@ -261,4 +276,67 @@ int ask_views(struct kube_client *client, struct ask_target *targets, size_t cou
 	}
 	free(round.askings);
 	return status;
+}
+
+/* ------------------------------------------------------------------------- a token that Consul does not know yet */
+
+static bool token_is_unknown(struct view *view)
+{
+	return answered_nothing(view) && view->self_err.kind == ERR_FORBIDDEN &&
+	       access_is_unknown_token(view->self_err.message);
+}
+
+/* What is said without a token replaces what view had, unless it is no more than that. */
+static void take_second(struct view *view, struct view *second)
+{
+	struct view worse;
+
+	if (answered_nothing(second)) {
+		view_release(second);
+		return;
+	}
+	worse = *view;
+	*view = *second;
+	view_release(&worse);
+}
+
+/*
+ * The Secret's token is there before Consul knows it (consul/acl.h), and Consul refuses everything to one that it does
+ * not know, even where nobody needs a token: who says so is asked again without.
+ */
+static int ask_without_token(struct kube_client *client, struct ask_target *targets, size_t count,
+                             const struct access *access, int64_t deadline_ms, struct err *err)
+{
+	struct ask_target *again = xcalloc(count, sizeof(*again));
+	struct view *views = xcalloc(count, sizeof(*views));
+	size_t again_count = 0;
+	int status;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!token_is_unknown(targets[i].view))
+			continue;
+		again[again_count] = targets[i];
+		views[again_count] = (struct view)VIEW_INIT;
+		again[again_count].view = &views[again_count];
+		again_count++;
+	}
+	status = again_count > 0 ? ask_round(client, again, again_count, access, NULL, deadline_ms, err) : 0;
+	for (size_t i = 0, done = 0; i < count && done < again_count; i++)
+		if (targets[i].pod == again[done].pod)
+			take_second(targets[i].view, &views[done++]);
+	free(views);
+	free(again);
+	return status;
+}
+
+int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
+              int64_t deadline_ms, struct err *err)
+{
+	const char *token = access_token(access);
+
+	if (ask_round(client, targets, count, access, token, deadline_ms, err) < 0)
+		return -1;
+	if (!token || access->given)
+		return 0;
+	return ask_without_token(client, targets, count, access, deadline_ms, err);
 }

@@ -15,18 +15,26 @@
 /*
  * The agent's HTTP API by curl or wget where the image has one, since each start of the CLI costs the server's own
  * container some 40 ms of CPU; the CLI where that does not answer (TLS, neither of them, an error to be told). Address
- * and token are those of the container's environment, as the CLI would use them. wget gets no time limit of its own:
- * some builds of busybox crash on it. Each answer ends in a line "BOUNDARY NAME json|text STATUS".
+ * and token are those of the container's environment, as the CLI would use them, unless a token is the first line of
+ * stdin; that one is in no argv: curl reads it, wget cannot, and the CLI has it in its environment. wget gets no time
+ * limit of its own: some builds of busybox crash on it. Each answer ends in a line "BOUNDARY NAME json|text STATUS".
  */
 static const char script_head[] =
     "b=$0; a=${CONSUL_HTTP_ADDR:-127.0.0.1:8500}\n"
+    "if [ \"$1\" = token ]; then\n"
+    "IFS= read -r CONSUL_HTTP_TOKEN || exit; export CONSUL_HTTP_TOKEN; unset CONSUL_HTTP_TOKEN_FILE\n"
+    "fi\n"
     "case $a in *://*) ;; *) a=http://$a ;; esac\n"
     "[ \"$CONSUL_HTTP_SSL\" = true ] && a=https\n"
-    "if command -v curl >/dev/null; then g='curl -fs -m 5'; h=-H; else g='wget -q -O -'; h=--header; fi\n"
+    "t=${CONSUL_HTTP_TOKEN:+X-Consul-Token: $CONSUL_HTTP_TOKEN}\n"
+    "if [ -n \"$CONSUL_HTTP_TOKEN_FILE\" ]; then g() { false; }\n"
+    "elif command -v curl >/dev/null; then g() { printf '%s\\n' \"$t\" | curl -fs -m 5 ${t:+-H @-} \"$1\"; }\n"
+    "elif [ \"$1\" = token ]; then g() { false; }\n"
+    "else g() { wget -q -O - ${t:+--header \"$t\"} \"$1\"; }; fi\n"
     "ask() {\n"
     "n=$1 p=$2; shift 2\n"
     "case $a in http://*)\n"
-    "o=$($g ${CONSUL_HTTP_TOKEN:+$h \"X-Consul-Token: $CONSUL_HTTP_TOKEN\"} \"$a$p\" 2>/dev/null) &&\n"
+    "o=$(g \"$a$p\" 2>/dev/null) &&\n"
     "{ printf '%s\\n%s %s json 0\\n' \"$o\" \"$b\" \"$n\"; return; } ;;\n"
     "esac\n"
     "o=$(\"$@\" 2>&1); s=$?; printf '%s\\n%s %s text %s\\n' \"$o\" \"$b\" \"$n\" \"$s\"\n"
@@ -51,7 +59,8 @@ struct ask_exec {
 	int64_t deadline_ms;
 	char boundary[2 * BOUNDARY_BYTES + 1];
 	char *script;
-	const char *argv[5];
+	struct buf input; /* the token as a line; empty: none */
+	const char *argv[6];
 	struct kube_exec exec;                         /* of the script */
 	struct question_exec questions[ASK_QUESTIONS]; /* without a shell: one each */
 	size_t left;
@@ -207,6 +216,10 @@ static void start_one(struct ask_exec *way, struct kube_exec *exec, const char *
 	exec->pod = way->target->pod->name;
 	exec->container = way->target->container->name;
 	exec->argv = argv;
+	if (way->input.len > 0) {
+		exec->input = way->input.data;
+		exec->input_length = way->input.len;
+	}
 	kube_exec_start(way->client, exec, way->deadline_ms, done, context);
 }
 
@@ -232,9 +245,17 @@ static void on_script_done(void *context, struct kube_exec *exec)
 {
 	struct ask_exec *way = context;
 
-	if (has_no_shell(&exec->err)) {
+	if (has_no_shell(&exec->err) && way->input.len == 0) {
 		start_without_shell(way);
 		return;
+	}
+	if (has_no_shell(&exec->err)) {
+		err_release(&exec->err);
+		err_set(
+		    &exec->err, ERR_FAILED,
+		    "pod %s: there is no shell in the container, which reads the ACL token; a tunnel (--via tunnel) "
+		    "needs none",
+		    exec->pod);
 	}
 	ask_exec_take(buf_text(&exec->output), exec->output.len, way->boundary, way->target->view);
 	if (err_is_set(&exec->err)) {
@@ -250,8 +271,8 @@ static void on_script_done(void *context, struct kube_exec *exec)
 	way->done(way->context);
 }
 
-struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-                                ask_way_done *done, void *context)
+struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_target *target, const char *token,
+                                int64_t deadline_ms, ask_way_done *done, void *context)
 {
 	struct ask_exec *way = xcalloc(1, sizeof(*way));
 	unsigned char random[BOUNDARY_BYTES];
@@ -270,6 +291,12 @@ struct ask_exec *ask_exec_start(struct kube_client *client, const struct ask_tar
 	way->argv[1] = "-c";
 	way->argv[2] = way->script;
 	way->argv[3] = way->boundary;
+	way->input = (struct buf){ .max = BUF_TEXT_MAX, .secret = true };
+	if (token) {
+		way->argv[4] = "token";
+		buf_adds(&way->input, token);
+		buf_addc(&way->input, '\n');
+	}
 	start_one(way, &way->exec, way->argv, on_script_done, way);
 	return way;
 }
@@ -287,5 +314,6 @@ void ask_exec_free(struct ask_exec *way)
 		kube_exec_release(&way->questions[i].exec);
 	}
 	free(way->script);
+	buf_release(&way->input);
 	free(way);
 }

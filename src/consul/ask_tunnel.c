@@ -36,6 +36,15 @@ static void give_up_what_needs_a_leader(struct ask_tunnel *way)
 	way->left = 0;
 }
 
+/* All connections to one server show the same; one that cannot be read is not known. */
+static void take_certificate(struct view *view, const char *pem)
+{
+	_cleanup_err_ struct err unreadable = ERR_INIT;
+
+	if (pem && !view->certificate.known && certificate_read(pem, &view->certificate, &unreadable) < 0)
+		certificate_release(&view->certificate);
+}
+
 /* One plane's outcome. The planes are independent: what answered stays known though another did not. */
 static void on_answer(void *context, struct kube_tunnel_call *call)
 {
@@ -47,6 +56,7 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 		err_move(ask_question_err(asked->question, view), &call->err);
 	else
 		ask_take_http(asked->question, call->http_status, buf_text(&call->body_out), call->body_out.len, view);
+	take_certificate(view, call->certificate);
 	kube_tunnel_call_release(call);
 	ask_share(way->target);
 	asked->answered = true;
@@ -59,16 +69,17 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 	way->done(way->context);
 }
 
-struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, int64_t deadline_ms,
-                                    ask_way_done *done, void *context)
+struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, const char *token,
+                                    int64_t deadline_ms, ask_way_done *done, void *context)
 {
 	struct ask_endpoint endpoint = ask_endpoint_of(target->container);
-	/* Without an authority of its own nothing is verified inside the tunnel, and nothing secret is sent. */
+	/* Nothing is verified inside the tunnel: it ends at the pod's own loopback (kube/tunnel.h). */
 	struct kube_tunnel_options options = {
 		.namespace_name = target->pod->namespace_name,
 		.pod = target->pod->name,
 		.port = endpoint.port,
 		.https = endpoint.https,
+		.token = token,
 	};
 	struct ask_tunnel *way = xcalloc(1, sizeof(*way));
 
@@ -84,6 +95,7 @@ struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask
 		    (struct question_call){ .way = way, .question = &ask_questions[i], .call = KUBE_TUNNEL_CALL_INIT };
 		asked->call.method = KUBE_GET;
 		asked->call.path = ask_questions[i].path;
+		asked->call.wants_certificate = endpoint.https;
 		kube_tunnel_start(way->tunnel, &asked->call, deadline_ms, on_answer, asked);
 	}
 	return way;

@@ -23,7 +23,11 @@
  * The CLI writes to a file only, checks it, and prints on stdout what is none of the archive. The file has no name any
  * more when it is read: whatever ends the reading, nothing is left in the container.
  */
-static const char script[] = "umask 077\n"
+static const char script[] = "if [ \"$1\" = token ]; then\n"
+                             "IFS= read -r CONSUL_HTTP_TOKEN || exit\n"
+                             "export CONSUL_HTTP_TOKEN; unset CONSUL_HTTP_TOKEN_FILE\n"
+                             "fi\n"
+                             "umask 077\n"
                              "d=$(mktemp -d \"${TMPDIR:-/tmp}/kubectl-consul.XXXXXX\") || exit 73\n"
                              "trap 'rm -rf \"$d\"' EXIT\n"
                              "trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM\n"
@@ -33,6 +37,7 @@ static const char script[] = "umask 077\n"
                              "cat <&3\n";
 
 static const char *const script_argv[] = { "sh", "-c", script, NULL };
+static const char *const script_argv_token[] = { "sh", "-c", script, "sh", "token", NULL };
 
 struct saving {
 	struct kube_client *client;
@@ -83,8 +88,7 @@ static int fail_as_denied(const struct server *server, const char *words, struct
 	err_set(err, ERR_FORBIDDEN,
 	        "pod %s: Consul refuses the snapshot (%s): it needs management rights (a token of acl = write)",
 	        server->name, words);
-	return err_hint(err, "put such a token into the servers' CONSUL_HTTP_TOKEN, or make the snapshot by hand: "
-	                     "consul snapshot save");
+	return err_hint(err, "--token-file FILE or CONSUL_HTTP_TOKEN gives such a token");
 }
 
 /* ----------------------------------------------------------------------------------------- tunnel */
@@ -113,12 +117,13 @@ static int take_status(const struct server *server, const struct kube_tunnel_cal
 static void start_tunnel(const struct saving *saving, struct kube_tunnel **ret_tunnel)
 {
 	struct ask_endpoint endpoint = ask_endpoint_of(saving->server->container);
-	/* As in asking: without an authority nothing is verified inside the tunnel, and nothing secret is sent. */
+	/* As in asking: nothing is verified inside the tunnel, which ends at the pod's own loopback. */
 	struct kube_tunnel_options options = {
 		.namespace_name = saving->server->pod.namespace_name,
 		.pod = saving->server->pod.name,
 		.port = endpoint.port,
 		.https = endpoint.https,
+		.token = access_token(saving->access),
 	};
 
 	*ret_tunnel = kube_tunnel_open(saving->client, &options);
@@ -213,13 +218,21 @@ static int fail_exec(const struct saving *saving, struct kube_exec *exec, struct
 
 static int save_by_exec(struct saving *saving, struct err *err)
 {
+	const char *token = access_token(saving->access);
+	_cleanup_buf_ struct buf input = { .max = BUF_TEXT_MAX, .secret = true };
 	struct kube_exec exec = KUBE_EXEC_INIT;
 	int status;
 
 	exec.namespace_name = saving->server->pod.namespace_name;
 	exec.pod = saving->server->pod.name;
 	exec.container = saving->server->container->name;
-	exec.argv = script_argv;
+	exec.argv = token ? script_argv_token : script_argv;
+	if (token) {
+		buf_adds(&input, token);
+		buf_addc(&input, '\n');
+		exec.input = input.data;
+		exec.input_length = input.len;
+	}
 	exec.sink = take;
 	exec.sink_context = saving;
 	status = kube_exec_perform(saving->client, &exec, 1, saving->deadline_ms, err);
@@ -232,15 +245,16 @@ static int save_by_exec(struct saving *saving, struct err *err)
 /* ------------------------------------------------------------------------------------------- both */
 
 /*
- * As in asking: exec when the tunnel cannot be had, or its answer is none of Consul's; also when Consul wants a token,
- * since the container may have one. Not when there is no time left, and not when Consul itself says that it cannot.
+ * As in asking: exec when the tunnel cannot be had, or its answer is none of Consul's; also when Consul wants a token
+ * and we have none, since the container may have one. Not when there is no time left, and not when Consul itself says
+ * that it cannot.
  */
 static bool exec_may_do_better(const struct saving *saving, const struct err *err, long http_status)
 {
 	if (saving->has_failed_here || err->kind == ERR_TIMEOUT || err->kind == ERR_NOT_FOUND ||
 	    err->kind == ERR_INTERRUPTED)
 		return false;
-	return http_status < 404;
+	return http_status < (access_token(saving->access) ? 400 : 404);
 }
 
 /* Both ways failed: one err that tells both, of the tunnel's kind. */

@@ -203,16 +203,45 @@ static uint64_t counter_at(const cJSON *json, const char *path)
 	return str_to_uint64(json_string_at(json, path), &number) == 0 ? number : 0;
 }
 
+/* The first of three paths that has a flag: 1, 0, or -1 where none has. */
+static int64_t flag_at(const cJSON *json, const char *path, const char *other, const char *third)
+{
+	const char *const paths[] = { path, other, third };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		const cJSON *flag = paths[i] ? json_at(json, paths[i]) : NULL;
+
+		if (cJSON_IsBool(flag))
+			return cJSON_IsTrue(flag);
+	}
+	return -1;
+}
+
 /* Up to Consul 0.9 the configuration stood in Config, since then most of it is in DebugConfig. */
 static int64_t leave_on_terminate(const cJSON *json)
 {
-	const cJSON *flag = json_at(json, "DebugConfig.LeaveOnTerm");
+	return flag_at(json, "DebugConfig.LeaveOnTerm", "Config.LeaveOnTerm", "Config.LeaveOnTerminate");
+}
 
-	if (!cJSON_IsBool(flag))
-		flag = json_at(json, "Config.LeaveOnTerm");
-	if (!cJSON_IsBool(flag))
-		flag = json_at(json, "Config.LeaveOnTerminate");
-	return cJSON_IsBool(flag) ? cJSON_IsTrue(flag) : -1;
+/* verify_incoming is for RPC and HTTPS, verify_incoming_rpc for RPC alone. */
+static int64_t verifies_incoming(const cJSON *json)
+{
+	int64_t rpc =
+	    flag_at(json, "DebugConfig.TLS.InternalRPC.VerifyIncoming", "DebugConfig.VerifyIncomingRPC", NULL);
+	int64_t both = flag_at(json, "DebugConfig.VerifyIncoming", NULL, NULL);
+
+	return rpc > both ? rpc : both;
+}
+
+/* Flat up to Consul 1.11, in TLS.InternalRPC from 1.12 on. */
+static void fill_security(const cJSON *json, struct self *self)
+{
+	self->verifies_outgoing =
+	    flag_at(json, "DebugConfig.TLS.InternalRPC.VerifyOutgoing", "DebugConfig.VerifyOutgoing", NULL);
+	self->verifies_incoming = verifies_incoming(json);
+	self->verifies_hostname =
+	    flag_at(json, "DebugConfig.TLS.InternalRPC.VerifyServerHostname", "DebugConfig.VerifyServerHostname", NULL);
+	self->acls_enabled = flag_at(json, "DebugConfig.ACLsEnabled", NULL, NULL);
 }
 
 static void fill_self(const cJSON *json, struct self *self)
@@ -234,6 +263,7 @@ static void fill_self(const cJSON *json, struct self *self)
 	self->gossip_known = json_string_at(json, "Stats.serf_lan.encrypted") != NULL;
 	self->gossip_encrypted = str_equal(json_string_at(json, "Stats.serf_lan.encrypted"), "true");
 	self->leave_on_terminate = leave_on_terminate(json);
+	fill_security(json, self);
 }
 
 int decode_self_json(const char *text, size_t length, struct view *view, struct err *err)

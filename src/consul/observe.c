@@ -497,6 +497,9 @@ int observe(struct kube_client *client, const struct observe_options *options, s
 	status = find_set(&observing, &other, err);
 	if (status == 0)
 		status = observe_pods(&observing, ret_snapshot, err);
+	if (status == 0 && options->access)
+		status = access_look(options->access, client, options->namespace_name, &ret_snapshot->set,
+		                     options->deadline_ms, err);
 	if (status == 0)
 		status = ask_servers(&observing, ret_snapshot, err);
 	if (status == 0 && options->autopilot)

@@ -218,9 +218,8 @@ static int both_failed(enum ask_way first_way, struct err *first, struct err *se
 }
 
 /* *ret_way is the one that came to the end. */
-static int go(struct tell_try *attempt, enum ask_way *ret_way, struct err *err)
+static int go(struct tell_try *attempt, enum ask_way via, enum ask_way *ret_way, struct err *err)
 {
-	enum ask_way via = access_via(attempt->access);
 	enum ask_way way = via == ASK_NONE ? attempt->server->view.way : via;
 	struct err first = ERR_INIT, second = ERR_INIT;
 
@@ -279,6 +278,22 @@ static int check_argument(const struct tell_row *row, const char *argument, stru
 	return 0;
 }
 
+/*
+ * The Secret's token is there before Consul knows it (consul/acl.h), and Consul refuses everything to one that it does
+ * not know, even where nobody needs a token.
+ */
+static int go_by_access(struct tell_try *attempt, const struct access *access, enum ask_way *ret_way, struct err *err)
+{
+	int status = go(attempt, access_via(access), ret_way, err);
+
+	if (status == 0 || !attempt->token || access->given || err->kind != ERR_FORBIDDEN ||
+	    !access_is_unknown_token(err->message))
+		return status;
+	err_release(err);
+	attempt->token = NULL;
+	return go(attempt, access_via(access), ret_way, err);
+}
+
 int tell(struct kube_client *client, const struct server *server, const struct tell *order, const struct access *access,
          int64_t deadline_ms, struct err *err)
 {
@@ -286,7 +301,7 @@ int tell(struct kube_client *client, const struct server *server, const struct t
 	struct tell_try attempt = {
 		.client = client,
 		.server = server,
-		.access = access,
+		.token = access_token(access),
 		.row = row,
 		.argument = row->flag ? order->argument : "",
 		.deadline_ms = deadline_ms,
@@ -296,7 +311,7 @@ int tell(struct kube_client *client, const struct server *server, const struct t
 
 	if (check_server(server, err) < 0 || check_argument(row, attempt.argument, err) < 0)
 		return -1;
-	status = go(&attempt, &way, err);
+	status = go_by_access(&attempt, access, &way, err);
 	buf_release(&attempt.answer);
 	return status;
 }
@@ -307,7 +322,7 @@ int tell_autopilot(struct kube_client *client, const struct server *server, cons
 	struct tell_try attempt = {
 		.client = client,
 		.server = server,
-		.access = access,
+		.token = access_token(access),
 		.row = &get_autopilot,
 		.argument = "",
 		.deadline_ms = deadline_ms,
@@ -315,7 +330,7 @@ int tell_autopilot(struct kube_client *client, const struct server *server, cons
 	struct err failure = ERR_INIT;
 	enum ask_way way;
 
-	if (check_server(server, &failure) == 0 && go(&attempt, &way, &failure) == 0) {
+	if (check_server(server, &failure) == 0 && go_by_access(&attempt, access, &way, &failure) == 0) {
 		const char *text = buf_text(&attempt.answer);
 		int status = way == ASK_EXEC
 		                 ? tell_decode_autopilot_text(text, attempt.answer.len, ret_autopilot, &failure)

@@ -1,4 +1,7 @@
-/* See include/consul/tell_way.h: orders by exec of the consul CLI. No shell: what is foreign stays one word. */
+/*
+ * See include/consul/tell_way.h: orders by exec of the consul CLI. No shell, but with a token, which has to come over
+ * stdin: what is foreign is a word of its own there, too.
+ */
 #include "consul/tell_way.h"
 
 #include <string.h>
@@ -8,6 +11,12 @@
 #include "util/str.h"
 
 #define RESPONSE_CODE "Unexpected response code: "
+
+/* The CLI prefers the file to the token. */
+static const char with_token[] = "IFS= read -r CONSUL_HTTP_TOKEN || exit\n"
+                                 "export CONSUL_HTTP_TOKEN\n"
+                                 "unset CONSUL_HTTP_TOKEN_FILE\n"
+                                 "exec \"$@\"\n";
 
 static bool has_control_characters(const char *text)
 {
@@ -115,13 +124,28 @@ static int take_exec_error(struct tell_try *attempt, struct err *cause, struct e
 	return not_begun ? tell_not_sent(attempt, err) : -1;
 }
 
+/* sh tells of a command that is missing as the CLI's outcome; without a sh nothing was run. */
+static void add_shell(struct strv *words)
+{
+	strv_add(words, "sh");
+	strv_add(words, "-c");
+	strv_add(words, with_token);
+	strv_add(words, "sh");
+}
+
 int tell_by_exec(struct tell_try *attempt, struct err *err)
 {
 	const struct server *server = attempt->server;
+	_cleanup_buf_ struct buf input = { .max = BUF_TEXT_MAX, .secret = true };
 	_cleanup_strv_ struct strv words = STRV_INIT;
 	struct kube_exec exec = KUBE_EXEC_INIT;
 	int status;
 
+	if (attempt->token) {
+		add_shell(&words);
+		buf_adds(&input, attempt->token);
+		buf_addc(&input, '\n');
+	}
 	for (const char *const *word = attempt->row->command; *word; word++)
 		strv_add(&words, *word);
 	if (add_argument(&words, attempt, err) < 0)
@@ -130,6 +154,8 @@ int tell_by_exec(struct tell_try *attempt, struct err *err)
 	exec.pod = server->pod.name;
 	exec.container = server->container->name;
 	exec.argv = (const char *const *)words.items;
+	exec.input = input.data;
+	exec.input_length = input.len;
 	status = kube_exec_perform(attempt->client, &exec, 1, attempt->deadline_ms, err);
 	if (status == 0 && err_is_set(&exec.err))
 		status = take_exec_error(attempt, &exec.err, err);

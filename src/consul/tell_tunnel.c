@@ -33,7 +33,8 @@ static void session_open(struct session *session, struct tell_try *attempt)
 	struct kube_tunnel_options options = { .namespace_name = server->pod.namespace_name,
 		                               .pod = server->pod.name,
 		                               .port = endpoint.port,
-		                               .https = endpoint.https };
+		                               .https = endpoint.https,
+		                               .token = attempt->token };
 
 	*session = (struct session){ .attempt = attempt, .call = KUBE_TUNNEL_CALL_INIT, .path = BUF_TEXT };
 	session->tunnel = kube_tunnel_open(attempt->client, &options);

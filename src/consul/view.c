@@ -178,6 +178,7 @@ void view_release(struct view *view)
 	err_release(&view->members_err);
 	err_release(&view->peers_err);
 	err_release(&view->self_err);
+	certificate_release(&view->certificate);
 	*view = (struct view)VIEW_INIT;
 }
 

@@ -71,13 +71,28 @@ static int check_numbers(const struct kube_statefulset *set, struct err *err)
 	return 0;
 }
 
+/* A projected volume has several sources. */
+static int decode_secrets(const cJSON *json, struct kube_statefulset *set, struct err *err)
+{
+	const cJSON *volumes, *volume;
+
+	if (objects_strings(json, "spec.template.spec.volumes", "secret.secretName", &set->secrets, err) < 0 ||
+	    objects_list(json, "spec.template.spec.volumes", &volumes, err) < 0)
+		return -1;
+	cJSON_ArrayForEach (volume, volumes)
+		if (objects_strings(volume, "projected.sources", "secret.name", &set->secrets, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int decode(const cJSON *json, struct kube_statefulset *set, struct err *err)
 {
 	if (json_decode(json, fields, set, err) < 0 || check_numbers(set, err) < 0 ||
 	    objects_time(json, "metadata.creationTimestamp", &set->created_at, err) < 0 ||
 	    decode_selector(json, set, err) < 0 ||
 	    objects_containers(json, "spec.template.spec.containers", NULL, &set->containers, &set->container_count,
-	                       err) < 0)
+	                       err) < 0 ||
+	    decode_secrets(json, set, err) < 0)
 		return -1;
 	if (!set->pod_management)
 		set->pod_management = xstrdup("OrderedReady");
@@ -113,5 +128,6 @@ void kube_statefulset_release(struct kube_statefulset *set)
 	free(set->selector);
 	objects_release_containers(set->containers, set->container_count);
 	strv_release(&set->claim_templates);
+	strv_release(&set->secrets);
 	*set = (struct kube_statefulset)KUBE_STATEFULSET_INIT;
 }

@@ -509,5 +509,6 @@ void kube_tunnel_call_release(struct kube_tunnel_call *call)
 {
 	buf_release(&call->body_out);
 	err_release(&call->err);
+	replace_string(&call->certificate, NULL);
 	call->http_status = 0;
 }

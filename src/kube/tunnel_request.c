@@ -110,6 +110,20 @@ static bool was_not_sent(const struct tunnel_request *request, CURLcode code)
 	       !request->was_put_back && !request->lane->ends;
 }
 
+/* The leaf comes first, and is one of the entries "NAME:VALUE" of its list. */
+static char *presented_certificate(CURL *easy)
+{
+	static const char name[] = "Cert:";
+	struct curl_certinfo *chain = NULL;
+
+	if (curl->easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain || chain->num_of_certs < 1)
+		return NULL;
+	for (const struct curl_slist *entry = chain->certinfo[0]; entry; entry = entry->next)
+		if (str_starts_with(entry->data, name))
+			return xstrdup(entry->data + strlen(name));
+	return NULL;
+}
+
 static void on_done(void *context, CURL *easy, CURLcode code)
 {
 	struct tunnel_request *request = context;
@@ -117,6 +131,8 @@ static void on_done(void *context, CURL *easy, CURLcode code)
 
 	if (code == CURLE_OK) {
 		curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &request->call->http_status);
+		if (request->call->wants_certificate)
+			request->call->certificate = presented_certificate(easy);
 	} else if (was_not_sent(request, code)) {
 		lane_spend(request->lane);
 		tunnel_put_back(request);
@@ -160,12 +176,16 @@ static void set_method(struct tunnel_request *request)
 	curl->easy_setopt(request->easy, CURLOPT_CUSTOMREQUEST, kube_method_name(call->method));
 }
 
-static void set_tls(CURL *easy, const struct kube_tunnel_options *options)
+static void set_tls(const struct tunnel_request *request)
 {
+	const struct kube_tunnel_options *options = &request->tunnel->options;
+	CURL *easy = request->easy;
 	struct curl_blob blob = { .flags = CURL_BLOB_COPY };
 
 	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->verify ? 1L : 0L);
 	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->verify ? 2L : 0L);
+	curl->easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	curl->easy_setopt(easy, CURLOPT_CERTINFO, request->call->wants_certificate ? 1L : 0L);
 	if (!options->verify || !options->ca_pem)
 		return;
 	_cleanup_free_ char *pem = xstrdup(options->ca_pem);
@@ -226,7 +246,7 @@ void tunnel_request_begin(struct tunnel_request *request, struct lane *lane)
 	set_headers(request);
 	set_method(request);
 	if (request->tunnel->options.https)
-		set_tls(easy, &request->tunnel->options);
+		set_tls(request);
 	kube_multi_add(websocket_pool_tunnel_multi(request->tunnel->pool), easy, on_done, request);
 }
 
