@@ -137,13 +137,13 @@ exactly() {
 
 writer_pid='' list_pid=''
 
-writer_start() { # writes to the cluster in $namespace from now on; the Service is named consul
+writer_start() { # [OPTION…]: the writer's; writes to the cluster in $namespace from now on; the Service is named consul
 	rm -f "$scratch/list"
 	mkfifo "$scratch/list"
 	kubectl -n "$namespace" get endpoints consul -w -o \
 		jsonpath='{.subsets[*].addresses[*].ip} {.subsets[*].notReadyAddresses[*].ip}{"\n"}' >"$scratch/list" 2>/dev/null &
 	list_pid=$!
-	"$E2E_BIN/writer" <"$scratch/list" >"$scratch/writer" 2>&1 &
+	"$E2E_BIN/writer" "$@" <"$scratch/list" >"$scratch/writer" 2>&1 &
 	writer_pid=$!
 	until_true 20 grep -q '^writing' "$scratch/writer"
 }
@@ -175,10 +175,10 @@ writer_stop() {
 writer_value() { awk -v name="$1" '$1 == name { print $2 }' "$scratch/writer"; } # NAME, once it has ended
 
 # What tests say: from here on, what follows is (not) to be counted, and what it came to.
-measure_start() {
+measure_start() { # [OPTION…]: the writer's
 	if [ -n "${E2E_KUBECONFIG:-}" ]; then
 		echo "# skipped: nothing writes, because only the lab's pods are reached by their addresses"
-	elif ! writer_start; then
+	elif ! writer_start "$@"; then
 		not_ok 'the client writes'
 		cat "$scratch/writer"
 	fi

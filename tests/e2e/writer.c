@@ -1,12 +1,19 @@
 /*
  * The client whose writes no change of the servers may lose, and who measures for how long nobody could write:
  *
- *     kubectl get endpoints NAME -w -o jsonpath=ADDRESSES | writer
+ *     kubectl get endpoints NAME -w -o jsonpath=ADDRESSES | writer [-c FILE] [-t FILE] [-e]
  *
  * Standard input has lines, each the whole list of the servers' addresses by now. Every 50 ms it writes e2e/N = N
  * through the next server that answers (one try of half a second for each N), and every 100 ms it asks all servers who
  * leads. One cluster is written to by one writer. "writing" is printed at the first acknowledged write, and each longer
- * gap when it ends. Signals:
+ * gap when it ends. Options:
+ *
+ *     -c FILE   by HTTPS (port 8501), the certificate verified against FILE and as server.dc1.consul's
+ *     -t FILE   with the ACL token in FILE, read for each request; without one while there is no such file
+ *     -e        either way, for a cluster whose TLS or ACLs are turned on meanwhile: what fails (not by a timeout) is
+ *               tried again, as the same write: by plain HTTP where no HTTPS is, without the token where it is refused
+ *
+ * Signals:
  *
  *     SIGUSR1   prints the numbers since the last one ("phase …"), and counts anew
  *     SIGTERM   stops, reads every acknowledged key back (consistent), prints the sums and ends: 0 when none is lost
@@ -27,6 +34,7 @@
 #include "util/base64.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -44,6 +52,10 @@ enum {
 	WRITES_MAX = 1000000,
 };
 
+/* Every server's certificate has it, whatever address the pod has by now. */
+#define TLS_NAME "server.dc1.consul"
+
+#define TOKEN_MAX  ((size_t)1024)
 #define ANSWER_MAX ((size_t)256 * 1024 * 1024)
 #define INPUT_MAX  ((size_t)64 * 1024)
 
@@ -57,6 +69,8 @@ struct numbers {
 };
 
 struct writer {
+	const char *ca_file, *token_file; /* NULL: plain HTTP; no token */
+	bool either;
 	struct loop *loop;
 	struct kube_multi *multi;
 	struct loop_timer *write_timer, *ask_timer;
@@ -81,8 +95,9 @@ struct request {
 	enum purpose purpose;
 	int64_t number;
 	char address[64];
+	bool secure, with_token;
 	struct buf answer;
-	CURL *easy;
+	struct curl_slist *headers, *connect_to;
 };
 
 /* ------------------------------------------------------------------------------------------- numbers */
@@ -242,63 +257,127 @@ static bool says_it_leads(const struct request *request)
 	return str_starts_with(buf_text(&request->answer), own);
 }
 
+static void dispatch(struct request *request);
+
+/* What is left to try otherwise: nobody spoke TLS there, or the token is not known (yet). */
+static bool try_otherwise(struct request *request, CURLcode code, long status)
+{
+	bool plain = request->secure && code != CURLE_OK && status == 0;
+	bool unknown = request->with_token && status == 403;
+
+	if (!request->writer->either || code == CURLE_OPERATION_TIMEDOUT || !(plain || unknown))
+		return false;
+	request->secure = request->secure && !plain;
+	request->with_token = request->with_token && !unknown;
+	return true;
+}
+
+static void finish_request(struct request *request, bool good)
+{
+	struct writer *writer = request->writer;
+	int64_t now = clock_monotonic_ms();
+
+	if (request->purpose == PURPOSE_WRITE)
+		finish_write(writer, request, good, now);
+	else if (request->purpose == PURPOSE_ASK && good && says_it_leads(request))
+		note_led(writer, now);
+	else if (request->purpose == PURPOSE_READ && good)
+		replace_string(&writer->read_back, buf_detach(&request->answer));
+	buf_release(&request->answer);
+	free(request);
+}
+
 static void on_done(void *context, CURL *easy, CURLcode code)
 {
 	struct request *request = context;
 	struct writer *writer = request->writer;
-	int64_t now = clock_monotonic_ms();
 	long status = 0;
-	bool good;
 
 	curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	good = code == CURLE_OK && status == 200;
-	switch (request->purpose) {
-	case PURPOSE_WRITE:
-		finish_write(writer, request, good, now);
-		break;
-	case PURPOSE_ASK:
-		if (good && says_it_leads(request))
-			note_led(writer, now);
-		break;
-	case PURPOSE_READ:
-		if (good)
-			replace_string(&writer->read_back, buf_detach(&request->answer));
-		break;
-	}
 	kube_multi_remove(writer->multi, easy);
 	curl->easy_cleanup(easy);
-	buf_release(&request->answer);
-	free(request);
+	curl->slist_free_all(request->headers);
+	curl->slist_free_all(request->connect_to);
 	writer->in_flight--;
+	if (try_otherwise(request, code, status)) {
+		buf_release(&request->answer);
+		dispatch(request);
+	} else {
+		finish_request(request, code == CURLE_OK && status == 200);
+	}
+}
+
+static void set_target(const struct request *request, CURL *easy, const char *path)
+{
+	_cleanup_free_ char *plain = xasprintf("http://%s:8500/v1/%s", request->address, path);
+	_cleanup_free_ char *secure = xasprintf("https://" TLS_NAME ":8501/v1/%s", path);
+
+	curl->easy_setopt(easy, CURLOPT_URL, request->secure ? secure : plain);
+	if (!request->secure)
+		return;
+	curl->easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to);
+	curl->easy_setopt(easy, CURLOPT_CAINFO, request->writer->ca_file);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	curl->easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* the file may change */
+#endif
+}
+
+static void set_token(struct request *request, CURL *easy)
+{
+	_cleanup_buf_ struct buf token = BUF_INIT(TOKEN_MAX);
+	_cleanup_free_ char *header = NULL;
+	struct err err = ERR_INIT;
+
+	if (!request->with_token)
+		return;
+	if (file_read(request->writer->token_file, &token, &err) < 0)
+		err_release(&err);
+	if (!(request->with_token = token.len > 0))
+		return;
+	header = xasprintf("X-Consul-Token: %.*s", (int)strcspn(token.data, "\r\n"), token.data);
+	libcurl_append(&request->headers, header);
+	curl->easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
+}
+
+static void dispatch(struct request *request)
+{
+	_cleanup_free_ char *key = xasprintf("kv/e2e/%" PRId64, request->number);
+	_cleanup_free_ char *connect_to = xasprintf(":8501:%s:8501", request->address);
+	bool reads = request->purpose == PURPOSE_READ;
+	CURL *easy = curl->easy_init();
+
+	request->answer = (struct buf){ .max = ANSWER_MAX };
+	request->headers = request->connect_to = NULL;
+	libcurl_append(&request->connect_to, connect_to);
+	if (request->purpose == PURPOSE_WRITE) {
+		set_target(request, easy, key);
+		curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+		curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, key + strlen("kv/e2e/"));
+	} else {
+		set_target(request, easy, reads ? "kv/e2e/?recurse&consistent" : "status/leader");
+	}
+	set_token(request, easy);
+	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl->easy_setopt(easy, CURLOPT_PROXY, "");
+	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(reads ? READ_TRY_MS : TRY_MS));
+	curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl->easy_setopt(easy, CURLOPT_WRITEDATA, request);
+	request->writer->in_flight++;
+	kube_multi_add(request->writer->multi, easy, on_done, request);
 }
 
 static void send_request(struct writer *writer, const char *address, enum purpose purpose, int64_t number)
 {
 	struct request *request = xcalloc(1, sizeof(*request));
-	_cleanup_free_ char *url = NULL, *body = NULL;
-	CURL *easy = curl->easy_init();
 
-	*request = (struct request){
-		.writer = writer, .purpose = purpose, .number = number, .answer = BUF_INIT(ANSWER_MAX), .easy = easy
-	};
+	*request = (struct request){ .writer = writer,
+		                     .purpose = purpose,
+		                     .number = number,
+		                     .secure = writer->ca_file != NULL,
+		                     .with_token = writer->token_file != NULL };
 	snprintf(request->address, sizeof(request->address), "%s", address);
-	if (purpose == PURPOSE_WRITE) {
-		url = xasprintf("http://%s:8500/v1/kv/e2e/%" PRId64, address, number);
-		body = xasprintf("%" PRId64, number);
-		curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
-		curl->easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, body);
-	} else {
-		url = xasprintf("http://%s:8500/v1/%s", address,
-		                purpose == PURPOSE_ASK ? "status/leader" : "kv/e2e/?recurse&consistent");
-	}
-	curl->easy_setopt(easy, CURLOPT_URL, url);
-	curl->easy_setopt(easy, CURLOPT_PROXY, "");
-	curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl->easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(purpose == PURPOSE_READ ? READ_TRY_MS : TRY_MS));
-	curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl->easy_setopt(easy, CURLOPT_WRITEDATA, request);
-	writer->in_flight++;
-	kube_multi_add(writer->multi, easy, on_done, request);
+	dispatch(request);
 }
 
 /* Keeps the pace, but does not catch up on what a busy machine missed. */
@@ -471,13 +550,34 @@ static void start(struct writer *writer)
 	loop_timer_set(writer->ask_timer, writer->ask_at);
 }
 
-int main(void)
+static int read_options(struct writer *writer, int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "c:t:e")) != -1) {
+		if (option == 'c')
+			writer->ca_file = optarg;
+		else if (option == 't')
+			writer->token_file = optarg;
+		else if (option == 'e')
+			writer->either = true;
+		else
+			return -1;
+	}
+	return optind == argc ? 0 : -1;
+}
+
+int main(int argc, char **argv)
 {
 	struct writer writer = { .input = BUF_INIT(INPUT_MAX) };
 	struct err err = ERR_INIT;
 	int status;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (read_options(&writer, argc, argv) < 0) {
+		fputs("usage: writer [-c FILE] [-t FILE] [-e] < ADDRESSES\n", stderr);
+		return 1;
+	}
 	if (libcurl_load(&err) < 0) {
 		fprintf(stderr, "writer: %s\n", err.message);
 		err_release(&err);
