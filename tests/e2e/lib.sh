@@ -67,6 +67,7 @@ until_true() {
 
 new_namespace() { # NAME: a namespace of this run
 	namespace=e2e-$1-$$
+	token=''
 	kubectl create namespace "$namespace" >/dev/null
 	namespaces+=("$namespace")
 }
@@ -91,15 +92,28 @@ in_pod() { # POD COMMAND…
 	kubectl -n "$namespace" exec "$1" -- "${@:2}"
 }
 
+# Whoever knows the Secret may do everything: $token is the management token from now on, none where there is no Secret.
+secret_of() { kubectl -n "$namespace" get secret "$1" -o "jsonpath={.data.$2}" 2>/dev/null | base64 -d; } # NAME KEY
+read_token() { token=$(secret_of consul-acl-bootstrap token); }
+
+consul_in() { # POD ARGUMENT…: consul's own commands there; the token goes over standard input
+	if [ -z "$token" ]; then
+		in_pod "$1" consul "${@:2}"
+		return
+	fi
+	kubectl -n "$namespace" exec -i "$1" -- sh -c \
+		'read -r CONSUL_HTTP_TOKEN && export CONSUL_HTTP_TOKEN && exec consul "$@"' sh "${@:2}" <<<"$token"
+}
+
 # Raft's voters as the pod's server has them: their node names, sorted, on one line.
-voters() { in_pod "$1" consul operator raft list-peers 2>/dev/null | awk '$5 == "true" { print $1 }' | sort | xargs; }
+voters() { consul_in "$1" operator raft list-peers 2>/dev/null | awk '$5 == "true" { print $1 }' | sort | xargs; }
 
-peers() { in_pod "$1" consul operator raft list-peers 2>/dev/null | awk 'NR > 1 { print $1 }' | sort | xargs; }
+peers() { consul_in "$1" operator raft list-peers 2>/dev/null | awk 'NR > 1 { print $1 }' | sort | xargs; }
 
-leader() { in_pod consul-0 consul operator raft list-peers 2>/dev/null | awk '$4 == "leader" { print $1 }'; }
+leader() { consul_in consul-0 operator raft list-peers 2>/dev/null | awk '$4 == "leader" { print $1 }'; }
 
 members_that_are() { # STATUS: node names, on one line
-	in_pod consul-0 consul members 2>/dev/null | awk -v status="$1" '$3 == status { print $1 }' | sort | xargs
+	consul_in consul-0 members 2>/dev/null | awk -v status="$1" '$3 == status { print $1 }' | sort | xargs
 }
 
 crash() { in_pod "$1" kill -QUIT 1; }
@@ -137,7 +151,14 @@ exactly() {
 
 writer_pid='' list_pid=''
 
-writer_start() { # [OPTION…]: the writer's; writes to the cluster in $namespace from now on; the Service is named consul
+# writer_start [OPTION…]: writes to the cluster in $namespace from now on, by HTTPS and with a token where it has them.
+# The Service is named consul.
+writer_start() {
+	secret_of consul-tls 'ca\.crt' >"$scratch/ca.crt"
+	[ ! -s "$scratch/ca.crt" ] || set -- -c "$scratch/ca.crt" "$@"
+	read_token
+	echo "$token" >"$scratch/token"
+	[ -z "$token" ] || set -- -t "$scratch/token" "$@"
 	rm -f "$scratch/list"
 	mkfifo "$scratch/list"
 	kubectl -n "$namespace" get endpoints consul -w -o \
