@@ -1,0 +1,232 @@
+/* See include/consul/acl.h: doing what is missing. What that is, is in acl_next.c. */
+#include "acl_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "consul/secret.h"
+#include "util/buf.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define KEY_AGENT "agent.json"
+#define KEY_PROBE "probe"
+
+static void setup_release(struct acl_setup *setup)
+{
+	for (int i = 0; i < ACL_TOKENS; i++)
+		free_secret(setup->tokens[i]);
+	free_secret(setup->management);
+	secret_free(setup->secret);
+	free(setup->name);
+}
+
+/* ---------------------------------------------------------------------------------------- Secrets */
+
+static int take_server_tokens(struct acl_setup *setup, const cJSON *secret, struct err *err)
+{
+	char *agent = NULL, *probe = NULL;
+	int status = secret_text(secret, KEY_AGENT, &agent, err);
+
+	if (status == 0)
+		status = secret_text(secret, KEY_PROBE, &probe, err);
+	if (status == 0)
+		status = acl_decode_agent(agent ? agent : "", &setup->tokens[ACL_AGENT], err);
+	if (status == 0)
+		status = acl_decode_probe(probe ? probe : "", &setup->tokens[ACL_PROBE], err);
+	free_secret(agent);
+	free_secret(probe);
+	return status;
+}
+
+static int read_server_tokens(struct acl_setup *setup, struct err *err)
+{
+	_cleanup_free_ char *name = xasprintf("%s-acl", setup->snapshot->set.name);
+	_cleanup_secret_ cJSON *secret = NULL;
+
+	if (secret_read(setup->client, setup->snapshot->namespace_name, name, setup->deadline_ms, &secret, err) < 0)
+		return acl_missing_hint(setup, err);
+	if (take_server_tokens(setup, secret, err) < 0)
+		return err_wrap(err, "secret/%s", name);
+	return 0;
+}
+
+static int read_management(struct acl_setup *setup, struct err *err)
+{
+	if (setup->access->given) {
+		setup->state.given = true;
+		setup->management = xstrdup(setup->access->given);
+		return 0;
+	}
+	if (acl_read_management(setup, err) < 0 ||
+	    secret_text(setup->secret, ACL_KEY_TOKEN, &setup->management, err) < 0)
+		return -1;
+	if (setup->management && access_check_token(setup->management, err) < 0)
+		return err_wrap(err, "secret/%s", setup->name);
+	if (!setup->management)
+		setup->state.management = ACL_NO;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------- steps */
+
+static int ask_policies(struct acl_setup *setup, struct err *err)
+{
+	struct agent_call call = AGENT_CALL_INIT;
+	enum acl_word word;
+	int status;
+
+	call.method = KUBE_GET;
+	call.path = "/v1/acl/policies";
+	status = acl_ask(setup, &call, err);
+	if (status == 0) {
+		word = acl_word_of(setup, &call);
+		if (word != ACL_WORD_FINE)
+			status = acl_refused(setup, &call, word, "list ACL policies", err);
+		else
+			status = acl_decode_policies(buf_text(&call.answer), call.answer.len, setup->state.policy, err);
+		setup->state.policies_asked = status == 0;
+	}
+	agent_call_release(&call);
+	return status;
+}
+
+/* TAKEN: somebody else was faster. */
+static int put(struct acl_setup *setup, const char *path, const char *body, const char *what, struct err *err)
+{
+	struct agent_call call = AGENT_CALL_INIT;
+	enum acl_word word;
+	int status;
+
+	call.method = KUBE_PUT;
+	call.path = path;
+	call.body = body;
+	status = acl_ask(setup, &call, err);
+	if (status == 0) {
+		word = acl_word_of(setup, &call);
+		if (word != ACL_WORD_FINE && word != ACL_WORD_TAKEN)
+			status = acl_refused(setup, &call, word, what, err);
+	}
+	agent_call_release(&call);
+	return status;
+}
+
+static int add_policy(struct acl_setup *setup, int which, struct err *err)
+{
+	_cleanup_free_ char *body = acl_policy_body(which);
+
+	if (put(setup, "/v1/acl/policy", body, "make an ACL policy", err) < 0)
+		return -1;
+	setup->state.policy[which] = true;
+	acl_tell_line(setup, "ACL policy %s made", acl_policy_name(which));
+	return 0;
+}
+
+static int ask_token(struct acl_setup *setup, int which, struct err *err)
+{
+	struct agent_call call = AGENT_CALL_INIT;
+	enum acl_word word;
+	int status;
+
+	call.method = KUBE_GET;
+	call.path = "/v1/acl/token/self";
+	call.token = setup->tokens[which];
+	status = acl_ask(setup, &call, err);
+	if (status == 0) {
+		word = acl_word_of(setup, &call);
+		if (word == ACL_WORD_FINE || word == ACL_WORD_UNKNOWN_TOKEN)
+			setup->state.token[which] = word == ACL_WORD_FINE ? ACL_YES : ACL_NO;
+		else
+			status = acl_refused(setup, &call, word, "read an ACL token", err);
+	}
+	agent_call_release(&call);
+	return status;
+}
+
+static int add_token(struct acl_setup *setup, int which, struct err *err)
+{
+	char *body = acl_token_body(which, setup->tokens[which]);
+	int status = put(setup, "/v1/acl/token", body, "make an ACL token", err);
+
+	free_secret(body);
+	if (status < 0)
+		return -1;
+	setup->state.token[which] = ACL_YES;
+	acl_tell_line(setup, "ACL token made, with policy %s", acl_policy_name(which));
+	return 0;
+}
+
+/* --------------------------------------------------------------------------------------------- all */
+
+static int lost(const struct acl_setup *setup, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "ACLs are bootstrapped already, and Consul does not know the token in secret/%s",
+	        setup->name);
+	return err_hint(err,
+	                "if you have a management token, give it by --token-file, or put it into that Secret under "
+	                "the key \"" ACL_KEY_TOKEN "\"; otherwise bootstrapping can be reset, which makes another one");
+}
+
+static int do_step(struct acl_setup *setup, struct acl_step step, struct err *err)
+{
+	switch (step.kind) {
+	case ACL_STEP_ASK_MANAGEMENT:
+		return acl_ask_management(setup, err);
+	case ACL_STEP_BOOTSTRAP:
+		if (acl_bootstrap(setup, err) < 0)
+			return -1;
+		if (setup->state.management == ACL_YES && !setup->state.unkept)
+			acl_tell_line(setup, "ACLs bootstrapped; the management token is in secret/%s", setup->name);
+		return 0;
+	case ACL_STEP_RESET:
+		return acl_reset(setup, err);
+	case ACL_STEP_KEEP:
+		if (acl_keep(setup, err) < 0)
+			return -1;
+		acl_tell_line(setup, "ACLs bootstrapped; the management token is in secret/%s", setup->name);
+		return 0;
+	case ACL_STEP_ASK_POLICIES:
+		return ask_policies(setup, err);
+	case ACL_STEP_ADD_POLICY:
+		return add_policy(setup, step.which, err);
+	case ACL_STEP_ASK_TOKEN:
+		return ask_token(setup, step.which, err);
+	case ACL_STEP_ADD_TOKEN:
+		return add_token(setup, step.which, err);
+	case ACL_STEP_LOST:
+		return lost(setup, err);
+	case ACL_STEP_NOT_GIVEN:
+		return err_set(err, ERR_FORBIDDEN, "Consul on %s does not know the ACL token that was given",
+		               setup->leader->name);
+	case ACL_STEP_DONE:
+		break;
+	}
+	return 0;
+}
+
+int acl_setup(struct kube_client *client, const struct snapshot *snapshot, struct access *access, bool reset,
+              acl_tell *tell, void *tell_context, int64_t deadline_ms, struct err *err)
+{
+	struct acl_setup setup = { .client = client,
+		                   .snapshot = snapshot,
+		                   .access = access,
+		                   .tell = tell,
+		                   .tell_context = tell_context,
+		                   .deadline_ms = deadline_ms,
+		                   .state = { .may_reset = reset } };
+	struct acl_step step = { ACL_STEP_ASK_MANAGEMENT, 0 };
+	int status;
+
+	setup.name = xasprintf("%s-acl-bootstrap", snapshot->set.name);
+	status = read_server_tokens(&setup, err);
+	if (status == 0)
+		status = read_management(&setup, err);
+	if (status == 0)
+		status = acl_find_leader(&setup, err);
+	while (status == 0 && (step = acl_next(&setup.state)).kind != ACL_STEP_DONE)
+		status = do_step(&setup, step, err);
+	if (status == 0 && !access->given)
+		access_take(access, TAKE(setup.management));
+	setup_release(&setup);
+	return status;
+}
