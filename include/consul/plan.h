@@ -22,6 +22,13 @@
  *
  * How a server comes (up): its replica is added, and the next step waits until it is a voter in every server's peer set,
  * without lag, and its pod is ready.
+ *
+ * How servers are replaced (rollout; the set's updateStrategy is OnDelete, else Kubernetes does it and is waited for): one
+ * after the other, each back as a server that has come (up) before the next goes like one that goes (down), but that its
+ * pod is deleted. First those of an older revision that are no live voters, which costs nothing and is how a bad template
+ * is gone back on; then the followers from the highest ordinal; the leader last. The only server there is is deleted,
+ * too. 5 has one exception: an old pod in which nothing runs, and nothing will, is replaced although there is no leader, if
+ * its data is on a claim; a template by which none of the servers starts has no other way back.
  */
 #ifndef CONSUL_PLAN_H
 #define CONSUL_PLAN_H
@@ -38,8 +45,8 @@
 /* --------------------------------------------------------------------------------------------- goals */
 
 enum goal_kind {
-	GOAL_SCALE, /* exactly this number of servers, all of them voters, and nothing left of others */
-	GOAL_REAP,  /* nothing left of servers that are gone */
+	GOAL_SCALE,   /* exactly this number of servers, all of them voters, and nothing left of others */
+	GOAL_REAP,    /* nothing left of servers that are gone */
 	GOAL_ROLLOUT, /* every wanted server's pod is of the newest revision, and a stable voter */
 };
 
@@ -160,6 +167,11 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
  * it the snapshot is good for plan_next only.
  */
 void plan_predict(struct snapshot *snapshot, const struct step *step);
+
+/*
+ * The same for a template that is about to be applied with updateStrategy OnDelete: no pod is of the newest revision then.
+ */
+void plan_predict_template(struct snapshot *snapshot);
 
 /* The same for what a plan waits for: all that comes has come, all that goes has gone. */
 void plan_predict_settled(struct snapshot *snapshot);

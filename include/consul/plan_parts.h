@@ -2,7 +2,8 @@
  * consul/plan_parts.h - what the files of consul/plan.h share. Used by src/consul/plan*.c only.
  *
  * The parts are asked in this order for scale (plan.c): trust and movement (plan_trust.c), leftovers (plan_clean.c),
- * survivors (plan_trust.c), up, down and the end (plan_scale.c, plan_claims.c); for reap: trust, leftovers, movement. Each
+ * survivors (plan_trust.c), up, down and the end (plan_scale.c, plan_claims.c); for reap: trust, leftovers, movement;
+ * for rollout: trust, movement, who is next, survivors (plan_rollout.c). How a server goes is in plan_victim.c. Each
  * returns true when it has decided: the plan is filled.
  */
 #ifndef CONSUL_PLAN_PARTS_H
@@ -34,6 +35,9 @@ bool plan_is_unsettled(struct planning *planning, const struct place *except);
 /* What is left of servers that are gone, and of those named: makes them leave, removes them. */
 bool plan_cleans(struct planning *planning);
 
+/* Rules 1 and 2 of this wanted server alone. */
+bool plan_is_server_unsettled(struct planning *planning, const struct place *place);
+
 /* A pod that is being stopped, and votes again, and whose end the quorum would not survive: it leaves once more. */
 bool plan_saves_quorum(struct planning *planning, const struct place *place);
 
@@ -54,6 +58,33 @@ bool plan_prepares_claims(struct planning *planning, int64_t ordinal, const char
 
 /* When all that shall go are gone: their data, if it is wanted so. */
 bool plan_deletes_claims(struct planning *planning);
+
+/* ------------------------------------------------------------------------------------- who goes */
+
+/* A server that is to go, for good or to be made anew (plan_victim.c). */
+struct victim {
+	const struct place *place;
+	bool voter;
+	bool live;           /* it can be told to leave, and is heard */
+	bool may_die;        /* its sudden death would leave a quorum, even if it became a voter meanwhile */
+	bool may_die_now;    /* if it does not become one */
+	bool leaves_cleanly; /* on SIGTERM, with time enough */
+	bool is_leader;
+};
+
+struct victim plan_judge_victim(const struct planning *planning, const struct place *place);
+
+/* The step by which Kubernetes stops it. how: "stops", "leaves and stops", … with_its_vote: raft has its peer no more then. */
+typedef bool plan_end(struct planning *planning, const struct victim *victim, const char *how, bool with_its_vote);
+
+/*
+ * All others are live voters: it hands over, leaves, or ends, as include/consul/plan.h tells; or rule 1 refuses. Always
+ * decides.
+ */
+bool plan_takes_away(struct planning *planning, const struct victim *victim, plan_end *end);
+
+/* Whether its pod is there, and of another revision than the newest; whoever is to replace it. */
+bool plan_is_old(const struct snapshot *snapshot, const struct server *server);
 
 /* ---------------------------------------------------------------------------------------- deciding */
 

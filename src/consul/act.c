@@ -9,6 +9,8 @@
 
 /* How long something may look hopeless (an image that cannot be pulled) before it counts as that. */
 #define BROKEN_MS ((int64_t)60 * 1000)
+/* The same of a server that has just run by another template: kubelet has tried twice to pull its image by then. */
+#define BROKEN_ANEW_MS ((int64_t)25 * 1000)
 /* A pod that stops may take its whole grace period, and kubelet some time on top. */
 #define STOP_SLACK_MS ((int64_t)90 * 1000)
 /* Kubernetes' events are read only about what is waited for this long already, and not at every look. */
@@ -43,6 +45,11 @@ static int64_t step_limit_ms(const struct run *run)
 	if (run->options->step_ms > 0)
 		return run->options->step_ms;
 	return stop_ms > ACT_STEP_MS ? stop_ms : ACT_STEP_MS;
+}
+
+static int64_t broken_limit_ms(const struct run *run)
+{
+	return run->goal.kind == GOAL_ROLLOUT ? BROKEN_ANEW_MS : BROKEN_MS;
 }
 
 /* ---------------------------------------------------------------------------------------- looking */
@@ -149,7 +156,7 @@ static int wait_for(struct run *run, struct plan *plan, struct err *err)
 		run->broken_since_ms = CLOCK_NEVER;
 	else if (run->broken_since_ms == CLOCK_NEVER)
 		run->broken_since_ms = act_now(run);
-	if (run->broken_since_ms != CLOCK_NEVER && act_now(run) - run->broken_since_ms >= BROKEN_MS)
+	if (run->broken_since_ms != CLOCK_NEVER && act_now(run) - run->broken_since_ms >= broken_limit_ms(run))
 		return give_up(run, plan, ERR_FAILED, err);
 	if (act_now(run) - run->since_ms >= step_limit_ms(run))
 		return give_up(run, plan, ERR_TIMEOUT, err);
@@ -160,7 +167,7 @@ static int wait_for(struct run *run, struct plan *plan, struct err *err)
 static int wait_to_pass(struct run *run, struct plan *plan, struct err *err)
 {
 	bool begun = run->result->pending || run->result->steps > 0;
-	int64_t patience_ms = !begun ? ACT_PATIENCE_MS : plan->broken ? BROKEN_MS : step_limit_ms(run);
+	int64_t patience_ms = !begun ? ACT_PATIENCE_MS : plan->broken ? broken_limit_ms(run) : step_limit_ms(run);
 
 	if (plan->subject)
 		note_subject(run, plan);

@@ -190,13 +190,21 @@ static bool is_wrong_size(struct planning *planning)
 	return true;
 }
 
+/* No step that could cost a voter; or the only server there is, whose end nothing can be done about. */
+static bool costs_nothing(const struct step *step)
+{
+	return step->kind == STEP_RESTART &&
+	       (step->before.voters <= 1 || (step->after.voters == step->before.voters &&
+	                                     step->after.live_voters == step->before.live_voters));
+}
+
 /* Rule 1, whatever the step: also where voters that are none of this StatefulSet's are dead. */
 static void check_arithmetic(struct planning *planning)
 {
 	struct plan *plan = planning->plan;
 	struct step step = plan->step;
 
-	if (plan->kind != PLAN_STEP ||
+	if (plan->kind != PLAN_STEP || costs_nothing(&step) ||
 	    (step.after.live_voters >= step.after.quorum && step.after.live_voters <= step.after.voters))
 		return;
 	plan->step = (struct step)STEP_INIT;

@@ -41,14 +41,21 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 	          names.count == 1 ? "it" : "them");
 }
 
+static bool goes(const struct snapshot *snapshot, const struct goal *goal, const struct server *server)
+{
+	if (goal->kind == GOAL_ROLLOUT)
+		return plan_is_old(snapshot, server);
+	return !snapshot_would_want(snapshot, server->ordinal, goal->replicas);
+}
+
 /* Who leads and goes without being able to hand over: the others notice it only when they miss him. */
 static void note_leader(const struct diagnosis *diagnosis, const struct goal *goal, struct strv *list)
 {
 	const struct server *leader = diagnosis->assessment->leader;
 	const char *version = leader ? leader->view.self.version : NULL;
 
-	if (!leader || leader->ordinal < 0 ||
-	    snapshot_would_want(diagnosis->snapshot, leader->ordinal, goal->replicas) ||
+	if (!leader || leader->ordinal < 0 || !goes(diagnosis->snapshot, goal, leader) ||
+	    diagnosis->assessment->quorum.voters < 2 ||
 	    (version && value_version_minor(version) >= TELL_TRANSFER_MINOR))
 		return;
 	strv_addf(list,
@@ -122,6 +129,14 @@ static void note_left(const struct diagnosis *diagnosis, const struct goal *goal
 	          names.count == 1 ? "s" : "ve", names.count == 1 ? "is" : "are", names.count == 1 ? "it" : "them");
 }
 
+/* Nobody can stand in for the only server. */
+static void note_alone(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
+{
+	for (size_t i = 0; i < snapshot->server_count && snapshot->set.replicas == 1; i++)
+		if (goes(snapshot, goal, &snapshot->servers[i]))
+			strv_add(list, "one server: writes stop while it is replaced");
+}
+
 static bool is_known(const struct diagnosis *diagnosis, const char *name)
 {
 	const struct view *members = diagnosis->members_of ? &diagnosis->members_of->view : NULL;
@@ -148,15 +163,22 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
 	struct assessment assessment = ASSESSMENT_INIT;
 
 	diagnosis_begin(&diagnosis, snapshot, &assessment);
-	if (goal->kind == GOAL_SCALE) {
+	switch (goal->kind) {
+	case GOAL_SCALE:
 		note_size(goal, list);
 		note_leader(&diagnosis, goal, list);
 		note_old_data(snapshot, goal, list);
 		note_kept_claims(snapshot, goal, list);
 		note_unknown(snapshot, list);
-	} else {
+		break;
+	case GOAL_REAP:
 		note_left(&diagnosis, goal, list);
 		note_unknown_names(&diagnosis, goal, list);
+		break;
+	case GOAL_ROLLOUT:
+		note_alone(snapshot, goal, list);
+		note_leader(&diagnosis, goal, list);
+		break;
 	}
 	if (!goal->servers || goal->servers->count == 0)
 		note_failed_strangers(&diagnosis, list);

@@ -47,6 +47,15 @@ static void predict_down(struct future *future, const struct step *step, const s
 		future_mark_member(&future->view, place->member->name, place->peer ? MEMBER_FAILED : MEMBER_LEFT);
 }
 
+/* Its pod is made anew: what the others knew of it is replaced by what they will know. */
+static void predict_end(struct future *future, const struct place *place)
+{
+	if (place && place->peer)
+		future_leave(future, place);
+	if (place && place->member)
+		future_drop_member(&future->view, place->member->name);
+}
+
 static void predict_in_cluster(const struct diagnosis *diagnosis, const struct step *step, struct future *future)
 {
 	switch (step->kind) {
@@ -72,10 +81,12 @@ static void predict_in_cluster(const struct diagnosis *diagnosis, const struct s
 	case STEP_REMOVE_PEER:
 		future_drop_peer(&future->view, step->object);
 		break;
+	case STEP_RESTART:
+		predict_end(future, plan_place(diagnosis, step->object));
+		break;
 	case STEP_MIN_QUORUM:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:
-	case STEP_RESTART:
 		break;
 	}
 }
@@ -89,6 +100,25 @@ static void predict_replicas(struct snapshot *snapshot, const struct step *step,
 		add_server(snapshot, future);
 	else
 		predicted_no_server(snapshot, step->subject);
+}
+
+static void predict_successor(struct snapshot *snapshot, const struct step *step, struct future *future)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		struct server *server = &snapshot->servers[i];
+
+		if (!str_equal(server->name, step->object))
+			continue;
+		kube_pod_release(&server->pod);
+		view_release(&server->view);
+		server->pod = (struct kube_pod)KUBE_POD_INIT;
+		server->view = (struct view)VIEW_INIT;
+		predicted_pod(snapshot, server);
+		future_list_server(server, future);
+		if (!future->leader)
+			future_elect(future, NULL);
+		future_add_self(future, server);
+	}
 }
 
 /* What the cluster agrees on once the step has had its effect. */
@@ -117,6 +147,17 @@ void plan_predict(struct snapshot *snapshot, const struct step *step)
 	look_ahead(snapshot, step, &future);
 	if (step->kind == STEP_REPLICAS)
 		predict_replicas(snapshot, step, &future);
+	if (step->kind == STEP_RESTART)
+		predict_successor(snapshot, step, &future);
 	future_apply(&future, snapshot);
 	future_release(&future);
+}
+
+void plan_predict_template(struct snapshot *snapshot)
+{
+	replace_string(&snapshot->set.update_strategy, xstrdup("OnDelete"));
+	replace_string(&snapshot->set.update_revision, xstrdup("predicted"));
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (snapshot->servers[i].has_pod && !snapshot->servers[i].pod.revision)
+			snapshot->servers[i].pod.revision = xstrdup("");
 }

@@ -15,8 +15,10 @@ static bool comes_to_rest(const struct place *place)
 	struct waiting waiting = WAITING_INIT;
 	bool broken;
 
+	if (place->server->pod.deleting)
+		return true; /* it is wanted: Kubernetes makes it anew */
 	if (place->peer && place->peer->voter)
-		return place->live && !place->server->pod.deleting;
+		return place->live;
 	waiting_explain(place->server, place->peer != NULL, false, &waiting);
 	broken = waiting.broken;
 	waiting_release(&waiting);
@@ -38,6 +40,10 @@ static void settle_pod(const struct snapshot *snapshot, struct server *server)
 	if (!server->has_pod) {
 		predicted_pod(snapshot, server);
 		return;
+	}
+	if (pod->deleting) {
+		replace_string(&pod->uid, xasprintf("predicted-%s", server->name));
+		replace_string(&pod->revision, xstrdup_null(snapshot->set.update_revision));
 	}
 	if (!pod->ip)
 		pod->ip = xasprintf(PREDICTED_NET "%" PRId64, server->ordinal);

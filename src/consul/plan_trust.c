@@ -231,13 +231,37 @@ bool plan_is_moving(struct planning *planning)
 
 /* ----------------------------------------------------------------------------------------- servers */
 
+bool plan_is_old(const struct snapshot *snapshot, const struct server *server)
+{
+	const char *newest = snapshot->set.update_revision;
+
+	return server->has_pod && newest && server->pod.revision && !str_equal(server->pod.revision, newest);
+}
+
+/* The servers that deploy replaces itself, where it was stopped: their pods would come back as something else. */
+static bool refuse_unfinished(struct planning *planning, const struct place *place)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	plan_refuse(planning, RULE_ONE_CHANGE, false, place, "a deploy is unfinished: %s is still to be replaced",
+	            place->server->name);
+	planning->plan->hint = xasprintf("kubectl consul deploy -n %s%s goes on with it", diagnosis->namespace_word,
+	                                 diagnosis->name_option);
+	return true;
+}
+
 /* Kubernetes replaces the pods of an old template, one after the other: a change of its own. */
 static bool is_rolling(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
 	const struct kube_statefulset *set = &planning->snapshot->set;
 
+	if (planning->goal->kind == GOAL_ROLLOUT)
+		return false;
 	FOR_EACH_PLACE (place, diagnosis) {
+		if (place->wanted && plan_is_old(planning->snapshot, place->server) &&
+		    str_equal(set->update_strategy, "OnDelete") && str_equal(set->managed_by, MANIFEST_MANAGED_BY))
+			return refuse_unfinished(planning, place);
 		if (!place->wanted || !place->server->has_pod || deploy_is_newest(set, &place->server->pod))
 			continue;
 		plan_refuse(planning, RULE_ONE_CHANGE, false, place,
@@ -322,7 +346,7 @@ static bool is_unstable(struct planning *planning, const struct place *place)
 	return false;
 }
 
-static bool is_unsettled(struct planning *planning, const struct place *place)
+bool plan_is_server_unsettled(struct planning *planning, const struct place *place)
 {
 	bool voter = place->peer && place->peer->voter;
 
@@ -341,10 +365,10 @@ bool plan_is_unsettled(struct planning *planning, const struct place *except)
 
 	FOR_EACH_PLACE (place, diagnosis)
 		if (place != except && place->wanted && place->peer && place->peer->voter &&
-		    is_unsettled(planning, place))
+		    plan_is_server_unsettled(planning, place))
 			return true;
 	FOR_EACH_PLACE (place, diagnosis)
-		if (place != except && place->wanted && is_unsettled(planning, place))
+		if (place != except && place->wanted && plan_is_server_unsettled(planning, place))
 			return true;
 	return is_rolling(planning);
 }

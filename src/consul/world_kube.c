@@ -189,8 +189,7 @@ static int world_delete_claim(void *context, const struct snapshot *seen, const 
 static int explain_delete_pod(const struct snapshot *seen, const char *name, struct err *err)
 {
 	if (err->kind == ERR_FORBIDDEN)
-		err_hint(err,
-		         "a Role must allow \"delete\" on \"pods\"; check: kubectl auth can-i delete pods -n %s",
+		err_hint(err, "a Role must allow \"delete\" on \"pods\"; check: kubectl auth can-i delete pods -n %s",
 		         seen->namespace_name);
 	return err_wrap(err, "cannot delete pod/%s", name);
 }

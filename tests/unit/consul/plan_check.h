@@ -18,6 +18,7 @@
 #define SCALE(...) (&(const struct goal){ .kind = GOAL_SCALE, .replicas = __VA_ARGS__ })
 #define REAP       (&(const struct goal){ .kind = GOAL_REAP })
 #define PRUNE      (&(const struct goal){ .kind = GOAL_REAP, .prune = true })
+#define ROLLOUT    (&(const struct goal){ .kind = GOAL_ROLLOUT })
 
 /* New strings. */
 char *plan_line(const struct plan *plan);

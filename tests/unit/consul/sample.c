@@ -329,6 +329,21 @@ void sample_roll(struct snapshot *snapshot, size_t old_server)
 		replace_string(&snapshot->servers[i].pod.revision, xstrdup(i == old_server ? "old" : "new"));
 }
 
+void sample_new_template(struct snapshot *snapshot)
+{
+	sample_roll(snapshot, 0);
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		replace_string(&snapshot->servers[i].pod.revision, xstrdup("old"));
+	replace_string(&snapshot->set.update_strategy, xstrdup("OnDelete"));
+	replace_string(&snapshot->set.managed_by, xstrdup("kubectl-consul"));
+}
+
+void sample_renew(struct snapshot *snapshot, size_t server)
+{
+	replace_string(&snapshot->servers[server].pod.revision, xstrdup("new"));
+	replace_string(&snapshot->servers[server].pod.uid, xasprintf("uid-new-%zu", server));
+}
+
 void sample_call_node(struct snapshot *snapshot, size_t server, const char *name)
 {
 	const char *former = snapshot->servers[server].name;

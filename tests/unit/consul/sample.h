@@ -73,6 +73,12 @@ struct kube_claim *sample_add_claim(struct snapshot *snapshot, const char *name,
 /* The pods are of the newest revision, this one is not. */
 void sample_roll(struct snapshot *snapshot, size_t old_server);
 
+/* deploy has applied a new template with updateStrategy OnDelete: every pod is of an older one. */
+void sample_new_template(struct snapshot *snapshot);
+
+/* The pod is one that was made anew, by that template. */
+void sample_renew(struct snapshot *snapshot, size_t server);
+
 /* The node of the server is called otherwise than its pod, for everybody. */
 void sample_call_node(struct snapshot *snapshot, size_t server, const char *name);
 
