@@ -194,8 +194,8 @@ static bool is_wrong_size(struct planning *planning)
 static bool costs_nothing(const struct step *step)
 {
 	return step->kind == STEP_RESTART &&
-	       (step->before.voters <= 1 || (step->after.voters == step->before.voters &&
-	                                     step->after.live_voters == step->before.live_voters));
+	       (step->before.voters <= 1 ||
+	        (step->after.voters == step->before.voters && step->after.live_voters == step->before.live_voters));
 }
 
 /* Rule 1, whatever the step: also where voters that are none of this StatefulSet's are dead. */
