@@ -323,13 +323,24 @@ static bool is_outvoted(const struct diagnosis *diagnosis)
 	return quorum->known && quorum->voters - without < quorum->quorum;
 }
 
-/* The leader's entry is that of a server whose pod is gone or stopped: its followers only have not noticed yet. */
+/*
+ * The leader's entry is that of a server whose pod is gone or stopped, or it has none any more, since it took itself
+ * out when it left: its followers only have not noticed yet.
+ */
 static bool is_gone(const struct diagnosis *diagnosis)
 {
-	const struct place *place =
-	    diagnosis->leader_address ? place_of_leader(diagnosis, diagnosis->leader_address) : NULL;
+	const struct server *peers_of = diagnosis->peers_of;
+	const struct place *place;
 
-	return place && !place->running;
+	if (!diagnosis->leader_address)
+		return false;
+	place = place_of_leader(diagnosis, diagnosis->leader_address);
+	if (place)
+		return !place->running;
+	for (size_t i = 0; peers_of && i < peers_of->view.peer_count; i++)
+		if (str_equal(peers_of->view.peers[i].address, diagnosis->leader_address))
+			return false;
+	return peers_of != NULL;
 }
 
 /* The others have a leader and these do not hear it: they are no part of what keeps the cluster going. */

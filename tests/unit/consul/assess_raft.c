@@ -72,6 +72,21 @@ Test(assess_raft, a_leader_that_cannot_be_asked_still_leads_when_it_is_heard)
 	sample_expect(&snapshot, "CRITICAL no-leader agent-silent(consul-0)");
 }
 
+/* It has left, and its pod has gone since: for some seconds the others go on naming it. */
+Test(assess_raft, a_leader_that_is_no_peer_is_none)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 4);
+	sample_scale(&snapshot, 3, MEMBER_LEFT);
+	sample_set_leader(&snapshot, -1, "10.0.0.13:8300");
+	snapshot.servers[0].view.self.role = RAFT_FOLLOWER;
+	for (size_t i = 0; i < 3; i++)
+		snapshot.servers[i].view.self.last_contact_ms = 2000;
+	sample_forget_peer(&snapshot, -1, "consul-3");
+	sample_expect(&snapshot, "CRITICAL no-leader leftover-left");
+}
+
 Test(assess_raft, a_leader_that_denies_it_is_none)
 {
 	struct snapshot snapshot;
