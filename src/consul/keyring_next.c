@@ -223,6 +223,17 @@ static bool sees_alive(const struct server *viewer, const struct server *server)
 	return member && member->status == MEMBER_ALIVE;
 }
 
+/* It tells nobody's, or not to this token. */
+static int check_silent(const struct server *server, struct err *err)
+{
+	const struct err *cause = &server->view.members_err;
+
+	if (!err_is_set(cause))
+		return err_set(err, ERR_REFUSED, "%s does not tell whom it knows in gossip", server->name);
+	return err_set(err, cause->kind == ERR_FORBIDDEN ? ERR_FORBIDDEN : ERR_REFUSED,
+	               "%s does not tell whom it knows in gossip: %s", server->name, cause->message);
+}
+
 static int check_server(const struct snapshot *snapshot, const struct server *server, struct err *err)
 {
 	if (!server->has_pod)
@@ -230,7 +241,7 @@ static int check_server(const struct snapshot *snapshot, const struct server *se
 	if (server->pod.deleting)
 		return err_set(err, ERR_REFUSED, "pod %s is being deleted", server->name);
 	if (!server->view.members_known)
-		return err_set(err, ERR_REFUSED, "%s does not tell whom it knows in gossip", server->name);
+		return check_silent(server, err);
 	if (check_members(server, err) < 0)
 		return -1;
 	for (size_t i = 0; i < snapshot->server_count; i++) {
