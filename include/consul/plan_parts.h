@@ -83,9 +83,6 @@ typedef bool plan_end(struct planning *planning, const struct victim *victim, co
  */
 bool plan_takes_away(struct planning *planning, const struct victim *victim, plan_end *end);
 
-/* Whether its pod is there, and of another revision than the newest; whoever is to replace it. */
-bool plan_is_old(const struct snapshot *snapshot, const struct server *server);
-
 /* ---------------------------------------------------------------------------------------- deciding */
 
 /* Each fills the plan and returns true. */

@@ -37,6 +37,9 @@ void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, st
 /* More servers, or fewer: `kubectl consul scale`. */
 void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
 
+/* `kubectl consul deploy` again, which goes on with what was begun. */
+void remedy_deploy(const struct diagnosis *diagnosis, struct finding *finding);
+
 /* Another token: after a refusal by tunnel the container's own one, which exec uses; else which rules are needed. */
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding);
 

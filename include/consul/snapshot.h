@@ -82,6 +82,9 @@ bool snapshot_wants_ordinal(const struct snapshot *snapshot, int64_t ordinal);
 /* The same, were there so many replicas. */
 bool snapshot_would_want(const struct snapshot *snapshot, int64_t ordinal, int64_t replicas);
 
+/* Whether the server's pod is there, and of another revision than the newest, whoever is to replace it. */
+bool snapshot_has_old_pod(const struct snapshot *snapshot, const struct server *server);
+
 void snapshot_release(struct snapshot *snapshot);
 
 #endif

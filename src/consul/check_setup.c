@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "consul/manifest.h"
 #include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/clock.h"
@@ -102,6 +103,31 @@ static void check_version_skew(struct diagnosis *diagnosis)
 	                               : "an upgrade that is under way, or stopped half-way");
 	finding_set_command(finding, "kubectl rollout status statefulset %s -n %s", diagnosis->set_word,
 	                    diagnosis->namespace_word);
+}
+
+/* deploy has Kubernetes replace no pod by itself while it does so one by one, and gives the strategy back then. */
+static void check_rollout(struct diagnosis *diagnosis)
+{
+	const struct kube_statefulset *set = &diagnosis->snapshot->set;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL;
+	struct finding *finding;
+
+	if (!str_equal(set->update_strategy, "OnDelete") || !str_equal(set->managed_by, MANIFEST_MANAGED_BY))
+		return;
+	FOR_EACH_PLACE (place, diagnosis)
+		if (place->wanted && snapshot_has_old_pod(diagnosis->snapshot, place->server))
+			strv_add(&names, place_name(place));
+	list = list_names(&names);
+	if (names.count > 0)
+		finding = diagnosis_add(diagnosis, "rollout-unfinished", NULL, "%s %s of an older revision still", list,
+		                        names.count == 1 ? "is" : "are");
+	else
+		finding =
+		    diagnosis_add(diagnosis, "rollout-unfinished", NULL,
+		                  "no change of the StatefulSet reaches its pods: its updateStrategy is OnDelete");
+	finding_set_cause(finding, "a deploy is under way, or was stopped before it was finished");
+	remedy_deploy(diagnosis, finding);
 }
 
 /* The node with most servers, and how many. */
@@ -360,6 +386,15 @@ static void check_claims(struct diagnosis *diagnosis)
 
 /* The expiry of certificates comes here when servers have some (CON511). */
 diagnosis_check *const setup_checks[] = {
-	check_not_ready,   check_few_replicas, check_version_skew,       check_node_spread, check_budget_missing,
-	check_budget_size, check_gossip,       check_leave_on_terminate, check_claims,      NULL,
+	check_not_ready,
+	check_few_replicas,
+	check_version_skew,
+	check_rollout,
+	check_node_spread,
+	check_budget_missing,
+	check_budget_size,
+	check_gossip,
+	check_leave_on_terminate,
+	check_claims,
+	NULL,
 };

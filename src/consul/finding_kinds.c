@@ -298,5 +298,14 @@ const struct finding_kind finding_kinds[] = {
 	  "consul "
 	  "scale N --delete-claims` starts the new servers without." },
 	/* CON511 is for certificates that expire soon. */
+	{ "CON512", "rollout-unfinished", SEVERITY_WARNING, "A deploy has not replaced every server",
+	  "When a template changes, `kubectl consul deploy` gives the StatefulSet updateStrategy OnDelete, so that "
+	  "Kubernetes replaces no pod by itself, and deletes the pods one by one: each is back as a voter that all "
+	  "servers know before the next goes, and the leader goes last. At the end it sets RollingUpdate again. This "
+	  "StatefulSet has OnDelete: a deploy is at work right now, or it was interrupted, or a server did not come "
+	  "back and it went no further.\n\n"
+	  "Nothing is lost, and the servers work as they are. `kubectl consul deploy` without options goes on where "
+	  "it was left. Until then `kubectl rollout restart` does nothing, and `kubectl consul scale` refuses while "
+	  "pods of an older revision run." },
 	{ 0 },
 };

@@ -44,7 +44,7 @@ static void note_kept_claims(const struct snapshot *snapshot, const struct goal 
 static bool goes(const struct snapshot *snapshot, const struct goal *goal, const struct server *server)
 {
 	if (goal->kind == GOAL_ROLLOUT)
-		return plan_is_old(snapshot, server);
+		return snapshot_has_old_pod(snapshot, server);
 	return !snapshot_would_want(snapshot, server->ordinal, goal->replicas);
 }
 

@@ -18,7 +18,7 @@ static bool is_on_delete(const struct planning *planning)
 
 static bool is_old(const struct planning *planning, const struct place *place)
 {
-	return place->wanted && place->server->ordinal >= 0 && plan_is_old(planning->snapshot, place->server);
+	return place->wanted && place->server->ordinal >= 0 && snapshot_has_old_pod(planning->snapshot, place->server);
 }
 
 static bool is_live_voter(const struct place *place)

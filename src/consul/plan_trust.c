@@ -231,13 +231,6 @@ bool plan_is_moving(struct planning *planning)
 
 /* ----------------------------------------------------------------------------------------- servers */
 
-bool plan_is_old(const struct snapshot *snapshot, const struct server *server)
-{
-	const char *newest = snapshot->set.update_revision;
-
-	return server->has_pod && newest && server->pod.revision && !str_equal(server->pod.revision, newest);
-}
-
 /* The servers that deploy replaces itself, where it was stopped: their pods would come back as something else. */
 static bool refuse_unfinished(struct planning *planning, const struct place *place)
 {
@@ -259,7 +252,7 @@ static bool is_rolling(struct planning *planning)
 	if (planning->goal->kind == GOAL_ROLLOUT)
 		return false;
 	FOR_EACH_PLACE (place, diagnosis) {
-		if (place->wanted && plan_is_old(planning->snapshot, place->server) &&
+		if (place->wanted && snapshot_has_old_pod(planning->snapshot, place->server) &&
 		    str_equal(set->update_strategy, "OnDelete") && str_equal(set->managed_by, MANIFEST_MANAGED_BY))
 			return refuse_unfinished(planning, place);
 		if (!place->wanted || !place->server->has_pod || deploy_is_newest(set, &place->server->pod))

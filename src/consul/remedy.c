@@ -80,6 +80,12 @@ void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct fi
 	                    diagnosis->name_option);
 }
 
+void remedy_deploy(const struct diagnosis *diagnosis, struct finding *finding)
+{
+	finding_set_command(finding, "kubectl consul deploy -n %s%s", diagnosis->namespace_word,
+	                    diagnosis->name_option);
+}
+
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding)
 {
 	if (refused == ASK_TUNNEL)

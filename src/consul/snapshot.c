@@ -52,6 +52,13 @@ static void server_release(struct server *server)
 	view_release(&server->view);
 }
 
+bool snapshot_has_old_pod(const struct snapshot *snapshot, const struct server *server)
+{
+	const char *newest = snapshot->set.update_revision;
+
+	return server->has_pod && newest && server->pod.revision && !str_equal(server->pod.revision, newest);
+}
+
 void snapshot_release(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->server_count; i++)

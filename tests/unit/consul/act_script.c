@@ -17,6 +17,56 @@ void three(struct snapshot *snapshot)
 	sample_init(snapshot, 3);
 }
 
+void three_to_replace(struct snapshot *snapshot)
+{
+	sample_init(snapshot, 3);
+	sample_new_template(snapshot);
+}
+
+void third_stops_to_be_replaced(struct snapshot *snapshot)
+{
+	three_to_replace(snapshot);
+	snapshot->servers[2].pod.deleting = true;
+}
+
+void third_is_replaced(struct snapshot *snapshot)
+{
+	three_to_replace(snapshot);
+	sample_renew(snapshot, 2);
+}
+
+void third_is_replaced_and_broken(struct snapshot *snapshot)
+{
+	third_is_replaced(snapshot);
+	sample_never_ran(snapshot, 2, "ErrImagePull");
+	sample_leave(snapshot, 2);
+}
+
+void third_is_replaced_and_starts(struct snapshot *snapshot)
+{
+	third_is_replaced(snapshot);
+	sample_never_ran(snapshot, 2, "ContainerCreating");
+	sample_leave(snapshot, 2);
+}
+
+void leader_is_left_to_replace(struct snapshot *snapshot)
+{
+	third_is_replaced(snapshot);
+	sample_renew(snapshot, 1);
+}
+
+void new_one_leads(struct snapshot *snapshot)
+{
+	leader_is_left_to_replace(snapshot);
+	sample_lead(snapshot, 1);
+}
+
+void three_replaced(struct snapshot *snapshot)
+{
+	new_one_leads(snapshot);
+	sample_renew(snapshot, 0);
+}
+
 void four(struct snapshot *snapshot)
 {
 	sample_init(snapshot, 4);

@@ -66,6 +66,7 @@ struct script {
 #define SCRIPT(...) { .log = BUF_TEXT, .scene_since_ms = -1, __VA_ARGS__ }
 
 #define SCALE(...) (&(const struct goal){ .kind = GOAL_SCALE, .replicas = __VA_ARGS__ })
+#define ROLLOUT    (&(const struct goal){ .kind = GOAL_ROLLOUT })
 #define REAP       (&(const struct goal){ .kind = GOAL_REAP })
 
 void script_world(struct script *script, struct world *ret_world);
@@ -86,6 +87,14 @@ void script_check_log(struct script *script, const char *const *lines);
 /* ------------------------------------------------------------------------------------ scenes */
 
 void three(struct snapshot *snapshot);
+void three_to_replace(struct snapshot *snapshot);         /* all by another template */
+void third_stops_to_be_replaced(struct snapshot *snapshot);
+void third_is_replaced(struct snapshot *snapshot);        /* and well */
+void third_is_replaced_and_broken(struct snapshot *snapshot);
+void third_is_replaced_and_starts(struct snapshot *snapshot);
+void leader_is_left_to_replace(struct snapshot *snapshot);
+void new_one_leads(struct snapshot *snapshot);
+void three_replaced(struct snapshot *snapshot);
 void four(struct snapshot *snapshot);
 void five(struct snapshot *snapshot);
 void fourth_has_no_pod(struct snapshot *snapshot);

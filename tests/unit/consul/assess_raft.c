@@ -327,6 +327,42 @@ Test(assess_raft, versions_nodes_and_settings)
 	sample_expect(&snapshot, "HEALTHY gossip-unencrypted leave-on-terminate-off");
 }
 
+Test(assess_raft, a_deploy_that_was_not_finished)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+	const struct finding *finding;
+
+	sample_init(&snapshot, 3);
+	sample_new_template(&snapshot);
+	sample_renew(&snapshot, 2);
+	assess(&snapshot, &assessment);
+	finding = sample_finding(&assessment, "rollout-unfinished");
+	cr_expect_str_eq(finding->message, "consul-0 and consul-1 are of an older revision still");
+	cr_expect_str_eq(finding->command, "kubectl consul deploy -n ns");
+	assessment_release(&assessment);
+	sample_renew(&snapshot, 1);
+	assess(&snapshot, &assessment);
+	cr_expect_str_eq(sample_finding(&assessment, "rollout-unfinished")->message,
+	                 "consul-0 is of an older revision still");
+	assessment_release(&assessment);
+	/* All are new, and it was not told to Kubernetes. */
+	sample_renew(&snapshot, 0);
+	replace_string(&snapshot.set.name, xstrdup("other"));
+	assess(&snapshot, &assessment);
+	finding = sample_finding(&assessment, "rollout-unfinished");
+	cr_expect(str_ends_with(finding->message, "its updateStrategy is OnDelete"), "%s", finding->message);
+	cr_expect_str_eq(finding->command, "kubectl consul deploy -n ns --name other");
+	assessment_release(&assessment);
+	/* Who made it himself wants it so. */
+	replace_string(&snapshot.set.managed_by, NULL);
+	sample_expect(&snapshot, "HEALTHY");
+	sample_init(&snapshot, 3);
+	sample_new_template(&snapshot);
+	replace_string(&snapshot.set.update_strategy, xstrdup("RollingUpdate"));
+	sample_expect(&snapshot, "HEALTHY");
+}
+
 Test(assess_raft, budgets)
 {
 	static const struct {

@@ -24,8 +24,35 @@ Test(plan_step, a_step_is_repeated_when_it_is_the_same_order)
 	cr_expect(step_equal(&leave, &other), "through whom does not matter");
 	other.kind = STEP_PRUNE;
 	cr_expect(!step_equal(&leave, &other));
+	leave.kind = other.kind = STEP_RESTART;
+	leave.uid = xstrdup("uid-7");
+	other.uid = xstrdup("uid-7");
+	cr_expect(step_equal(&leave, &other));
+	replace_string(&other.uid, xstrdup("uid-8"));
+	cr_expect(!step_equal(&leave, &other), "another pod of that name");
 	step_release(&leave);
 	step_release(&other);
+}
+
+Test(plan_step, a_server_is_replaced_when_its_successor_is_there)
+{
+	struct step step = { .kind = STEP_RESTART };
+	struct snapshot snapshot;
+
+	step.object = xstrdup("consul-4");
+	step.uid = xstrdup("uid-4");
+	sample_init(&snapshot, 5);
+	cr_expect(!step_shows(&snapshot, &step));
+	snapshot.servers[4].pod.deleting = true;
+	cr_expect(!step_shows(&snapshot, &step), "it only stops");
+	replace_string(&snapshot.servers[4].pod.uid, xstrdup("uid-new"));
+	cr_expect(step_shows(&snapshot, &step));
+	sample_lose_pod(&snapshot, 4);
+	cr_expect(!step_shows(&snapshot, &step), "it is gone, and there is none yet");
+	sample_scale(&snapshot, 4, MEMBER_LEFT);
+	cr_expect(!step_shows(&snapshot, &step));
+	snapshot_release(&snapshot);
+	step_release(&step);
 }
 
 Test(plan_step, every_rule_and_step_has_a_name)

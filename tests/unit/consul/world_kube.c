@@ -18,6 +18,7 @@
 #define LONG_MS    20000
 #define SCALE_PATH "/apis/apps/v1/namespaces/ns/statefulsets/consul/scale"
 #define CLAIM_PATH "/api/v1/namespaces/ns/persistentvolumeclaims/data-consul-2"
+#define POD_PATH   "/api/v1/namespaces/ns/pods/consul-0"
 #define LEASE_PATH "/apis/coordination.k8s.io/v1/namespaces/ns/leases"
 
 static int set_replicas(struct reality *reality, int64_t replicas)
@@ -208,6 +209,69 @@ Test(world_kube, a_claim_that_was_not_seen_is_not_asked_for)
 	err_release(&reality.err);
 	replace_string(&reality.seen.claims[0].resource_version, NULL);
 	cr_assert_eq(delete_claim(&reality, "data-consul-2"), -1);
+	cr_expect_eq(apiserver_request_total(reality.server), 0);
+	reality_stop(&reality);
+}
+
+/* --------------------------------------------------------------------------------------------- pods */
+
+static int delete_pod(struct reality *reality, const char *name)
+{
+	return reality->world.delete_pod(reality->world.context, &reality->seen, name, &reality->err);
+}
+
+/* As the first of its servers was seen. */
+static void see_pod(struct reality *reality)
+{
+	struct kube_pod *pod = &reality->seen.servers[0].pod;
+
+	replace_string(&pod->uid, xstrdup("pod-uid"));
+	replace_string(&pod->resource_version, xstrdup("4711"));
+}
+
+Test(world_kube, a_pod_is_deleted_as_it_was_seen_or_left_alone)
+{
+	static const struct apiserver_route routes[] = {
+		{ .method = "DELETE", .path = POD_PATH, .times = 1, .answer = { .body = "{\"kind\":\"Status\"}" } },
+		{ .path = POD_PATH,
+		  .times = 1,
+		  .answer = { .status = 409, .body = STATUS_FAILURE(409, "Conflict", "the UID in the precondition") } },
+		{ .path = POD_PATH,
+		  .times = 1,
+		  .answer = { .status = 404, .body = STATUS_FAILURE(404, "NotFound", "not found") } },
+		{ .path = POD_PATH,
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "cannot delete pods") } },
+		{ 0 }
+	};
+	struct reality reality;
+
+	reality_start(&reality, routes);
+	see_pod(&reality);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(delete_pod(&reality, "consul-0"), 0, "%s", reality.err.message);
+	cr_assert_eq(apiserver_count(reality.server, "DELETE", POD_PATH), 3);
+	cr_expect_str_eq(apiserver_request_at(reality.server, 0)->body,
+	                 "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"pod-uid\","
+	                 "\"resourceVersion\":\"4711\"}}");
+	cr_assert_eq(delete_pod(&reality, "consul-0"), -1);
+	cr_expect_eq(reality.err.kind, ERR_FORBIDDEN);
+	cr_expect(str_starts_with(reality.err.message, "cannot delete pod/consul-0: "), "%s", reality.err.message);
+	cr_expect(strstr(reality.err.hint, "kubectl auth can-i delete pods -n "), "%s", reality.err.hint);
+	reality_stop(&reality);
+}
+
+Test(world_kube, a_pod_that_was_not_seen_is_not_deleted)
+{
+	static const struct apiserver_route routes[] = { { .path = "*" }, { 0 } };
+	struct reality reality;
+
+	reality_start(&reality, routes);
+	cr_assert_eq(delete_pod(&reality, "consul-9"), -1);
+	cr_expect_eq(reality.err.kind, ERR_FAILED);
+	err_release(&reality.err);
+	see_pod(&reality);
+	replace_string(&reality.seen.servers[0].pod.resource_version, NULL);
+	cr_assert_eq(delete_pod(&reality, "consul-0"), -1);
 	cr_expect_eq(apiserver_request_total(reality.server), 0);
 	reality_stop(&reality);
 }
