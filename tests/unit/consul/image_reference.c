@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	{ "HashiCorp/consul", "lower case" },
 	{ "example.com/Consul:1", "lower case" },
 	{ "consul:", "the tag is missing" },
-	{ "consul:1:2", "is no part of a name" },
+	{ "consul:1:2", "a tag takes" },
 	{ "consul:.1", "a tag takes" },
 	{ "consul:-1", "a tag takes" },
 	{ "consul:1+2", "a tag takes" },
