@@ -1,15 +1,15 @@
 /* What include/consul/manifest.h takes as settings: names, quantities, image references. */
 #include "consul/manifest.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
+
+#include "consul/image_reference.h"
 
 enum {
 	LABEL_MAX = 63,      /* a DNS label */
 	NAME_MAX_BYTES = 52, /* leaves room for "-gossip" and for a pod's "-NAME-HASH" in a label */
 	SUBDOMAIN_MAX = 253,
-	IMAGE_MAX = 512,
 	REPLICAS_WISE_MAX = 7,
 	STORAGE_SMALLEST = 1 << 20, /* bytes; less is a forgotten unit */
 };
@@ -60,89 +60,6 @@ static bool is_datacenter(const char *text)
 	size_t length = strlen(text);
 
 	return length > 0 && length <= LABEL_MAX && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length;
-}
-
-static bool is_image_component(const char *text, size_t length)
-{
-	if (length == 0 || !is_lower_or_digit(text[0]) || !is_lower_or_digit(text[length - 1]))
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (!is_lower_or_digit(text[i]) && !is_one_of(text[i], "._-"))
-			return false;
-	return true;
-}
-
-/* "host", "host.domain" or either with ":port": what stands before the first slash when it has a dot, a colon or is
- * localhost. */
-static bool is_registry(const char *text, size_t length)
-{
-	size_t i = 0, port;
-
-	while (i < length && (isalnum((unsigned char)text[i]) || is_one_of(text[i], ".-")))
-		i++;
-	if (i == 0 || !isalnum((unsigned char)text[0]) || i == length)
-		return i == length && length > 0;
-	if (text[i++] != ':')
-		return false;
-	for (port = i; i < length && is_one_of(text[i], digits); i++)
-		;
-	return i == length && i > port && i - port <= 5;
-}
-
-static bool is_digest(const char *text)
-{
-	const char *colon = strchr(text, ':');
-
-	return colon && colon > text &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-") == (size_t)(colon - text) &&
-	       strlen(colon + 1) >= 32 && strspn(colon + 1, "0123456789abcdef") == strlen(colon + 1);
-}
-
-static bool is_tag(const char *text, size_t length)
-{
-	if (length == 0 || length > 128 || is_one_of(text[0], ".-"))
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (!isalnum((unsigned char)text[i]) && !is_one_of(text[i], "._-"))
-			return false;
-	return true;
-}
-
-/* The path of the repository: components joined by slashes, the first of which may be a registry. */
-static bool is_repository(const char *text, size_t length)
-{
-	const char *end = text + length;
-	bool first = true;
-
-	for (;;) {
-		const char *slash = memchr(text, '/', (size_t)(end - text));
-		size_t part = (size_t)((slash ? slash : end) - text);
-		bool could_be_registry = first && slash &&
-		                         (memchr(text, '.', part) || memchr(text, ':', part) ||
-		                          (part == 9 && strncmp(text, "localhost", part) == 0));
-
-		if (could_be_registry ? !is_registry(text, part) : !is_image_component(text, part))
-			return false;
-		if (!slash)
-			return true;
-		text = slash + 1;
-		first = false;
-	}
-}
-
-/* [REGISTRY/]PATH[:TAG][@DIGEST], the grammar of distribution/reference without its rarer separators. */
-static bool is_image(const char *text)
-{
-	size_t length = strcspn(text, "@");
-	const char *slash = memrchr(text, '/', length);
-	const char *name = slash ? slash + 1 : text;
-	const char *colon = memchr(name, ':', length - (size_t)(name - text));
-
-	if (strlen(text) > IMAGE_MAX || (text[length] && !is_digest(text + length + 1)))
-		return false;
-	if (colon && !is_tag(colon + 1, length - (size_t)(colon + 1 - text)))
-		return false;
-	return is_repository(text, colon ? (size_t)(colon - text) : length);
 }
 
 /* What a suffix of a Kubernetes quantity multiplies by; 0 when there is none such. */
@@ -226,15 +143,19 @@ static int check_storage(const struct manifest_settings *settings, struct err *e
 
 int manifest_check(const struct manifest_settings *settings, struct err *err)
 {
+	struct err problem = ERR_INIT;
+
 	if (check_names(settings, err) < 0)
 		return -1;
 	if (settings->replicas < 1 || settings->replicas > MANIFEST_REPLICAS_MAX)
 		return err_set(err, ERR_USAGE,
 		               "invalid value \"%" PRId64 "\" for --replicas: from 1 to %d servers, usually 3 or 5",
 		               settings->replicas, MANIFEST_REPLICAS_MAX);
-	if (!is_image(settings->image))
-		return bad(err, "image", settings->image,
-		           "an image is [REGISTRY/]NAME[:TAG][@DIGEST], such as " MANIFEST_IMAGE);
+	if (image_reference_check(settings->image, &problem) < 0) {
+		bad(err, "image", settings->image, problem.message);
+		err_release(&problem);
+		return err_hint(err, "an image is [REGISTRY/]NAME[:TAG][@DIGEST], such as " MANIFEST_IMAGE);
+	}
 	return check_storage(settings, err);
 }
 

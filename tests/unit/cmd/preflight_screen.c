@@ -60,11 +60,11 @@ Test(preflight_screen, texts_are_wrapped_at_the_terminal_below_themselves)
 {
 	_cleanup_free_ char *text = screen(&found, &(struct term){ .is_tty = true, .utf8 = true, .width = 70 });
 
-	cr_assert_not_null(strstr(text, "PROBLEM  rights           you lack: get, patch, create configmaps; create\n"
-	                                "                          statefulsets.apps; list pods\n"),
+	cr_assert_not_null(strstr(text, "PROBLEM  rights           you lack: get, patch, create configmaps;\n"
+	                                "                          create statefulsets.apps; list pods\n"),
 	                   "%s", text);
-	cr_assert_not_null(strstr(text, "    next   somebody who may give rights can paste this, the least that it\n"
-	                                "           takes:\n"),
+	cr_assert_not_null(strstr(text, "    next   somebody who may give rights can paste this, the least that\n"
+	                                "           it takes:\n"),
 	                   "%s", text);
 }
 

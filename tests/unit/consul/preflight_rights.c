@@ -4,6 +4,7 @@
 #include "preflight_scene.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/str.h"
 #include "util/yaml.h"
 
 #define FINE    PREFLIGHT_FINE
