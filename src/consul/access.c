@@ -125,18 +125,16 @@ static void take_secret(struct access *access, const char *name, const cJSON *se
 		access_take(access, token);
 }
 
-static void take_failure(struct access *access, const char *name, struct err *failure)
+static void take_failure(struct access *access, struct err *failure)
 {
-	enum err_kind kind = failure->kind;
+	static const char other_way[] = "--token-file FILE or CONSUL_HTTP_TOKEN gives a token, too";
+	struct err *err = &access->err;
 
 	/* Anything else may be otherwise the next time. */
-	access->looked = kind == ERR_FORBIDDEN || kind == ERR_NOT_FOUND;
-	err_move(&access->err, failure);
+	access->looked = failure->kind == ERR_FORBIDDEN || failure->kind == ERR_NOT_FOUND;
+	err_move(err, failure);
 	if (access->looked)
-		err_hint(&access->err,
-		         "the management token is in secret/%s; without the right to \"get\" it, --token-file FILE or "
-		         "CONSUL_HTTP_TOKEN gives one",
-		         name);
+		replace_string(&err->hint, err->hint ? xasprintf("%s\n%s", err->hint, other_way) : xstrdup(other_way));
 }
 
 int access_look(struct access *access, struct kube_client *client, const char *namespace_name,
@@ -158,7 +156,7 @@ int access_look(struct access *access, struct kube_client *client, const char *n
 	err_release(&access->err);
 	status = kube_client_perform(client, &call, 1, deadline_ms, err);
 	if (status == 0 && err_is_set(&call.err))
-		take_failure(access, name, &call.err);
+		take_failure(access, &call.err);
 	else if (status == 0)
 		take_secret(access, name, call.json);
 	wipe(call.json);

@@ -144,7 +144,7 @@ struct apiserver_exec {
 	exec_answer_fn *make; /* NULL: answer as it stands; runs when stdin is complete */
 	void *context;
 	size_t input_bytes;      /* answers when that many bytes of stdin came … */
-	const char *input_until; /* … or when stdin ends with this text (v5: or is closed); 0 and NULL: at once */
+	const char *input_until; /* … or when stdin ends with this text (v5: or is closed), if there is one; 0 and NULL: at once */
 	bool echo;               /* stdin comes back on stdout, before output */
 	const char *protocol;    /* what the 101 says, whatever was asked for; "" leaves the header out */
 	bool ping;               /* a ping before the output, and another between its frames */

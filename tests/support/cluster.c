@@ -24,6 +24,7 @@ static const struct {
 	{ "/apis/apps/v1", "statefulsets/*", cluster_get_set },
 	{ "/api/v1", "pods/*/exec", cluster_refuse_upgrade },
 	{ "/api/v1", "pods/*/portforward", cluster_refuse_upgrade },
+	{ "/api/v1", "secrets/*-acl-bootstrap", cluster_get_secret },
 	{ "/api/v1", "pods", cluster_list_pods },
 	{ "/api/v1", "pods/*", cluster_get_pod },
 	{ "/api/v1", "persistentvolumeclaims", cluster_list_claims },
@@ -51,6 +52,7 @@ static void make_rows(struct cluster *cluster)
 	cluster->execs[0] = (struct apiserver_exec){ .pod = "*",
 		                                     .make = cluster_run_command,
 		                                     .context = cluster,
+		                                     .input_until = "\n",
 		                                     .frame_bytes = cluster->options.frame_bytes,
 		                                     .write_bytes = cluster->options.write_bytes,
 		                                     .ping = cluster->options.frame_bytes > 0 };
@@ -100,6 +102,8 @@ struct cluster *cluster_start(const struct cluster_options *options)
 	api.routes = cluster->routes;
 	api.execs = cluster->execs;
 	api.ports = cluster->ports;
+	if (options->https && !api.tunnel_names)
+		api.tunnel_names = "server.dc1.consul";
 	cluster->api = apiserver_start(&api);
 	apiserver_add(cluster->api, options->api.routes, options->api.execs, options->api.ports);
 	return cluster;

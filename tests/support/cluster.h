@@ -72,6 +72,7 @@ struct cluster_server {
 	enum cluster_agent agent;
 	enum cluster_way way;
 	bool has_wget;       /* in the image */
+	bool has_curl;
 	const char *version; /* NULL: 1.8.7 */
 	char
 	    member; /* what the others see it as: a alive, l left, f failed, v leaving, - not at all; 0: a if it runs */
@@ -104,6 +105,12 @@ struct cluster_options {
 	int64_t leftover_age_s; /* 0: a day */
 	int other_pods;         /* others in the namespace */
 	int other_sets;         /* further StatefulSets, copies of the first, named SET-b, SET-c … */
+	const char *acl_token;  /* ACLs are on: only who shows this one is let through, but see acl_allows; NULL: off */
+	bool acl_allows;        /* the default policy: without a token everything; with one that Consul does not know nothing */
+	const char *secret;     /* .data.token of Secret SET-acl-bootstrap; SET-acl is mounted then. NULL: neither */
+	bool secret_is_missing; /* though SET-acl is mounted */
+	bool secret_is_barred;  /* get on it is forbidden */
+	bool https;             /* the container declares 8501 only, and speaks TLS there */
 	size_t frame_bytes;     /* of execs and tunnels, as in their rows; 0: as they are */
 	size_t write_bytes;
 	struct apiserver_options api; /* its rows are looked at before the cluster's */

@@ -301,6 +301,26 @@ static void add_leader(const struct cluster_state *state, size_t index, struct b
 	buf_addc(out, '"');
 }
 
+int cluster_acl(const struct cluster_state *state, const char *path, const char *token, struct buf *out)
+{
+	const char *right = state->options->acl_token;
+
+	if (!right || str_equal(token, right) || str_equal(path, "/v1/status/leader"))
+		return 0;
+	if (!str_is_empty(token)) {
+		buf_adds(out, "ACL not found");
+		return 403;
+	}
+	if (state->options->acl_allows)
+		return 0;
+	if (str_equal(path, "/v1/agent/members")) {
+		buf_adds(out, "[]");
+		return 200;
+	}
+	buf_adds(out, "Permission denied");
+	return 403;
+}
+
 int cluster_agent_answer(const struct cluster_state *state, size_t index, const char *path, struct buf *out)
 {
 	enum cluster_agent agent = state->servers[index].agent;

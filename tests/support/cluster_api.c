@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "script.h"
+#include "util/base64.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -224,6 +225,40 @@ void cluster_list_budgets(void *context, const struct apiserver_request *request
 	if (!cluster->options.no_budget)
 		add_item(list, cluster_budget(&cluster->state));
 	answer_list(request, list, answer);
+}
+
+static void answer_secret_forbidden(struct http_answer *answer, const struct cluster *cluster, const char *name)
+{
+	cJSON *message = json_stringf("secrets \"%s\" is forbidden: User \"tester\" cannot get resource \"secrets\" in "
+	                              "API group \"\" in the namespace \"%s\"",
+	                              name, cluster->state.namespace_name);
+	cJSON *status = json_object("kind", json_string("Status"), "apiVersion", json_string("v1"), "metadata",
+	                            cJSON_CreateObject(), "status", json_string("Failure"), "message", message,
+	                            "reason", json_string("Forbidden"), "code", json_int(403), NULL);
+
+	answer->status = 403;
+	answer_json(answer, status);
+}
+
+void cluster_get_secret(void *context, const struct apiserver_request *request, struct http_answer *answer)
+{
+	struct cluster *cluster = context;
+	const char *name = last_part(request->path), *token = cluster->options.secret;
+	char *data;
+
+	if (cluster->options.secret_is_barred) {
+		answer_secret_forbidden(answer, cluster, name);
+		return;
+	}
+	if (!token || cluster->options.secret_is_missing) {
+		answer_not_found(answer, "secrets", name);
+		return;
+	}
+	data = base64_encode(token, strlen(token));
+	answer_json(answer, json_object("kind", json_string("Secret"), "apiVersion", json_string("v1"), "metadata",
+	                                json_object("name", json_string(name), NULL), "data",
+	                                json_object("token", json_string(data), NULL), NULL));
+	free(data);
 }
 
 void cluster_list_nothing(void *context, const struct apiserver_request *request, struct http_answer *answer)

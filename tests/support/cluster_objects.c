@@ -47,11 +47,13 @@ static cJSON *set_uid(const char *set)
 
 static cJSON *container(const struct cluster_state *state, const struct cluster_server *server)
 {
+	bool https = state->options->https;
 	cJSON *ports;
 
 	if (state->options->not_consul)
 		return json_object("name", json_string(state->container), "image", json_string("postgres:15"), NULL);
-	ports = json_array(json_object("name", json_string("http"), "containerPort", json_int(8500), NULL),
+	ports = json_array(json_object("name", json_string(https ? "https" : "http"), "containerPort",
+	                               json_int(https ? 8501 : 8500), NULL),
 	                   json_object("name", json_string("server"), "containerPort", json_int(8300), NULL));
 
 	return json_object("name", json_string(state->container), "image", json_stringf(IMAGE, cluster_version(server)),
@@ -174,12 +176,25 @@ cJSON *cluster_other_pod(const struct cluster_state *state, int number)
 
 /* --------------------------------------------------------------------------------------- StatefulSet … */
 
+/* As deploy mounts them. NULL: none. */
+static cJSON *secrets(const struct cluster_state *state)
+{
+	cJSON *name, *source;
+
+	if (!state->options->secret)
+		return NULL;
+	name = json_stringf("%s-acl", state->set);
+	source = json_object("secret", json_object("name", name, "optional", json_bool(true), NULL), NULL);
+	return json_array(json_object("name", json_string("config"), "projected",
+	                              json_object("sources", json_array(source), NULL), NULL));
+}
+
 static cJSON *set_spec(const struct cluster_state *state)
 {
 	static const struct cluster_server plain = { 0 };
 	cJSON *template = json_object("metadata", json_object("labels", labels(state), NULL), "spec",
-	                              json_object("containers", json_array(container(state, &plain)),
-	                                          "terminationGracePeriodSeconds", json_int(60), NULL),
+	                              json_object("containers", json_array(container(state, &plain)), "volumes",
+	                                          secrets(state), "terminationGracePeriodSeconds", json_int(60), NULL),
 	                              NULL);
 	cJSON *claim = json_object("metadata", json_object("name", json_string("data"), NULL), NULL);
 	cJSON *spec =

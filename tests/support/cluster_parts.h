@@ -34,7 +34,7 @@ struct shared {
 	size_t length;
 };
 
-#define CLUSTER_ROUTES 9
+#define CLUSTER_ROUTES 10
 
 struct cluster {
 	struct apiserver *api;
@@ -58,6 +58,8 @@ void cluster_get_pod(void *context, const struct apiserver_request *request, str
 void cluster_list_pods(void *context, const struct apiserver_request *request, struct http_answer *answer);
 void cluster_list_claims(void *context, const struct apiserver_request *request, struct http_answer *answer);
 void cluster_list_budgets(void *context, const struct apiserver_request *request, struct http_answer *answer);
+
+void cluster_get_secret(void *context, const struct apiserver_request *request, struct http_answer *answer);
 
 /* What other namespaces have: lists without items, no object. context is not used. */
 void cluster_list_nothing(void *context, const struct apiserver_request *request, struct http_answer *answer);
@@ -92,6 +94,12 @@ void cluster_node_id(size_t index, struct buf *out);
 /* The HTTP status and body of the agent's answer to path. */
 int cluster_agent_answer(const struct cluster_state *state, size_t index, const char *path, struct buf *out);
 
+/*
+ * What ACLs have to say to a request with this token ("" or NULL: none): the status and body of the answer, or 0 when it is let
+ * through.
+ */
+int cluster_acl(const struct cluster_state *state, const char *path, const char *token, struct buf *out);
+
 /* latest_configuration of raft's statistics. */
 void cluster_latest_configuration(const struct cluster_state *state, size_t viewer, struct buf *out);
 
@@ -111,11 +119,15 @@ void cluster_forget_shared(struct cluster *cluster);
 /* ------------------------------------------------------------------------------------- cluster_text.c */
 
 /*
- * What the CLI prints for a command line ("consul members -detailed", options of address and token ignored). Returns
+ * What the CLI prints for a command line ("consul members -detailed", options of address and token ignored), with token in its
+ * environment (NULL: none). Returns
  * the exit code; on failure *ret_errors says why.
  */
-int cluster_cli(const struct cluster_state *state, size_t index, const char *command, struct buf *out,
-                struct buf *errors);
+int cluster_cli(const struct cluster_state *state, size_t index, const char *command, const char *token,
+                struct buf *out, struct buf *errors);
+
+/* What ACLs have to say to a command line: its exit code, or 0 when it is let through. */
+int cluster_cli_acl(const struct cluster_state *state, const char *command, const char *token, struct buf *errors);
 
 /* ----------------------------------------------------------------------------------- cluster_objects.c */
 
@@ -129,10 +141,10 @@ cJSON *cluster_list(const char *api_version, const char *kind); /* without items
 /* ------------------------------------------------------------------------------------- cluster_shell.c */
 
 /*
- * Runs `sh -c SCRIPT …` as the container would have it: argv is the whole command line. directory is the caller's, for
+ * Runs `sh -c SCRIPT …` as the container would have it: argv is the whole command line, input its stdin. directory is the caller's, for
  * this server alone. Blocks while it runs. Returns the exit code.
  */
 int cluster_shell(const struct cluster_state *state, size_t index, const char *directory, const char *const *argv,
-                  struct buf *out, struct buf *errors);
+                  const char *input, struct buf *out, struct buf *errors);
 
 #endif

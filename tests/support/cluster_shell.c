@@ -46,6 +46,9 @@ static char *file_name(const char *text, const char *suffix)
 	return name;
 }
 
+/* What a token, the right one, another and none, is shown with. */
+static const char *const shown[] = { "", ".unknown", ".anonymous" };
+
 static void write_answer(const char *directory, const char *key, const struct buf *out, const struct buf *errors,
                          int status)
 {
@@ -57,6 +60,12 @@ static void write_answer(const char *directory, const char *key, const struct bu
 	write_file(directory, code, number, 0600);
 }
 
+/* Sets x to what belongs to token t. To a command line with the token in it nothing does. */
+#define SHOWN                                                                                                          \
+	"x=; [ ! -f \"$d/token\" ] || { read -r a <\"$d/token\"\n"                                                     \
+	"case $t in \"$a\") ;; '') x=.anonymous ;; *) x=.unknown ;; esac\n"                                            \
+	"case $* in *\"$a\"*) x=.told ;; esac; }\n"
+
 /* `consul members -detailed -token=…` prints the files of "consul members -detailed"; flags it does not know go unseen.
  */
 static const char consul_script[] =
@@ -64,39 +73,75 @@ static const char consul_script[] =
     "d=${0%/*}\n"
     "k=consul\n"
     "for w in \"$@\"; do case $w in -detailed) k=\"${k}_$w\" ;; -*) ;; *) k=\"${k}_$w\" ;; esac; done\n"
+    "t=$CONSUL_HTTP_TOKEN; [ -z \"$CONSUL_HTTP_TOKEN_FILE\" ] || t=file\n" SHOWN "k=$k$x\n"
     "[ -f \"$d/$k.out\" ] || { echo \"Usage: consul [--version] [--help] <command> [<args>]\" >&2; exit 127; }\n"
     "/bin/cat \"$d/$k.out\"; /bin/cat \"$d/$k.err\" >&2; read -r c <\"$d/$k.code\"; exit \"$c\"\n";
 
-/* busybox wget: the body on stdout; an HTTP error is a line on stderr and exit 1. */
+/* busybox wget: the body on stdout; an HTTP error is a line on stderr and exit 1. The URL comes last. */
+#define FETCH                                                                                                          \
+	"u=${u#*://*/}; u=_${u%%\\?*}\n"                                                                               \
+	"k=; while [ -n \"$u\" ]; do case $u in */*) k=\"$k${u%%/*}_\"; u=${u#*/} ;; *) k=$k$u; u= ;; esac; done\n"    \
+	"read -r c <\"$d/$k$x.code\" || exit 1\n"                                                                      \
+	"[ \"$c\" = 200 ] || { echo \"server returned error: HTTP/1.1 $c\" >&2; exit 1; }\n"                           \
+	"/bin/cat \"$d/$k$x.out\"\n"
+
 static const char wget_script[] =
     "#!/bin/sh\n"
     "d=${0%/*}\n"
-    "for u in \"$@\"; do :; done\n"
-    "u=${u#*://*/}; u=_${u%%\\?*}\n"
-    "k=; while [ -n \"$u\" ]; do case $u in */*) k=\"$k${u%%/*}_\"; u=${u#*/} ;; *) k=$k$u; u= ;; esac; done\n"
-    "read -r c <\"$d/$k.code\" || exit 1\n"
-    "[ \"$c\" = 200 ] || { echo \"wget: server returned error: HTTP/1.1 $c\" >&2; exit 1; }\n"
-    "/bin/cat \"$d/$k.out\"\n";
+    "t=; for u in \"$@\"; do case $u in 'X-Consul-Token: '*) t=${u#*: } ;; esac; done\n" SHOWN FETCH;
+
+/* curl reads headers from stdin with -H @-. */
+static const char curl_script[] =
+    "#!/bin/sh\n"
+    "d=${0%/*}\n"
+    "t=; for u in \"$@\"; do case $u in @-) IFS= read -r t; t=${t#*: } ;; esac; done\n" SHOWN FETCH;
+
+static void furnish_cli(const struct cluster_state *state, size_t index, const char *directory, const char *command)
+{
+	const char *const tokens[] = { state->options->acl_token, "unknown", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
+		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
+		_cleanup_free_ char *key = xasprintf("%s%s", command, shown[i]);
+		int status = cluster_cli(state, index, command, tokens[i], &out, &errors);
+
+		write_answer(directory, key, &out, &errors, status);
+	}
+}
+
+static void furnish_http(const struct cluster_state *state, size_t index, const char *directory, const char *path)
+{
+	const char *const tokens[] = { state->options->acl_token, "unknown", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
+		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
+		_cleanup_free_ char *key = xasprintf("%s%s", path, shown[i]);
+		int status = cluster_acl(state, path, tokens[i], &out);
+
+		if (!status)
+			status = cluster_agent_answer(state, index, path, &out);
+		if (state->servers[index].agent == AGENT_DOWN)
+			status = 0;
+		write_answer(directory, key, &out, &errors, status);
+	}
+}
 
 static void furnish(const struct cluster_state *state, size_t index, const char *directory)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
-		int status = cluster_cli(state, index, commands[i], &out, &errors);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		furnish_cli(state, index, directory, commands[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		furnish_http(state, index, directory, paths[i]);
+	if (state->options->acl_token) {
+		_cleanup_free_ char *line = xasprintf("%s\n", state->options->acl_token);
 
-		write_answer(directory, commands[i], &out, &errors, status);
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
-		int status = cluster_agent_answer(state, index, paths[i], &out);
-
-		if (state->servers[index].agent == AGENT_DOWN)
-			status = 0;
-		write_answer(directory, paths[i], &out, &errors, status);
+		write_file(directory, "token", line, 0600);
 	}
 	write_file(directory, "consul", consul_script, 0700);
 	if (state->servers[index].has_wget)
 		write_file(directory, "wget", wget_script, 0700);
+	if (state->servers[index].has_curl)
+		write_file(directory, "curl", curl_script, 0700);
 }
 
 static int open_output(const char *directory, const char *name)
@@ -124,6 +169,7 @@ static void read_all(int fd, struct buf *out)
 
 static int spawn(const char *directory, const char *const *argv, int out, int errors)
 {
+	_cleanup_free_ char *input = xasprintf("%s/stdin", directory);
 	_cleanup_free_ char *path = xasprintf("PATH=%s", directory);
 	_cleanup_strv_ struct strv words = STRV_INIT, environment = STRV_INIT;
 	posix_spawn_file_actions_t actions;
@@ -134,7 +180,7 @@ static int spawn(const char *directory, const char *const *argv, int out, int er
 		strv_add(&words, *argv);
 	strv_add(&environment, path);
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 0, input, O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, 1);
 	posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	if (posix_spawn(&child, SHELL, &actions, NULL, words.items, environment.items) != 0)
@@ -146,11 +192,12 @@ static int spawn(const char *directory, const char *const *argv, int out, int er
 }
 
 int cluster_shell(const struct cluster_state *state, size_t index, const char *directory, const char *const *argv,
-                  struct buf *out, struct buf *errors)
+                  const char *input, struct buf *out, struct buf *errors)
 {
 	int out_fd, errors_fd, status;
 
 	furnish(state, index, directory);
+	write_file(directory, "stdin", input, 0600);
 	out_fd = open_output(directory, "stdout");
 	errors_fd = open_output(directory, "stderr");
 	status = spawn(directory, argv, out_fd, errors_fd);

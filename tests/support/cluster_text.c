@@ -142,11 +142,27 @@ static int refuse(const struct cluster_state *state, size_t index, const char *c
 	return 0;
 }
 
-int cluster_cli(const struct cluster_state *state, size_t index, const char *command, struct buf *out,
-                struct buf *errors)
+int cluster_cli_acl(const struct cluster_state *state, const char *command, const char *token, struct buf *errors)
+{
+	bool is_members = str_starts_with(command, "consul members");
+	_cleanup_buf_ struct buf text = BUF_TEXT;
+	int status = cluster_acl(state, is_members ? "/v1/agent/members" : "", token, &text);
+
+	if (status == 200)
+		return 2;
+	if (status)
+		buf_addf(errors, "Error: Unexpected response code: %d (%s)\n", status, buf_text(&text));
+	return status ? 1 : 0;
+}
+
+int cluster_cli(const struct cluster_state *state, size_t index, const char *command, const char *token,
+                struct buf *out, struct buf *errors)
 {
 	enum cluster_agent agent = state->servers[index].agent;
 	int status = refuse(state, index, command, errors);
+
+	if (!status)
+		status = cluster_cli_acl(state, command, token, errors);
 
 	if (status)
 		return status;

@@ -8,6 +8,7 @@
 #include "util/mem.h"
 
 #define HTTP_PORT   8500
+#define HTTPS_PORT  8501
 #define HALF_ANSWER 150
 #define LONG_LINE   ((size_t)10 * 1024 * 1024)
 
@@ -39,6 +40,23 @@ static void answer_long_line(struct http_answer *answer)
 	answer->body = answer->scratch.data;
 }
 
+/* True when ACLs answered. */
+static bool answer_acl(struct cluster *cluster, const struct apiserver_request *request, struct http_answer *answer)
+{
+	_cleanup_free_ char *token = apiserver_request_header(request, "X-Consul-Token");
+	struct buf text = BUF_TEXT;
+	int status = cluster_acl(&cluster->state, request->path, token, &text);
+
+	if (!status)
+		return false;
+	answer->status = status;
+	answer->scratch = text;
+	answer->body = buf_text(&answer->scratch);
+	if (status != 200)
+		answer->content_type = "text/plain; charset=utf-8";
+	return true;
+}
+
 void cluster_ask_agent(void *context, const struct apiserver_request *request, struct http_answer *answer)
 {
 	struct cluster *cluster = context;
@@ -47,6 +65,8 @@ void cluster_ask_agent(void *context, const struct apiserver_request *request, s
 	struct shared *shared;
 
 	if (index < 0)
+		return;
+	if (answer_acl(cluster, request, answer))
 		return;
 	shared = find_shared(cluster, request->path, (size_t)index);
 	if (shared && shared->text) {
@@ -80,13 +100,14 @@ enum port_kind cluster_choose_port(void *context, const char *pod, uint16_t port
 	struct cluster *cluster = context;
 	int index = cluster_find(&cluster->state, pod);
 
-	if (index < 0 || port != HTTP_PORT || cluster->state.servers[index].agent == AGENT_DOWN)
+	if (index < 0 || port != (cluster->options.https ? HTTPS_PORT : HTTP_PORT) ||
+	    cluster->state.servers[index].agent == AGENT_DOWN)
 		return PORT_ERROR;
 	if (cluster->state.servers[index].agent == AGENT_HANGS)
 		return PORT_SILENT;
 	if (cluster->state.servers[index].way == WAY_HALF_FRAME)
 		return PORT_HALF_FRAME;
-	return PORT_HTTP;
+	return cluster->options.https ? PORT_HTTPS : PORT_HTTP;
 }
 
 /* A directory for the shell of this server; new string. */
@@ -112,25 +133,42 @@ static void run_shell(struct cluster *cluster, size_t index, const struct exec_r
 	struct buf errors = BUF_TEXT;
 
 	answer->scratch.max = BUF_TEXT_MAX;
-	answer->exit_code = cluster_shell(&cluster->state, index, directory, request->argv, &answer->scratch, &errors);
+	answer->exit_code =
+	    cluster_shell(&cluster->state, index, directory, request->argv, request->input, &answer->scratch, &errors);
 	strv_take(&cluster->outdated, buf_detach(&errors));
 	answer->error_output = cluster->outdated.items[cluster->outdated.count - 1];
 	answer->output = buf_text(&answer->scratch);
 }
 
-static void run_cli(struct cluster *cluster, size_t index, const struct exec_request *request,
+static void run_cli(struct cluster *cluster, size_t index, const char *command, const char *token,
                     struct exec_answer *answer)
 {
 	struct buf errors = BUF_TEXT;
 
 	answer->scratch.max = BUF_TEXT_MAX;
-	if (cluster_cli_order(&cluster->state, index, request->command, &answer->scratch, &errors, &answer->exit_code))
+	answer->exit_code = cluster_cli_acl(&cluster->state, command, token, &errors);
+	if (answer->exit_code == 0 &&
+	    cluster_cli_order(&cluster->state, index, command, &answer->scratch, &errors, &answer->exit_code))
 		cluster_forget_shared(cluster);
-	else
-		answer->exit_code = cluster_cli(&cluster->state, index, request->command, &answer->scratch, &errors);
+	else if (answer->exit_code == 0)
+		answer->exit_code = cluster_cli(&cluster->state, index, command, token, &answer->scratch, &errors);
 	strv_take(&cluster->outdated, buf_detach(&errors));
 	answer->error_output = cluster->outdated.items[cluster->outdated.count - 1];
 	answer->output = buf_text(&answer->scratch);
+}
+
+/* `sh -c SCRIPT sh consul …`, where SCRIPT reads the token and becomes the rest: what the rest does. */
+static void run_with_token(struct cluster *cluster, size_t index, const struct exec_request *request,
+                           struct exec_answer *answer)
+{
+	_cleanup_free_ char *token = xstrndup(request->input, strcspn(request->input, "\n"));
+	_cleanup_strv_ struct strv words = STRV_INIT;
+	_cleanup_free_ char *command = NULL;
+
+	for (const char *const *word = request->argv + 4; *word; word++)
+		strv_add(&words, *word);
+	command = strv_join(&words, " ", " ");
+	run_cli(cluster, index, command, token, answer);
 }
 
 /* True when the way into the container, not the command, decides what comes. */
@@ -166,8 +204,10 @@ void cluster_run_command(void *context, const struct exec_request *request, stru
 
 	if (index < 0 || way_decides(&cluster->state.servers[index], is_shell, answer))
 		return;
-	if (is_shell)
+	if (is_shell && strstr(request->argv[2], "exec \"$@\""))
+		run_with_token(cluster, (size_t)index, request, answer);
+	else if (is_shell)
 		run_shell(cluster, (size_t)index, request, answer);
 	else
-		run_cli(cluster, (size_t)index, request, answer);
+		run_cli(cluster, (size_t)index, request->command, NULL, answer);
 }

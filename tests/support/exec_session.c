@@ -136,7 +136,7 @@ static bool input_is_complete(const struct exec_session *session)
 	if (row->input_bytes)
 		return session->input.len >= row->input_bytes;
 	if (row->input_until)
-		return str_ends_with(buf_text(&session->input), row->input_until);
+		return !session->wants_input || str_ends_with(buf_text(&session->input), row->input_until);
 	return true;
 }
 

@@ -131,11 +131,61 @@ Test(decode_json, self_of_a_follower)
 	cr_expect(view.self.gossip_known);
 	cr_expect_not(view.self.gossip_encrypted);
 	cr_expect_eq(view.self.leave_on_terminate, 0);
+	cr_expect_eq(view.self.verifies_outgoing, 0);
+	cr_expect_eq(view.self.verifies_incoming, 0);
+	cr_expect_eq(view.self.verifies_hostname, 0);
 	cr_expect_eq(view.peers_source, PEERS_SELF);
 	cr_assert_eq(view.peer_count, 3);
 	cr_expect(view.peers[2].leader);
 	cr_expect_null(view.peers[2].name);
 	view_release(&view);
+}
+
+Test(decode_json, self_tells_what_is_verified)
+{
+	static const struct {
+		const char *text;
+		int64_t outgoing, incoming, hostname, acls;
+	} cases[] = {
+		{ "{}", -1, -1, -1, -1 },
+		{ "{\"VerifyOutgoing\":true,\"VerifyIncoming\":true,\"VerifyIncomingRPC\":false,\"ACLsEnabled\":false}",
+		  1, 1, -1, 0 },
+		{ "{\"VerifyIncoming\":false,\"VerifyIncomingRPC\":true,\"VerifyServerHostname\":false}", -1, 1, 0,
+		  -1 },
+		{ "{\"VerifyIncoming\":false}", -1, 0, -1, -1 },
+		{ "{\"TLS\":{\"InternalRPC\":{\"VerifyIncoming\":false,\"VerifyOutgoing\":true}}}", 1, 0, -1, -1 },
+		{ "{\"VerifyOutgoing\":\"yes\",\"TLS\":7}", -1, -1, -1, -1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text = xasprintf("{\"Config\":{},\"Stats\":{},\"DebugConfig\":%s}", cases[i].text);
+		_cleanup_err_ struct err err = ERR_INIT;
+		struct view view = VIEW_INIT;
+
+		cr_assert_eq(decode_self_json(text, strlen(text), &view, &err), 0, "%s", err.message);
+		cr_expect_eq(view.self.verifies_outgoing, cases[i].outgoing, "%zu", i);
+		cr_expect_eq(view.self.verifies_incoming, cases[i].incoming, "%zu", i);
+		cr_expect_eq(view.self.verifies_hostname, cases[i].hostname, "%zu", i);
+		cr_expect_eq(view.self.acls_enabled, cases[i].acls, "%zu", i);
+		view_release(&view);
+	}
+}
+
+Test(decode_json, self_of_a_secured_server)
+{
+	static const char *const files[] = { "1.8.7/secured-0-self.json", "1.18.0/secured-self.json" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct view view = VIEW_INIT;
+
+		decode_file(decode_self_json, files[i], &view);
+		cr_expect_eq(view.self.verifies_outgoing, 1, "%s", files[i]);
+		cr_expect_eq(view.self.verifies_incoming, 1, "%s", files[i]);
+		cr_expect_eq(view.self.verifies_hostname, 1, "%s", files[i]);
+		cr_expect_eq(view.self.acls_enabled, 1, "%s", files[i]);
+		cr_expect(view.self.gossip_encrypted, "%s", files[i]);
+		view_release(&view);
+	}
 }
 
 Test(decode_json, self_in_other_states)

@@ -203,6 +203,23 @@ Test(objects, a_statefulset_as_the_api_server_tells_it)
 	kube_statefulset_release(&set);
 }
 
+Test(objects, the_secrets_that_a_statefulset_mounts)
+{
+	_cleanup_json_ cJSON *json =
+	    parsed("{\"metadata\":{\"name\":\"s\"},\"spec\":{\"template\":{\"spec\":{\"volumes\":["
+	           "{\"name\":\"a\",\"secret\":{\"secretName\":\"s-tls\"}},{\"name\":\"b\",\"emptyDir\":{}},"
+	           "{\"name\":\"c\",\"projected\":{\"sources\":[{\"configMap\":{\"name\":\"s-server\"}},"
+	           "{\"secret\":{\"name\":\"s-acl\",\"optional\":true}},{\"secret\":{\"name\":\"s-gossip\"}}]}}]}}}}");
+	_cleanup_err_ struct err err = ERR_INIT;
+	struct kube_statefulset set = KUBE_STATEFULSET_INIT;
+	_cleanup_free_ char *names = NULL;
+
+	cr_assert_eq(kube_statefulset_decode(json, &set, &err), 0, "%s", err.message);
+	names = strv_join(&set.secrets, " ", " ");
+	cr_expect_str_eq(names, "s-tls s-acl s-gossip");
+	kube_statefulset_release(&set);
+}
+
 Test(objects, a_statefulset_that_says_little)
 {
 	_cleanup_json_ cJSON *json = parsed(
