@@ -12,7 +12,16 @@
  * Every wanted server must be alive and in the gossip of all others, before each step: one that is away would come back
  * with the old key alone, and find nobody.
  *
- * Source: Consul's api-docs operator/keyring; serf's keymanager (a key in use is not removed). ACL: keyring:write.
+ * A server that begins without data between 3 and 4 has a key that nobody sends with any more: it finds itself alone, and its
+ * serf/local.keyring stays what it was whatever gossip.json says later (tried on 1.8.7). Step 4 follows 3 at once therefore;
+ * the cure is to remove /consul/data/serf in the pod, and then the pod. The same goes for data left over from scaling down:
+ * its claims are named in the last line that is told.
+ *
+ * A ring that has further keys beside the Secret's, which all use, is taken for an interrupted rotation: they are removed, and no
+ * other one is begun.
+ *
+ * Source: Consul's api-docs operator/keyring; serf's keymanager (a key in use is not removed). ACL: keyring:write,
+ * and node:read for the snapshot.
  */
 #ifndef CONSUL_KEYRING_H
 #define CONSUL_KEYRING_H
