@@ -99,16 +99,33 @@ static void look_at_owner(const struct apply_object *object, struct preflight_ch
 	    "takes it over");
 }
 
+/* Whether it exists cannot be told; for one that is made once that need not be known. */
+static bool is_hidden(const struct scene *scene, const struct apply_object *object)
+{
+	const char *plural = strrchr(object->collection, '/');
+
+	return !object->live && !object->create_only && plural &&
+	       rights_get_is_missing(scene, plural + 1, scene_name(object));
+}
+
 void check_owner(const struct scene *scene, struct preflight_check *check)
 {
 	const struct apply_list *objects = scene->request->objects;
+	_cleanup_strv_ struct strv hidden = STRV_INIT;
+	_cleanup_free_ char *joined = NULL;
 	size_t live = 0;
 
-	for (size_t i = 0; i < objects->count; i++)
-		if (objects->items[i].live) {
-			live++;
+	for (size_t i = 0; i < objects->count; i++) {
+		if (is_hidden(scene, &objects->items[i]))
+			strv_add(&hidden, objects->items[i].resource);
+		live += objects->items[i].live != NULL;
+		if (objects->items[i].live)
 			look_at_owner(&objects->items[i], check);
-		}
+	}
+	if (hidden.count > 0) {
+		joined = strv_join(&hidden, ", ", " and ");
+		check_say(check, PREFLIGHT_UNKNOWN, "you may not read %s", joined);
+	}
 	if (!check->text && live == 0)
 		check_say(check, PREFLIGHT_FINE, "nothing of these names exists yet");
 	else if (!check->text)

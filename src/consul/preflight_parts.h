@@ -126,8 +126,9 @@ char *right_review(const struct right *right, const char *namespace_name) __attr
 /* Whether something that exists need be counted: create on pods/… is asked for by newer servers only. */
 bool right_counts(const struct scene *scene, const struct right *right);
 
-/* Whether get on this object was answered with yes. */
+/* Whether get on this object was answered with yes; with no. (Neither is true where it was not told.) */
 bool rights_may_get(const struct scene *scene, const char *resource, const char *name);
+bool rights_get_is_missing(const struct scene *scene, const char *resource, const char *name);
 
 /*
  * Roles and bindings as lines for a shell. wished: with the rights that are only wished. of_cluster: a ClusterRole for those that no

@@ -191,16 +191,26 @@ bool right_counts(const struct scene *scene, const struct right *right)
 	return right->weight != RIGHT_WAY || !str_equal(right->verb, "create") || scene->minor >= MINOR_UPGRADE_CREATES;
 }
 
-bool rights_may_get(const struct scene *scene, const char *resource, const char *name)
+static enum right_answer get_answer(const struct scene *scene, const char *resource, const char *name)
 {
 	for (size_t i = 0; i < scene->rights.count; i++) {
 		const struct right *right = &scene->rights.items[i];
 
 		if (str_equal(right->verb, "get") && str_equal(right->resource, resource) &&
 		    str_equal(right->name, name))
-			return right->answer == RIGHT_GIVEN;
+			return right->answer;
 	}
-	return false;
+	return RIGHT_NOT_TOLD;
+}
+
+bool rights_may_get(const struct scene *scene, const char *resource, const char *name)
+{
+	return get_answer(scene, resource, name) == RIGHT_GIVEN;
+}
+
+bool rights_get_is_missing(const struct scene *scene, const char *resource, const char *name)
+{
+	return get_answer(scene, resource, name) == RIGHT_MISSING;
 }
 
 /* "get, create pods/exec": the verbs of one resource together, whatever the names. */
