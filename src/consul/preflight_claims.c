@@ -44,6 +44,9 @@ static bool take_claim(const struct scene *scene, const cJSON *claim, struct lef
 		strv_add(&leftovers->going, name);
 		return false;
 	}
+	/* One that never had a volume has no data. */
+	if (str_equal(json_string_at(claim, "status.phase"), "Pending"))
+		return false;
 	strv_add(&leftovers->names, name);
 	if (!made || clock_parse_rfc3339(made, &made_at) < 0) {
 		strv_add(&leftovers->shown, name);

@@ -344,6 +344,16 @@ Test(preflight, claims_on_their_way_out_are_waited_for)
 	scene_expect("going", &how, &expected);
 }
 
+Test(preflight, a_claim_that_never_had_a_volume_is_no_old_data)
+{
+	static const struct preflight_case how = {
+		.claims = "{'metadata':{'name':'data-consul-0'},'status':{'phase':'Pending'}}",
+	};
+	static const struct preflight_expected expected = { "leftover claims", FINE, "none", NULL, NULL };
+
+	scene_expect("pending", &how, &expected);
+}
+
 Test(preflight, many_claims_are_counted)
 {
 	_cleanup_strv_ struct strv claims = STRV_INIT;
