@@ -34,6 +34,15 @@ static bool crashes(const struct planning *planning, const struct place *place)
 	       planning->snapshot->taken_at - container->last_finished_at < CRASHED_AGO_S;
 }
 
+/* Nothing runs in its pod, and not only for a moment: what has ended once is started again by itself, as it was. */
+static bool stays_down(const struct place *place)
+{
+	const struct kube_container *container = place->server->container;
+
+	return !place->running && !(str_equal(place->server->pod.phase, "Running") && container &&
+	                            !container->waiting_reason && container->restarts < CRASHES_MIN);
+}
+
 /* Nothing runs in its pod, and nothing will. */
 static bool is_hopeless(const struct place *place)
 {
@@ -43,10 +52,10 @@ static bool is_hopeless(const struct place *place)
 	waiting_explain(place->server, false, false, &waiting);
 	broken = waiting.broken || place->server->pod.unscheduled_message;
 	waiting_release(&waiting);
-	return broken && !place->running && !place->server->pod.deleting;
+	return broken && stays_down(place) && !place->server->pod.deleting;
 }
 
-/* With OrderedReady its pod is not made before one that is to be replaced, and does not run. */
+/* With OrderedReady its pod is not made before one that is to be replaced, and stays down. */
 static bool is_held_up(const struct planning *planning, const struct place *place)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
@@ -54,7 +63,7 @@ static bool is_held_up(const struct planning *planning, const struct place *plac
 	if (place->server->has_pod || str_equal(planning->snapshot->set.pod_management, "Parallel"))
 		return false;
 	FOR_EACH_PLACE (below, diagnosis)
-		if (below->server->ordinal < place->server->ordinal && is_old(planning, below) && !below->running)
+		if (below->server->ordinal < place->server->ordinal && is_old(planning, below) && stays_down(below))
 			return true;
 	return false;
 }
@@ -125,7 +134,7 @@ static const struct place *find_next(const struct planning *planning)
 	FOR_EACH_PLACE (place, diagnosis) {
 		if (!is_old(planning, place))
 			continue;
-		if (!place->running)
+		if (stays_down(place))
 			return place;
 		if (!idle && !is_live_voter(place))
 			idle = place;
@@ -203,6 +212,24 @@ static const struct place *find_hopeless(const struct planning *planning)
 }
 
 /*
+ * One lost answer, an election, or peers that only some have heard of yet, pass; what is to be gone back on does not.
+ * Meanwhile the last that was replaced could not be seen to be well, and the next had better not be tried by it, too.
+ */
+static bool may_be_passing(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const struct quorum *quorum = &planning->assessment.quorum;
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct view *view = &place->server->view;
+
+		if (place->running && (!view->self_known || (!view->peers_known && view->self.leader_address)))
+			return true;
+	}
+	return quorum->known && quorum->live_voters >= quorum->quorum;
+}
+
+/*
  * There is no leader, or nobody answers; that may be so because of a template. What comes is waited for, as ever. What
  * ends again and again is replaced: nothing runs in it, and its data is on a claim. Rule 5 has this one exception,
  * since there would be no way back from a template by which none of the servers starts.
@@ -213,7 +240,7 @@ static void revive(struct planning *planning)
 	const struct place *hopeless;
 	bool decided;
 
-	if (!distrust.may_pass)
+	if (!distrust.may_pass || may_be_passing(planning))
 		return;
 	*planning->plan = (struct plan)PLAN_INIT;
 	decided = waits_for_pods(planning);

@@ -410,13 +410,20 @@ Test(plan_rollout, what_does_not_start_is_replaced_although_nobody_leads)
 	sample_renew(&snapshot, 0);
 	snapshot.servers[0].pod.containers[0].running = true;
 	snapshot.servers[0].pod.containers[0].restarts = 0;
+	plan_check(&snapshot, ROLLOUT, "refuse -: no server answers*");
+	snapshot_release(&snapshot);
+	init(&snapshot, 3);
+	sample_no_leader(&snapshot);
+	sample_renew(&snapshot, 0);
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	sample_stop(&snapshot, 2, "CrashLoopBackOff");
 	plan_check(&snapshot, ROLLOUT, "step restart consul-1: *");
 	/* Not one that may come by itself, and not where its data would go with it. */
 	snapshot.set.generation = 2;
-	plan_check(&snapshot, ROLLOUT, "refuse -: no server answers*");
+	plan_check(&snapshot, ROLLOUT, "refuse -: 1 of 3 voters*");
 	snapshot.set.generation = 0;
 	strv_release(&snapshot.set.claim_templates);
-	plan_check(&snapshot, ROLLOUT, "refuse -: no server answers*");
+	plan_check(&snapshot, ROLLOUT, "refuse -: 1 of 3 voters*");
 	snapshot_release(&snapshot);
 	init(&snapshot, 3);
 	for (size_t i = 0; i < 3; i++)
@@ -426,6 +433,25 @@ Test(plan_rollout, what_does_not_start_is_replaced_although_nobody_leads)
 	for (size_t i = 0; i < 3; i++)
 		sample_stop(&snapshot, i, "CrashLoopBackOff");
 	plan_expect(&snapshot, ROLLOUT, "refuse -: no server answers*");
+}
+
+/* It has ended once, is started again in a moment, and the last that was replaced is still on its way. */
+Test(plan_rollout, what_is_down_for_a_moment_does_not_go_out_of_turn)
+{
+	struct snapshot snapshot;
+
+	init(&snapshot, 3);
+	sample_no_leader(&snapshot);
+	sample_renew(&snapshot, 0);
+	sample_stop(&snapshot, 1, NULL);
+	sample_stop(&snapshot, 2, NULL);
+	snapshot.servers[1].pod.containers[0].restarts = snapshot.servers[2].pod.containers[0].restarts = 1;
+	plan_check(&snapshot, ROLLOUT, "refuse -: *");
+	/* One that has a leader, and did not tell its peers this time. */
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	sample_set_leader(&snapshot, 0, "10.0.0.10:8300");
+	view_clear_peers(&snapshot.servers[0].view);
+	plan_expect(&snapshot, ROLLOUT, "refuse -: *");
 }
 
 Test(plan_rollout, with_ordered_ready_the_one_in_the_way_goes_first)
