@@ -32,8 +32,8 @@ void agent_start(struct model *model, int ordinal)
 	agent->up = true;
 	agent->ip = server->pod.ip;
 	agent->started_at = model->now;
-	agent->join_at = model->now + random_between(&model->random, 500, 3000);
-	agent->left_at = agent->exit_at = NEVER;
+	agent->join_at = model->now + (model->traits.prompt ? 200 : random_between(&model->random, 500, 3000));
+	agent->left_at = agent->exit_at = agent->crash_at = NEVER;
 	agent->members[ordinal].known = (struct news){ ++model->news, STATUS_ALIVE, agent->ip, server->claim.data.id };
 	raft_reset(model, ordinal);
 	if (model->set.expect == 1 && server->claim.data.config.count == 0)
@@ -63,6 +63,8 @@ void agent_leave(struct model *model, int ordinal)
 	agent->leaving = true;
 	agent->left_at = model->now + random_between(&model->random, 1000, 4000);
 	agent->exit_at = model->now + random_between(&model->random, 9000, 14000);
+	if (model->traits.prompt)
+		agent->exit_at = agent->left_at + random_between(&model->random, 5000, 6000);
 	gossip_tell(model, ordinal, STATUS_LEAVING);
 	if (agent->role == ROLE_LEADER)
 		raft_transfer(model, ordinal, 0);
@@ -86,6 +88,11 @@ static void tick(struct model *model, int ordinal)
 		agent->left_at = NEVER;
 		gossip_tell(model, ordinal, STATUS_LEFT);
 		retire(model, ordinal);
+	}
+	if (model->now >= agent->crash_at) {
+		model->servers[ordinal].hurt |= raft_voters(&model->committed) == 1;
+		agent_die(model, ordinal, 1);
+		return;
 	}
 	if (model->now < agent->exit_at)
 		return;

@@ -197,9 +197,8 @@ static void change_template(struct model *model, int ordinal)
 	if (ordinal % 4)
 		return;
 	trace(model, "fault: somebody changes the pod template");
-	model->set.revision++;
-	model->set.generation++;
-	model->set.version++;
+	kubernetes_set_template(model, kubernetes_new_revision(model, FLAW_NONE),
+	                        model->set.on_delete && random_chance(&model->random, 800));
 	faults_last_until(model, model->now + SECONDS(60) * model->set.replicas);
 }
 

@@ -49,10 +49,11 @@ static const struct step *next_step(struct forecast *forecast)
 	return forecast->next < forecast->steps.count ? &forecast->steps.items[forecast->next++] : NULL;
 }
 
-/* In which order claims are deleted is nobody's concern. */
+/* In which order claims are deleted is nobody's concern, nor whose the leadership becomes. */
 static bool is_same(const struct step *a, const struct step *b)
 {
-	return step_equal(a, b) || (a->kind == STEP_DELETE_CLAIM && b->kind == STEP_DELETE_CLAIM);
+	return step_equal(a, b) ||
+	       (a->kind == b->kind && (a->kind == STEP_DELETE_CLAIM || a->kind == STEP_TRANSFER_LEADER));
 }
 
 void forecast_check(struct sim_world *sim, const struct step *step)

@@ -5,6 +5,7 @@
 
 #define NEWS_MIN_MS    100
 #define NEWS_MAX_MS    2500
+#define NEWS_PROMPT_MS 400
 #define FAILURE_MIN_MS 3000 /* until a silent member is called failed */
 #define FAILURE_MAX_MS 9000
 
@@ -21,6 +22,8 @@ static void send_news(struct model *model, int viewer, int node, struct news new
 
 static void broadcast(struct model *model, int node, struct news news, int64_t min, int64_t max)
 {
+	if (model->traits.prompt && max > NEWS_PROMPT_MS)
+		max = NEWS_PROMPT_MS;
 	for (int viewer = 0; viewer < ORDINALS; viewer++)
 		if (viewer != node && model->servers[viewer].agent.up)
 			send_news(model, viewer, node, news, random_between(&model->random, min, max));

@@ -14,6 +14,37 @@ void kubernetes_set_replicas(struct model *model, int replicas)
 	model->set.version++;
 }
 
+void kubernetes_set_template(struct model *model, int revision, bool on_delete)
+{
+	struct set_truth *set = &model->set;
+
+	trace(model, "the pod template is of revision %d%s, %s", revision,
+	      revision != set->flawed_revision ? ""
+	      : set->flaw == FLAW_IMAGE        ? " (without an image)"
+	                                       : " (which crashes)",
+	      on_delete ? "OnDelete" : "RollingUpdate");
+	set->generation += set->template != revision || set->on_delete != on_delete;
+	set->version++;
+	set->template = revision;
+	set->on_delete = on_delete;
+}
+
+int kubernetes_new_revision(struct model *model, enum flaw flaw)
+{
+	int revision = ++model->set.revisions;
+
+	if (flaw != FLAW_NONE) {
+		model->set.flawed_revision = revision;
+		model->set.flaw = flaw;
+	}
+	return revision;
+}
+
+bool kubernetes_is_newest(const struct model *model, int ordinal)
+{
+	return model->servers[ordinal].pod.revision == model->set.template;
+}
+
 void kubernetes_create_claim(struct model *model, int ordinal)
 {
 	struct claim *claim = &model->servers[ordinal].claim;
@@ -34,6 +65,11 @@ void kubernetes_delete_claim(struct model *model, int ordinal)
 
 /* ------------------------------------------------------------------------------------- the controller */
 
+static bool has_flaw(const struct model *model, int ordinal, enum flaw flaw)
+{
+	return model->servers[ordinal].pod.revision == model->set.flawed_revision && model->set.flaw == flaw;
+}
+
 static void create_pod(struct model *model, int ordinal)
 {
 	struct server_truth *server = &model->servers[ordinal];
@@ -46,8 +82,10 @@ static void create_pod(struct model *model, int ordinal)
 	server->pod.scheduled_at = model->now + random_between(&model->random, 100, 1000);
 	server->pod.run_at = server->pod.scheduled_at + random_between(&model->random, 500, 4000);
 	server->pod.gone_at = NEVER;
-	trace(model, "pod %d is created", ordinal);
+	trace(model, "pod %d is created, of revision %d", ordinal, server->pod.revision);
 	faults_pod_created(model, ordinal);
+	if (has_flaw(model, ordinal, FLAW_IMAGE))
+		server->pod.no_image_until = NEVER;
 }
 
 void kubernetes_delete_pod(struct model *model, int ordinal)
@@ -61,6 +99,16 @@ void kubernetes_delete_pod(struct model *model, int ordinal)
 	pod->term_at = model->now + random_between(&model->random, 100, 1500);
 	pod->kill_at = pod->term_at + model->traits.grace_ms;
 	faults_pod_deleted(model, ordinal);
+}
+
+/* The only voter cannot be replaced without being away for a while. */
+void kubernetes_restart_pod(struct model *model, int ordinal)
+{
+	const struct raft_peer *peer = raft_find(&model->committed, model->servers[ordinal].claim.data.id);
+
+	if (peer && peer->voter && raft_voters(&model->committed) == 1)
+		model->servers[ordinal].hurt = true;
+	kubernetes_delete_pod(model, ordinal);
 }
 
 static bool is_ready(const struct pod *pod)
@@ -82,14 +130,16 @@ static bool order_wanted(struct model *model)
 	return false;
 }
 
-static void order_unwanted(struct model *model)
+/* True: there is one to wait for. */
+static bool order_unwanted(struct model *model)
 {
 	for (int ordinal = ORDINALS - 1; ordinal >= 0; ordinal--) {
 		if (wanted(model, ordinal) || model->servers[ordinal].pod.phase == PHASE_NONE)
 			continue;
 		kubernetes_delete_pod(model, ordinal);
-		return;
+		return true;
 	}
+	return false;
 }
 
 static void sync_parallel(struct model *model)
@@ -107,13 +157,14 @@ static void sync_parallel(struct model *model)
 /* Pods of an old template are made anew, from the highest ordinal, and the next only when the last is ready. */
 static void roll(struct model *model)
 {
+	if (model->set.on_delete)
+		return;
 	for (int ordinal = ORDINALS - 1; ordinal >= 0; ordinal--) {
 		struct server_truth *server = &model->servers[ordinal];
 
 		if (!wanted(model, ordinal))
 			continue;
-		if (server->pod.phase != PHASE_NONE && server->pod.revision != model->set.revision &&
-		    !server->pod.deleting) {
+		if (server->pod.phase != PHASE_NONE && !kubernetes_is_newest(model, ordinal) && !server->pod.deleting) {
 			server->hurt = true;
 			kubernetes_delete_pod(model, ordinal);
 			return;
@@ -121,28 +172,34 @@ static void roll(struct model *model)
 		if (!is_ready(&server->pod))
 			return;
 	}
+	model->set.current_revision = model->set.revision;
 }
 
 static void sync(struct model *model)
 {
 	struct set_truth *set = &model->set;
-	int replicas = 0, ready = 0;
+	int replicas = 0, ready = 0, updated = 0;
 	bool changed = set->observed != set->generation;
 
 	set->sync_at = model->now + random_between(&model->random, SYNC_MIN_MS, SYNC_MAX_MS);
 	set->observed = set->generation;
+	set->revision = set->template;
 	if (!model->traits.ordered)
 		sync_parallel(model);
-	else if (!order_wanted(model))
-		order_unwanted(model);
-	roll(model);
+	/* In order, a pod that does not become ready keeps all others from being replaced. */
+	if (!model->traits.ordered || (!order_wanted(model) && !order_unwanted(model)))
+		roll(model);
 	for (int ordinal = 0; ordinal < ORDINALS; ordinal++) {
-		replicas += model->servers[ordinal].pod.phase != PHASE_NONE;
+		bool exists = model->servers[ordinal].pod.phase != PHASE_NONE;
+
+		replicas += exists;
 		ready += is_ready(&model->servers[ordinal].pod);
+		updated += exists && !model->servers[ordinal].pod.deleting && kubernetes_is_newest(model, ordinal);
 	}
-	changed |= set->status_replicas != replicas || set->ready_replicas != ready;
+	changed |= set->status_replicas != replicas || set->ready_replicas != ready || set->updated_replicas != updated;
 	set->status_replicas = replicas;
 	set->ready_replicas = ready;
+	set->updated_replicas = updated;
 	set->version += changed;
 }
 
@@ -159,6 +216,8 @@ static void start_container(struct model *model, int ordinal)
 	pod->started_at = model->now;
 	pod->probe_at = model->now + random_between(&model->random, 1000, 4000);
 	agent_start(model, ordinal);
+	if (has_flaw(model, ordinal, FLAW_CRASH))
+		model->servers[ordinal].agent.crash_at = model->now + random_between(&model->random, 200, 8000);
 }
 
 void kubernetes_exited(struct model *model, int ordinal, int code)

@@ -96,19 +96,6 @@ static bool wait_for_workers(const struct options *options, const pid_t *pids, c
 	return fine;
 }
 
-static void add(struct totals *to, const struct totals *from)
-{
-	to->seeds += from->seeds;
-	to->violations += from->violations;
-	to->reached += from->reached;
-	to->refused += from->refused;
-	to->lost += from->lost;
-	to->runs += from->runs;
-	to->killed += from->killed;
-	to->orders += from->orders;
-	to->minutes += from->minutes;
-}
-
 static int run_many(const struct options *options)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -135,12 +122,14 @@ static int run_many(const struct options *options)
 	}
 	fine = wait_for_workers(options, pids, shared);
 	for (uint64_t i = 0; i < options->workers; i++)
-		add(&totals, &shared->totals[i]);
+		totals_add(&totals, &shared->totals[i]);
 	printf("sim: %" PRId64 " seeds, %" PRId64 " violated a rule; %" PRId64 " goals reached, %" PRId64
 	       " rightly refused, %" PRId64 " with the quorum lost; %" PRId64 " runs, %" PRId64 " killed, %" PRId64
 	       " orders in %" PRId64 " simulated hours\n",
 	       totals.seeds, totals.violations, totals.reached, totals.refused, totals.lost, totals.runs, totals.killed,
 	       totals.orders, totals.minutes / 60);
+	printf("sim: rollouts without faults had no leader for %" PRId64 " ms in the median, %" PRId64 " ms at most\n",
+	       totals_leaderless_ms(&totals, 500), totals_leaderless_ms(&totals, 1000));
 	return fine && totals.violations == 0 ? 0 : 1;
 }
 

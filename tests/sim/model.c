@@ -67,6 +67,7 @@ static void choose_traits(struct model *model)
 	traits->deployed = random_chance(random, 850);
 	traits->own_names = random_chance(random, 120);
 	traits->has_operator = random_chance(random, 150);
+	traits->prompt = traits->disturbance == 0 || random_chance(random, 300);
 }
 
 static void add_first_server(struct model *model, int ordinal)
@@ -80,10 +81,11 @@ static void add_first_server(struct model *model, int ordinal)
 	server->pod.running = server->pod.ready = true;
 	server->pod.created_at = server->pod.started_at = server->claim.created_at;
 	server->pod.gone_at = NEVER;
+	server->pod.revision = 1;
 	server->agent.up = server->agent.joined = true;
 	server->agent.ip = server->pod.ip;
 	server->agent.started_at = server->pod.started_at;
-	server->agent.left_at = server->agent.exit_at = NEVER;
+	server->agent.left_at = server->agent.exit_at = server->agent.crash_at = NEVER;
 	server->agent.members[ordinal].known =
 	    (struct news){ ++model->news, STATUS_ALIVE, server->pod.ip, server->claim.data.id };
 }
@@ -113,7 +115,8 @@ static void found_cluster(struct model *model, int servers)
 	struct raft_config config = { .index = 1 };
 
 	model->set = (struct set_truth){ .replicas = servers, .generation = 1, .observed = 1, .version = 100 };
-	model->set.status_replicas = model->set.ready_replicas = servers;
+	model->set.template = model->set.revision = model->set.current_revision = model->set.revisions = 1;
+	model->set.status_replicas = model->set.ready_replicas = model->set.updated_replicas = servers;
 	model->set.expect = servers < 3 && random_chance(&model->random, 700) ? 1 : 3;
 	for (int ordinal = first; ordinal <= last; ordinal++) {
 		add_first_server(model, ordinal);
@@ -149,10 +152,13 @@ static void make_late_change(struct model *model)
 
 	if (model->now < late->at)
 		return;
-	if (late->leave && model->servers[late->ordinal].pod.uid == late->uid) {
+	if (late->what == LATE_LEAVE && model->servers[late->ordinal].pod.uid == late->uid) {
 		trace(model, "late order: leave through %d", late->ordinal);
 		agent_leave(model, late->ordinal);
-	} else if (!late->leave && model->set.version == late->version) {
+	} else if (late->what == LATE_DELETE && model->servers[late->ordinal].pod.uid == late->uid) {
+		trace(model, "late order: delete pod %d", late->ordinal);
+		kubernetes_restart_pod(model, late->ordinal);
+	} else if (late->what == LATE_REPLICAS && model->set.version == late->version) {
 		trace(model, "late order: replicas %d", late->replicas);
 		kubernetes_set_replicas(model, late->replicas);
 	}

@@ -42,6 +42,7 @@ struct traits {
 	bool leave_forbidden;    /* nobody may tell a server to leave */
 	bool own_names;          /* nodes are not named like their pods */
 	bool deployed;           /* by this program: bootstrap_expect can be changed */
+	bool prompt;             /* news take moments, as where nothing is wrong */
 	int disturbance;         /* how many faults: 0 none … 3 many */
 	bool has_operator;       /* somebody else patches the replicas now and then */
 };
@@ -116,6 +117,7 @@ struct agent {
 	int64_t left_at;         /* says "left" then; NEVER: has said so */
 	int64_t exit_at;         /* NEVER: does not end by itself */
 	bool lingers;            /* exit_at has been put off once */
+	int64_t crash_at;        /* as the template is one whose servers do not live; NEVER */
 
 	enum role role;
 	int leader_ip;           /* 0: knows none */
@@ -180,21 +182,34 @@ struct server_truth {
 	bool hurt;               /* it is down, or was made anew, because of a fault, or of somebody else */
 };
 
+/* What is wrong with a pod template. */
+enum flaw {
+	FLAW_NONE,
+	FLAW_IMAGE, /* it cannot be pulled */
+	FLAW_CRASH, /* the server starts, and ends after a moment */
+};
+
 struct set_truth {
 	int replicas;
 	int64_t generation, observed;
 	int64_t version;         /* resourceVersion */
 	int64_t sync_at;
-	int status_replicas, ready_replicas;
-	int revision;            /* of the pod template */
+	int status_replicas, ready_replicas, updated_replicas;
+	int template;            /* the revision of the pod template, from 1 */
+	int revision;            /* the same, once the controller has seen it: updateRevision */
+	int current_revision;    /* the one before, until Kubernetes has replaced all pods itself */
+	int revisions;           /* numbers that were given */
+	bool on_delete;          /* updateStrategy: pods are replaced by whoever deletes them */
+	int flawed_revision;     /* 0: none */
+	enum flaw flaw;
 	int expect;              /* bootstrap_expect, as processes that start have it */
 };
 
 /* A change that was sent, and whose caller has given up waiting: it is made later. */
 struct late_change {
 	int64_t at; /* NEVER: there is none */
-	bool leave; /* of the pod with this uid; else replicas, if nothing has changed since */
-	int ordinal, uid;
+	enum { LATE_REPLICAS, LATE_LEAVE, LATE_DELETE } what;
+	int ordinal, uid; /* leave, delete: the pod, if it is this one still; replicas: if nothing has changed since */
 	int replicas;
 	int64_t version;
 };
@@ -263,7 +278,13 @@ static inline bool wanted(const struct model *model, int ordinal)
 
 void kubernetes_tick(struct model *model);
 void kubernetes_set_replicas(struct model *model, int replicas);
+
+/* Another pod template, or one that there was before, and whether Kubernetes shall replace the pods. */
+void kubernetes_set_template(struct model *model, int revision, bool on_delete);
+int kubernetes_new_revision(struct model *model, enum flaw flaw);
+bool kubernetes_is_newest(const struct model *model, int ordinal); /* its pod is of the template; there is one */
 void kubernetes_delete_pod(struct model *model, int ordinal);
+void kubernetes_restart_pod(struct model *model, int ordinal); /* the same, on the tool's order */
 void kubernetes_lose_pod(struct model *model, int ordinal);    /* as if its node was gone: no process, no pod */
 void kubernetes_delete_claim(struct model *model, int ordinal);
 void kubernetes_exited(struct model *model, int ordinal, int code);

@@ -203,7 +203,8 @@ bool raft_may_ask_without(const struct model *model, int ordinal)
 {
 	const struct server_truth *server = &model->servers[ordinal];
 
-	return model->traits.minor < 15 && server->claim.data.config.index > server->agent.commit;
+	return model->traits.minor < 15 && !model->traits.prompt &&
+	       server->claim.data.config.index > server->agent.commit;
 }
 
 static void follow(struct model *model, int ordinal)

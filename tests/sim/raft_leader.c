@@ -156,8 +156,8 @@ static void tell_removed(struct model *model, int leader, int id)
 	int other = agent_of_id(model, id);
 
 	if (other < 0 || other == leader || !agent_reaches(model, leader, other) ||
-	    !random_chance(&model->random, 500) || model->servers[other].claim.data.term > data->term ||
-	    model->now < model->servers[other].slow_until)
+	    (!model->traits.prompt && !random_chance(&model->random, 500)) ||
+	    model->servers[other].claim.data.term > data->term || model->now < model->servers[other].slow_until)
 		return;
 	model->servers[other].claim.data.log = data->log;
 	model->servers[other].claim.data.config = data->config;
@@ -256,7 +256,7 @@ static bool change_for_members(struct model *model, int leader)
 void raft_members_changed(struct model *model, int ordinal)
 {
 	struct agent *agent = &model->servers[ordinal].agent;
-	int64_t soon = model->now + random_between(&model->random, 200, 3000);
+	int64_t soon = model->now + random_between(&model->random, 200, model->traits.prompt ? 400 : 3000);
 
 	if (agent->role == ROLE_LEADER && soon < agent->change_at)
 		agent->change_at = soon;

@@ -27,6 +27,7 @@ void rules_look_begins(struct rules *rules)
 
 	*looking = (struct seen){ .any = true, .replicas = model->set.replicas, .expect = model->set.expect };
 	looking->observed = model->set.observed == model->set.generation;
+	looking->on_delete = model->set.on_delete;
 	for (int i = 0; i < ORDINALS; i++) {
 		const struct server_truth *server = &model->servers[i];
 		struct seen_server *seen = &looking->servers[i];
@@ -34,7 +35,9 @@ void rules_look_begins(struct rules *rules)
 		seen->pod_exists = server->pod.phase != PHASE_NONE;
 		seen->pod_deleting = server->pod.deleting;
 		seen->pod_running = server->pod.running;
-		seen->outdated = seen->pod_exists && server->pod.revision != model->set.revision;
+		seen->pod_stuck =
+		    !server->pod.running && (server->pod.phase == PHASE_PENDING || server->pod.restarts > 1);
+		seen->outdated = seen->pod_exists && !kubernetes_is_newest(model, i);
 		seen->uid = server->pod.uid;
 		seen->claim_exists = server->claim.exists;
 		seen->claim_deleting = server->claim.deleting;
@@ -138,6 +141,8 @@ static void forget_hurts(struct model *model)
 
 void rules_tick(struct rules *rules)
 {
+	if (raft_leader(rules->model) < 0)
+		rules->leaderless_ms += TICK_MS;
 	check_truth(rules);
 	forget_hurts(rules->model);
 }
@@ -163,6 +168,7 @@ void rules_elected(struct rules *rules, int leader)
 	const struct model *model = rules->model;
 	const struct raft_log *log = &model->servers[leader].claim.data.log;
 
+	rules->elections++;
 	if (model->acknowledged && raft_term_at(log, model->acknowledged) != model->acknowledged_term)
 		rules_violation(rules, "8 writes", "leader %d lacks acknowledged entry %llu", leader,
 		                (unsigned long long)model->acknowledged);
@@ -236,17 +242,20 @@ const char *rules_missing(const struct rules *rules)
 
 	if (leader < 0)
 		return "there is no leader";
-	if (!wish->scale)
+	if (!wish->scale && !wish->rollout)
 		return missing_of_reap(rules, leader);
-	if (model->set.replicas != wish->replicas)
+	if (wish->scale && model->set.replicas != wish->replicas)
 		return "the replicas are not what was asked for";
 	for (int i = 0; i < ORDINALS; i++) {
-		const char *missing =
-		    wanted(model, i) ? missing_of_server(model, i, leader) : missing_of_others(model, i, leader, wish);
+		const char *missing = wanted(model, i) ? missing_of_server(model, i, leader)
+		                      : wish->scale    ? missing_of_others(model, i, leader, wish)
+		                                       : NULL;
 
 		if (missing)
 			return missing;
 	}
+	if (wish->rollout)
+		return rules_missing_rollout(rules);
 	if (model->committed.count == wish->replicas || wish->strangers_stay)
 		return NULL;
 	return "the peer set is not as large as asked for";

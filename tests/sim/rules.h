@@ -15,6 +15,7 @@
 /* The truth at the last look. */
 struct seen_server {
 	bool pod_exists, pod_deleting, pod_running;
+	bool pod_stuck;           /* it will not run: no image, or it has crashed again and again */
 	bool outdated;            /* of an old template */
 	int uid;
 	bool claim_exists, claim_deleting;
@@ -33,6 +34,7 @@ struct seen {
 	bool any;
 	int replicas;
 	bool observed;            /* the controller has seen the last change */
+	bool on_delete;
 	struct seen_server servers[ORDINALS];
 	int ids[ORDINALS];        /* on the disks */
 	struct raft_config committed;
@@ -41,11 +43,12 @@ struct seen {
 };
 
 enum order { ORDER_NONE, ORDER_REPLICAS, ORDER_LEAVE, ORDER_FORCE_LEAVE, ORDER_PRUNE, ORDER_REMOVE_PEER, ORDER_TRANSFER,
-	     ORDER_MIN_QUORUM, ORDER_DELETE_CLAIM, ORDER_EXPECT };
+	     ORDER_MIN_QUORUM, ORDER_DELETE_CLAIM, ORDER_EXPECT, ORDER_RESTART };
 
 /* What the tool was asked to do, as far as the rules need it. */
 struct wish {
-	bool scale;
+	bool scale, rollout;      /* else: reap */
+	bool flawed;              /* rollout: what can never be reached */
 	int replicas;
 	bool force, delete_claims, prune;
 	bool strangers_stay;      /* what is left of servers cannot be told from servers elsewhere: other names, other runs */
@@ -61,6 +64,12 @@ struct rules {
 	int orders;
 	int violations;
 	bool lost_told;
+
+	/* Since rules_count_anew. */
+	int elections;
+	int64_t leaderless_ms;
+	int restarts;
+	int restarted_uid[ORDINALS]; /* of the pod that was ordered to go */
 };
 
 /* What order is about: an ordinal, a number of replicas or of the quorum, or the id of a peer. */
@@ -74,6 +83,7 @@ void rules_look_asked(struct rules *rules, int ordinal, bool answered, bool half
 void rules_look_ends(struct rules *rules, bool whole);
 
 void rules_tick(struct rules *rules);
+void rules_count_anew(struct rules *rules);
 void rules_bootstrapped(struct rules *rules, int ordinal);
 void rules_elected(struct rules *rules, int leader);
 
@@ -89,6 +99,35 @@ bool rules_is_split(const struct rules *rules);
 
 /* No leader, and too few voters that can ever come back by themselves. */
 bool rules_is_lost(const struct rules *rules);
+
+/* ------------------------------------------------------------------------------------ rules_rollout.c */
+
+/* Of a rollout: a pod is deleted, its server told to leave before that, or leadership handed over. */
+void rules_restart(struct rules *rules, int ordinal, const struct raft_config *config);
+
+/* The same of a pod in which nothing runs: that needs no agreement. config NULL: there is no leader. */
+void rules_restart_dead(struct rules *rules, int ordinal, const struct raft_config *config);
+void rules_restart_leave(struct rules *rules, int ordinal, const struct raft_config *config);
+void rules_restart_transfer(struct rules *rules, int ordinal, const struct raft_config *config);
+
+/* NULL: all pods are of the newest template. */
+const char *rules_missing_rollout(const struct rules *rules);
+
+/* --------------------------------------------------------------------------------------- rules_order.c */
+
+const char *rules_order_name(enum order order);
+bool rules_seen_wanted(const struct rules *rules, int ordinal, int replicas);
+bool rules_seen_live(const struct seen_server *server);
+
+/* Every one of these votes, and every other of them has learnt it. */
+void rules_check_settled(struct rules *rules, enum order order, const bool *servers);
+
+/* Whether enough others live when it goes out of the peer set, or when these die at once. */
+void rules_check_without(struct rules *rules, enum order order, const struct raft_config *config, int id);
+void rules_check_sudden(struct rules *rules, enum order order, const bool *without);
+
+/* So many of its voters lived, at the addresses that it has, as can decide something. */
+bool rules_seen_quorum(const struct rules *rules, const struct raft_config *config);
 
 void rules_violation(struct rules *rules, const char *rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -3,17 +3,23 @@
 
 #define OLD_MS HOURS(168)
 
-static const char *const order_names[] = { "done",        "replicas", "leave",      "force-leave",  "prune",
-	                                   "remove-peer", "transfer", "min-quorum", "delete-claim", "expect" };
+static const char *const order_names[] = { "done",         "replicas",    "leave",    "force-leave",
+	                                   "prune",        "remove-peer", "transfer", "min-quorum",
+	                                   "delete-claim", "expect",      "restart" };
 
-static bool seen_wanted(const struct rules *rules, int ordinal, int replicas)
+const char *rules_order_name(enum order order)
+{
+	return order_names[order];
+}
+
+bool rules_seen_wanted(const struct rules *rules, int ordinal, int replicas)
 {
 	int start = rules->model->traits.start;
 
 	return ordinal >= start && ordinal < start + replicas;
 }
 
-static bool seen_live(const struct seen_server *server)
+bool rules_seen_live(const struct seen_server *server)
 {
 	return server->asked && server->pod_exists && server->pod_running && !server->pod_deleting;
 }
@@ -32,7 +38,8 @@ static const struct raft_config *leaders_config(const struct rules *rules)
 	const struct seen *seen = &rules->seen;
 
 	for (int i = 0; i < ORDINALS; i++)
-		if (seen->servers[i].asked && seen->servers[i].is_leader && !seen->servers[i].cluster)
+		if (seen->servers[i].asked && !seen->servers[i].half && seen->servers[i].is_leader &&
+		    !seen->servers[i].cluster)
 			return &seen->servers[i].config;
 	/* It could not be asked: what is committed is what the others have learnt from it. */
 	for (int i = 0; i < ORDINALS; i++)
@@ -53,9 +60,23 @@ static int live_voters(const struct rules *rules, const struct raft_config *conf
 		int ordinal = server_of_id(&rules->seen, config->peers[i].id);
 
 		live += config->peers[i].voter && ordinal >= 0 && !(without && without[ordinal]) &&
-		        (seen_live(&rules->seen.servers[ordinal]) || (going_too && rules->seen.servers[ordinal].asked));
+		        (rules_seen_live(&rules->seen.servers[ordinal]) ||
+		         (going_too && rules->seen.servers[ordinal].asked));
 	}
 	return live;
+}
+
+bool rules_seen_quorum(const struct rules *rules, const struct raft_config *config)
+{
+	int live = 0;
+
+	for (int i = 0; i < config->count; i++) {
+		int ordinal = server_of_id(&rules->seen, config->peers[i].id);
+
+		live += config->peers[i].voter && ordinal >= 0 && rules_seen_live(&rules->seen.servers[ordinal]) &&
+		        rules->seen.servers[ordinal].ip == config->peers[i].ip;
+	}
+	return live > raft_voters(config) / 2;
 }
 
 /* ------------------------------------------------------------------------------------ 1: the quorum */
@@ -68,21 +89,26 @@ static void check_quorum(struct rules *rules, enum order order, int live, int vo
 }
 
 /* Whoever goes may die at once. */
-static void check_quorum_down(struct rules *rules, int replicas)
+void rules_check_sudden(struct rules *rules, enum order order, const bool *without)
 {
-	bool without[ORDINALS];
-
-	for (int i = 0; i < ORDINALS; i++)
-		without[i] = !seen_wanted(rules, i, replicas);
 	for (int i = 0; i < ORDINALS; i++) {
 		const struct seen_server *server = &rules->seen.servers[i];
 		const struct raft_peer *self = raft_find(&server->config, server->id);
 
 		/* Of every live server that stays and votes: any of them may be the leader's. */
-		if (seen_live(server) && !without[i] && self && self->voter)
-			check_quorum(rules, ORDER_REPLICAS, live_voters(rules, &server->config, without, false),
+		if (rules_seen_live(server) && !without[i] && self && self->voter)
+			check_quorum(rules, order, live_voters(rules, &server->config, without, false),
 			             raft_voters(&server->config));
 	}
+}
+
+static void check_quorum_down(struct rules *rules, int replicas)
+{
+	bool without[ORDINALS];
+
+	for (int i = 0; i < ORDINALS; i++)
+		without[i] = !rules_seen_wanted(rules, i, replicas);
+	rules_check_sudden(rules, ORDER_REPLICAS, without);
 }
 
 /* One more voter than now, which may die as soon as it is one; only where there is one server that cannot be had. */
@@ -96,7 +122,7 @@ static void check_quorum_up(struct rules *rules, const struct raft_config *confi
 }
 
 /* It goes out of the peer set; before that a majority has to agree. */
-static void check_quorum_without(struct rules *rules, enum order order, const struct raft_config *config, int id)
+void rules_check_without(struct rules *rules, enum order order, const struct raft_config *config, int id)
 {
 	const struct raft_peer *peer = raft_find(config, id);
 	int ordinal = server_of_id(&rules->seen, id);
@@ -114,7 +140,7 @@ static void check_quorum_without(struct rules *rules, enum order order, const st
 static void check_gone(struct rules *rules, enum order order)
 {
 	for (int i = 0; i < ORDINALS; i++)
-		if (rules->seen.servers[i].pod_exists && !seen_wanted(rules, i, rules->seen.replicas))
+		if (rules->seen.servers[i].pod_exists && !rules_seen_wanted(rules, i, rules->seen.replicas))
 			rules_violation(rules, "3 gone", "%s while pod %d of before is still there", order_names[order],
 			                i);
 }
@@ -127,32 +153,48 @@ static bool knows_as_voter(const struct seen_server *viewer, const struct seen_s
 	return peer && peer->voter && (peer->ip == server->ip || (server->is_leader && server->config.count < 3));
 }
 
-/* Every server up to that number votes, and every other of them has learnt it. */
-static void check_settled(struct rules *rules, enum order order, int replicas)
+/* One of them that has not learnt that this server votes; -1: there is none. */
+static int find_ignorant(const struct seen *seen, const struct seen_server *server, const bool *servers)
+{
+	for (int k = 0; k < ORDINALS; k++)
+		if (servers[k] && rules_seen_live(&seen->servers[k]) && !knows_as_voter(&seen->servers[k], server))
+			return k;
+	return -1;
+}
+
+void rules_check_settled(struct rules *rules, enum order order, const bool *servers)
 {
 	const struct seen *seen = &rules->seen;
 
 	for (int i = 0; i < ORDINALS; i++) {
 		const struct seen_server *server = &seen->servers[i];
+		int ignorant;
 
-		if (!seen_wanted(rules, i, replicas))
+		if (!servers[i])
 			continue;
-		if (!seen_live(server) || server->half) {
+		if (!rules_seen_live(server) || server->half) {
 			rules_violation(rules, "2 one change", "%s while server %d is no live voter",
 			                order_names[order], i);
 			continue;
 		}
-		for (int k = 0; k < ORDINALS; k++) {
-			if (!seen_wanted(rules, k, replicas) || !seen_live(&seen->servers[k]) ||
-			    knows_as_voter(&seen->servers[k], server))
-				continue;
+		ignorant = find_ignorant(seen, server, servers);
+		if (ignorant >= 0)
 			rules_violation(rules, "2 one change", "%s while server %d is no voter to server %d",
-			                order_names[order], i, k);
-			break;
-		}
+			                order_names[order], i, ignorant);
 	}
+}
+
+/* Every server up to that number, and nothing is being changed. */
+static void check_settled(struct rules *rules, enum order order, int replicas)
+{
+	const struct seen *seen = &rules->seen;
+	bool servers[ORDINALS];
+
 	for (int i = 0; i < ORDINALS; i++)
-		if (seen_wanted(rules, i, seen->replicas) && seen->servers[i].outdated)
+		servers[i] = rules_seen_wanted(rules, i, replicas);
+	rules_check_settled(rules, order, servers);
+	for (int i = 0; i < ORDINALS; i++)
+		if (rules_seen_wanted(rules, i, seen->replicas) && seen->servers[i].outdated && !seen->on_delete)
 			rules_violation(rules, "2 one change", "%s while pod %d is to be replaced", order_names[order],
 			                i);
 	if (!seen->observed)
@@ -267,7 +309,7 @@ static int pods_beyond(const struct rules *rules)
 	int pods = 0;
 
 	for (int i = 0; i < ORDINALS; i++)
-		pods += rules->seen.servers[i].pod_exists && !seen_wanted(rules, i, rules->seen.replicas);
+		pods += rules->seen.servers[i].pod_exists && !rules_seen_wanted(rules, i, rules->seen.replicas);
 	return pods;
 }
 
@@ -276,6 +318,10 @@ static void check_leave(struct rules *rules, int ordinal, const struct raft_conf
 {
 	int highest = rules->model->traits.start + rules->seen.replicas - 1;
 
+	if (rules->wish.rollout) {
+		rules_restart_leave(rules, ordinal, config);
+		return;
+	}
 	if (rules->wish.scale && ordinal > highest) {
 		/* Whose pod is going anyway had better leave first: that is never worse than if it does not. */
 		if (rules->seen.servers[ordinal].pod_deleting)
@@ -283,7 +329,7 @@ static void check_leave(struct rules *rules, int ordinal, const struct raft_conf
 		/* Its replica is taken away already, and Kubernetes takes its time: the same, if it is the only one. */
 		if (pods_beyond(rules) == 1) {
 			check_settled(rules, ORDER_LEAVE, rules->seen.replicas);
-			check_quorum_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
+			rules_check_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
 			return;
 		}
 	}
@@ -291,7 +337,7 @@ static void check_leave(struct rules *rules, int ordinal, const struct raft_conf
 		rules_violation(rules, "9 wishes", "server %d shall leave, and need not go", ordinal);
 	check_gone(rules, ORDER_LEAVE);
 	check_settled(rules, ORDER_LEAVE, rules->seen.replicas - 1);
-	check_quorum_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
+	rules_check_without(rules, ORDER_LEAVE, config, rules->seen.ids[ordinal]);
 }
 
 /* 4: whoever could come back is not removed. */
@@ -300,7 +346,7 @@ static void check_removal(struct rules *rules, enum order order, int ordinal, in
 	const struct seen *seen = &rules->seen;
 
 	if (ordinal >= 0 && !rules->wish.named[ordinal]) {
-		if (seen_wanted(rules, ordinal, seen->replicas))
+		if (rules_seen_wanted(rules, ordinal, seen->replicas))
 			rules_violation(rules, "4 could return", "%s of server %d, which is wanted", order_names[order],
 			                ordinal);
 		if (seen->servers[ordinal].pod_exists)
@@ -315,7 +361,7 @@ static void check_removal(struct rules *rules, enum order order, int ordinal, in
 	/* To reap is to take away what is dead, and that is never worse; but scale does one thing after the other. */
 	if (rules->wish.scale)
 		check_gone(rules, order);
-	check_quorum_without(rules, order, config, id);
+	rules_check_without(rules, order, config, id);
 }
 
 static void check_claim(struct rules *rules, int ordinal)
@@ -326,7 +372,7 @@ static void check_claim(struct rules *rules, int ordinal)
 	if (!rules->wish.scale || !rules->wish.delete_claims)
 		rules_violation(rules, "7 claims", "the claim of server %d is deleted, and nobody asked for it",
 		                ordinal);
-	if (seen_wanted(rules, ordinal, seen->replicas))
+	if (rules_seen_wanted(rules, ordinal, seen->replicas))
 		rules_violation(rules, "7 claims", "the claim of server %d is deleted, which is wanted", ordinal);
 	if (seen->servers[ordinal].pod_exists)
 		rules_violation(rules, "7 claims", "the claim of server %d is deleted, whose pod exists", ordinal);
@@ -337,14 +383,20 @@ static void check_claim(struct rules *rules, int ordinal)
 void rules_order(struct rules *rules, enum order order, int subject)
 {
 	const struct raft_config *config = leaders_config(rules);
-	bool changes_peers = order == ORDER_REPLICAS || order == ORDER_LEAVE;
+	bool changes_peers = order == ORDER_REPLICAS || order == ORDER_LEAVE || order == ORDER_RESTART;
 
 	rules->orders++;
 	if (rules->blind)
 		rules_violation(rules, "5 agreement", "%s without a look, since the last one failed",
 		                order_names[order]);
+	if (order == ORDER_RESTART && !rules->seen.servers[subject].pod_running) {
+		rules_restart_dead(rules, subject, config);
+		return;
+	}
 	if (!check_agreement(rules, order, changes_peers))
 		return;
+	if (rules->wish.rollout && order != ORDER_RESTART && order != ORDER_LEAVE && order != ORDER_TRANSFER)
+		rules_violation(rules, "9 wishes", "%s of %d in a rollout", order_names[order], subject);
 	switch (order) {
 	case ORDER_REPLICAS:
 		check_replicas(rules, subject, config);
@@ -370,7 +422,13 @@ void rules_order(struct rules *rules, enum order order, int subject)
 		if (subject < 2)
 			rules_violation(rules, "5 agreement", "servers are told to expect %d", subject);
 		break;
+	case ORDER_RESTART:
+		rules_restart(rules, subject, config);
+		break;
 	case ORDER_TRANSFER:
+		if (rules->wish.rollout)
+			rules_restart_transfer(rules, subject, config);
+		break;
 	case ORDER_NONE:
 		break;
 	}
@@ -380,11 +438,15 @@ void rules_settled(struct rules *rules)
 {
 	const struct seen *seen = &rules->seen;
 
-	if (!rules->wish.scale)
+	if (!rules->wish.scale && !rules->wish.rollout)
 		return;
-	if (!seen->any || seen->replicas != rules->wish.replicas)
+	if (rules->wish.scale && (!seen->any || seen->replicas != rules->wish.replicas))
 		rules_violation(rules, "9 wishes", "it says it is done, with %d replicas", seen->replicas);
-	check_gone(rules, ORDER_NONE);
+	for (int i = 0; i < ORDINALS; i++)
+		if (rules->wish.rollout && rules_seen_wanted(rules, i, seen->replicas) && seen->servers[i].outdated)
+			rules_violation(rules, "9 wishes", "it says it is done, and pod %d is of an old template", i);
+	if (rules->wish.scale)
+		check_gone(rules, ORDER_NONE);
 	check_settled(rules, ORDER_NONE, seen->replicas);
 }
 
@@ -414,6 +476,8 @@ static bool shows(const struct rules *rules, enum order order, int subject)
 		return !seen->servers[subject].claim_exists || seen->servers[subject].claim_deleting;
 	case ORDER_EXPECT:
 		return seen->expect == subject;
+	case ORDER_RESTART:
+		return seen->servers[subject].pod_exists && seen->servers[subject].uid != rules->restarted_uid[subject];
 	case ORDER_FORCE_LEAVE:
 	case ORDER_PRUNE:
 	case ORDER_TRANSFER:

@@ -5,23 +5,14 @@
 #include <string.h>
 
 #include "util/mem.h"
+#include "story_parts.h"
 #include "view.h"
-#include "world.h"
 
 #define SETTLE_MS    SECONDS(20)
 #define RECOVER_MS   MINUTES(3)  /* what the cluster itself may take to be well after the last fault */
 #define RUNS_MAX     16          /* of the tool, once all is quiet */
 #define OVERTIME_MS  SECONDS(60) /* the last call of a run may take that long */
 #define OLD_CLAIM_MS HOURS(168)
-
-struct story {
-	struct model model;
-	struct rules rules;
-	struct sim_world sim;
-	struct world world;
-	struct totals *totals;
-	struct strv names; /* of the servers to reap */
-};
 
 static int scaled_to(const struct story *story)
 {
@@ -194,7 +185,11 @@ static bool has_strangers(const struct model *model)
 static bool is_right(const struct story *story, const struct err *err)
 {
 	const struct wish *wish = &story->rules.wish;
+	const struct model *model = &story->model;
 
+	/* What cannot be had is given up. */
+	if (wish->flawed)
+		return err->kind == ERR_REFUSED || err->kind == ERR_FAILED || err->kind == ERR_TIMEOUT;
 	if (err->kind != ERR_REFUSED)
 		return false;
 	if (rules_is_split(&story->rules))
@@ -205,16 +200,20 @@ static bool is_right(const struct story *story, const struct err *err)
 	for (int i = 0; i < ORDINALS; i++)
 		if (wish->named[i] && story->model.servers[i].pod.phase != PHASE_NONE)
 			return true;
+	/* Two servers, one of which may die at any time, and cannot be told to leave first. */
+	if (model->traits.leave_forbidden && raft_voters(&model->committed) == 2 &&
+	    (wish->rollout || (wish->scale && wish->replicas == 1)))
+		return true;
+	/* A voter that nobody is. */
+	if (wish->rollout && has_strangers(model))
+		return true;
 	if (!wish->scale)
 		return false;
 	if (!wish->force && (wish->replicas % 2 == 0 || wish->replicas < 3))
 		return true;
 	if (!wish->force && !wish->delete_claims && has_old_claim(story))
 		return true;
-	if (wish->strangers_stay && has_strangers(&story->model))
-		return true;
-	/* Two servers, one of which may die at any time, and cannot be told to leave first. */
-	return wish->replicas == 1 && story->model.traits.leave_forbidden && raft_voters(&story->model.committed) == 2;
+	return wish->strangers_stay && has_strangers(&story->model);
 }
 
 /* ------------------------------------------------------------------------------------------ the runs */
@@ -275,7 +274,7 @@ static bool judge_run(struct story *story, int status, const struct err *err, in
 		story->totals->reached++;
 		return true;
 	}
-	if (err->kind == ERR_REFUSED && is_right(story, err)) {
+	if (is_right(story, err)) {
 		story->totals->refused++;
 		return true;
 	}
@@ -291,7 +290,7 @@ static bool judge_run(struct story *story, int status, const struct err *err, in
 	return true;
 }
 
-static void pursue(struct story *story, const struct goal *goal)
+void story_pursue(struct story *story, const struct goal *goal)
 {
 	struct model *model = &story->model;
 	int quiet_runs = 0;
@@ -331,12 +330,16 @@ bool story_run(uint64_t seed, bool verbose, struct totals *totals)
 	goals = random_int(&later, 1, 3);
 	for (int i = 0; i < goals && story.rules.violations == 0; i++) {
 		struct goal goal = GOAL_INIT;
+		int kind = random_int(&later, 0, 99);
 
-		if (random_chance(&later, 700))
+		if (kind < 50)
 			choose_scale(&story, &goal);
-		else
+		else if (kind < 70)
 			choose_reap(&story, &goal);
-		pursue(&story, &goal);
+		if (kind < 70)
+			story_pursue(&story, &goal);
+		else
+			story_rollout(&story);
 		strv_release(&story.names);
 		if (rules_is_lost(&story.rules))
 			break;

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define LEADERLESS_MAX 300
+
 /* Sums over all seeds; plain data, since workers hand it over in a pipe. */
 struct totals {
 	int64_t seeds;
@@ -18,7 +20,16 @@ struct totals {
 	int64_t killed;      /* of those */
 	int64_t orders;
 	int64_t minutes;     /* of the model's time */
+
+	/* Rollouts without faults, by how long there was no leader, in steps of the model; the last one: or longer. */
+	int64_t leaderless[LEADERLESS_MAX];
 };
+
+void totals_add(struct totals *to, const struct totals *from);
+void totals_add_leaderless(struct totals *totals, int64_t milliseconds);
+
+/* The time that so many of a thousand do not exceed; -1: there was no rollout. */
+int64_t totals_leaderless_ms(const struct totals *totals, int permille);
 
 /* True when no rule was violated. */
 bool story_run(uint64_t seed, bool verbose, struct totals *totals);

@@ -92,8 +92,8 @@ static void view_set(const struct model *model, struct kube_statefulset *set)
 	set->resource_version = xasprintf("%" PRId64, model->set.version);
 	set->service_name = xstrdup(SET_NAME);
 	set->pod_management = xstrdup(model->traits.ordered ? "OrderedReady" : "Parallel");
-	set->update_strategy = xstrdup("RollingUpdate");
-	set->current_revision = xasprintf("rev-%d", model->set.revision);
+	set->update_strategy = xstrdup(model->set.on_delete ? "OnDelete" : "RollingUpdate");
+	set->current_revision = xasprintf("rev-%d", model->set.current_revision);
 	set->update_revision = xasprintf("rev-%d", model->set.revision);
 	set->selector = xstrdup("app=consul");
 	set->selector_exact = true;
@@ -102,7 +102,8 @@ static void view_set(const struct model *model, struct kube_statefulset *set)
 	set->observed_generation = model->set.observed;
 	set->replicas = model->set.replicas;
 	set->ordinal_start = model->traits.start;
-	set->status_replicas = set->updated_replicas = model->set.status_replicas;
+	set->status_replicas = model->set.status_replicas;
+	set->updated_replicas = model->set.updated_replicas;
 	set->ready_replicas = model->set.ready_replicas;
 	set->grace_seconds = model->traits.grace_ms / 1000;
 	strv_add(&set->claim_templates, "data");
@@ -111,8 +112,9 @@ static void view_set(const struct model *model, struct kube_statefulset *set)
 static void view_waiting(const struct model *model, const struct pod *truth, struct kube_container *container)
 {
 	if (truth->phase == PHASE_PENDING)
-		container->waiting_reason =
-		    xstrdup(model->now < truth->no_image_until ? "ErrImagePull" : "ContainerCreating");
+		container->waiting_reason = xstrdup(model->now >= truth->no_image_until            ? "ContainerCreating"
+		                                    : (model->now - truth->created_at) / 10000 % 2 ? "ImagePullBackOff"
+		                                                                                   : "ErrImagePull");
 	else if (truth->deleting || truth->run_at - model->now < 3000)
 		container->terminated_reason = xstrdup(truth->last_exit ? "Error" : "Completed");
 	else

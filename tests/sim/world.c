@@ -1,4 +1,4 @@
-/* See world.h. */
+/* See world.h: looking, and what Kubernetes is told. */
 #include "world.h"
 
 #include <stdio.h>
@@ -7,6 +7,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 #include "view.h"
+#include "world_parts.h"
 
 #define KILLS_PERMILLE 2      /* of the calls, while faults are on */
 #define IDLE_MAX       100000 /* calls in a row without any time passing: a loop without end */
@@ -60,7 +61,7 @@ static bool api_fails(struct sim_world *sim)
 	return random_chance(&sim->model->random, faults_api_permille(sim->model));
 }
 
-/* ------------------------------------------------------------------------------------------- observe */
+/* ------------------------------------------------------------------------------------------- looking */
 
 static bool ask_one(struct sim_world *sim, struct server *server, bool *ret_half)
 {
@@ -138,7 +139,7 @@ static int world_keep(void *context, struct err *err)
 /* -------------------------------------------------------------------------------------------- changes */
 
 /* The change was made; whether the caller hears of it is another matter. */
-static int answer(struct sim_world *sim, struct err *err)
+int world_answer(struct sim_world *sim, struct err *err)
 {
 	struct model *model = sim->model;
 
@@ -154,7 +155,7 @@ static int answer(struct sim_world *sim, struct err *err)
 }
 
 /* Before a change is made. -1: it is not. */
-static int begin_change(struct sim_world *sim, struct err *err)
+int world_begin_change(struct sim_world *sim, struct err *err)
 {
 	if (!sim->kept)
 		rules_violation(sim->rules, "lease", "a change without having asked whether it is still the only one");
@@ -166,7 +167,7 @@ static int begin_change(struct sim_world *sim, struct err *err)
 }
 
 /* It was sent, and nobody knows where it is: it may come about after all. */
-static void send_late(struct sim_world *sim, const struct err *err, struct late_change late)
+void world_send_late(struct sim_world *sim, const struct err *err, struct late_change late)
 {
 	struct model *model = sim->model;
 
@@ -183,11 +184,11 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 	_cleanup_free_ char *version = NULL;
 
 	rules_order(sim->rules, ORDER_REPLICAS, (int)replicas);
-	if (begin_change(sim, err) < 0) {
-		struct late_change late = { .replicas = (int)replicas };
+	if (world_begin_change(sim, err) < 0) {
+		struct late_change late = { .what = LATE_REPLICAS, .replicas = (int)replicas };
 
 		if (str_to_int64(seen->set.resource_version, &late.version) == 0)
-			send_late(sim, err, late);
+			world_send_late(sim, err, late);
 		return -1;
 	}
 	version = xasprintf("%lld", (long long)model->set.version);
@@ -195,7 +196,7 @@ static int world_set_replicas(void *context, const struct snapshot *seen, int64_
 		return err_set(err, ERR_CONFLICT, "the object has been modified");
 	trace(model, "order: replicas %d -> %d", model->set.replicas, (int)replicas);
 	kubernetes_set_replicas(model, (int)replicas);
-	return answer(sim, err);
+	return world_answer(sim, err);
 }
 
 static int world_set_expect(void *context, const struct snapshot *seen, int64_t expect, struct err *err)
@@ -206,13 +207,13 @@ static int world_set_expect(void *context, const struct snapshot *seen, int64_t 
 	rules_order(sim->rules, ORDER_EXPECT, (int)expect);
 	if (!model->traits.deployed)
 		return err_set(err, ERR_FAILED, "there is no such ConfigMap");
-	if (begin_change(sim, err) < 0)
+	if (world_begin_change(sim, err) < 0)
 		return -1;
 	if (seen->expect.expect != model->set.expect)
 		return err_set(err, ERR_CONFLICT, "the object has been modified");
 	trace(model, "order: bootstrap_expect %d", (int)expect);
 	model->set.expect = (int)expect;
-	return answer(sim, err);
+	return world_answer(sim, err);
 }
 
 static int world_delete_claim(void *context, const struct snapshot *seen, const char *name, struct err *err)
@@ -229,7 +230,7 @@ static int world_delete_claim(void *context, const struct snapshot *seen, const 
 		return err_set(err, ERR_FAILED, "no such claim");
 	}
 	rules_order(sim->rules, ORDER_DELETE_CLAIM, ordinal);
-	if (begin_change(sim, err) < 0)
+	if (world_begin_change(sim, err) < 0)
 		return -1;
 	for (size_t i = 0; i < seen->claim_count; i++)
 		if (str_equal(seen->claims[i].name, name))
@@ -240,111 +241,38 @@ static int world_delete_claim(void *context, const struct snapshot *seen, const 
 		return 0;
 	trace(model, "order: delete claim %d", ordinal);
 	kubernetes_delete_claim(model, ordinal);
-	return answer(sim, err);
+	return world_answer(sim, err);
 }
 
-/* ------------------------------------------------------------------------------------------ telling */
-
-static int told_leave(struct sim_world *sim, int through, struct err *err)
+static int world_delete_pod(void *context, const struct snapshot *seen, const char *name, struct err *err)
 {
+	struct sim_world *sim = context;
 	struct model *model = sim->model;
+	const struct server *server = snapshot_server_by_name(seen, name);
+	int ordinal = view_ordinal(name);
+	_cleanup_free_ char *uid = NULL;
 
-	if (model->traits.leave_forbidden)
-		return err_set(err, ERR_FORBIDDEN, "Permission denied");
-	agent_leave(model, through);
-	/* It answers when it has left, and that is not waited for. */
-	model_advance(model, random_chance(&model->random, 500) ? SECONDS(3) : TICK_MS);
-	return 0;
-}
-
-static int told_force_leave(struct sim_world *sim, const struct step *step, int through, struct err *err)
-{
-	if (!gossip_force_leave(sim->model, through, view_ordinal(step->object), step->kind == STEP_PRUNE))
-		return err_set(err, ERR_NOT_FOUND, "No node found with name %s", step->object);
-	return 0;
-}
-
-static int no_leader(struct err *err)
-{
-	return err_set(err, ERR_UNAVAILABLE, "No cluster leader");
-}
-
-static int told_remove_peer(struct sim_world *sim, int id, int through, struct err *err)
-{
-	struct model *model = sim->model;
-	int leader = raft_leader_of(model, through);
-
-	if (leader < 0 || !raft_can_change(model, leader))
-		return no_leader(err);
-	if (!raft_find(&model->servers[leader].claim.data.config, id))
-		return err_set(err, ERR_NOT_FOUND, "id was not found in the Raft configuration");
-	raft_remove(model, leader, id);
-	return 0;
-}
-
-static int told_transfer(struct sim_world *sim, const struct step *step, int through, struct err *err)
-{
-	struct model *model = sim->model;
-	int leader = raft_leader_of(model, through);
-
-	if (model->traits.minor < 15)
-		return err_set(err, ERR_NOT_FOUND, "its version has no such order");
-	if (leader < 0)
-		return no_leader(err);
-	if (!raft_transfer(model, leader, str_is_empty(step->object) ? 0 : view_id(step->object)))
-		return err_set(err, ERR_FAILED, "cannot find peer");
-	return 0;
-}
-
-static int told_min_quorum(struct sim_world *sim, const struct step *step, int through, struct err *err)
-{
-	struct model *model = sim->model;
-
-	if (raft_leader_of(model, through) < 0)
-		return no_leader(err);
-	if (model->traits.minor < 8)
-		return err_set(err, ERR_NOT_FOUND, "its version has no such setting");
-	model->min_quorum = (int)step->number;
-	return 0;
-}
-
-/* The id of the peer that the step is about, as the leader's set has it. */
-static int peer_id(const struct sim_world *sim, const struct step *step)
-{
-	int leader = raft_leader(sim->model), ip = view_ip(step->object);
-	const struct raft_config *config =
-	    leader < 0 ? &sim->model->committed : &sim->model->servers[leader].claim.data.config;
-
-	if (!step->by_address)
-		return view_id(step->object);
-	for (int i = 0; i < config->count; i++)
-		if (config->peers[i].ip == ip)
-			return config->peers[i].id;
-	return -1;
-}
-
-static int carry_out(struct sim_world *sim, const struct step *step, int through, struct err *err)
-{
-	switch (step->kind) {
-	case STEP_LEAVE:
-		return told_leave(sim, through, err);
-	case STEP_FORCE_LEAVE:
-	case STEP_PRUNE:
-		return told_force_leave(sim, step, through, err);
-	case STEP_REMOVE_PEER:
-		return told_remove_peer(sim, peer_id(sim, step), through, err);
-	case STEP_TRANSFER_LEADER:
-		return told_transfer(sim, step, through, err);
-	case STEP_MIN_QUORUM:
-		return told_min_quorum(sim, step, through, err);
-	case STEP_REPLICAS:
-	case STEP_EXPECT:
-	case STEP_DELETE_CLAIM:
-	case STEP_RESTART:
-		break;
+	if (ordinal < 0 || !server || !server->has_pod) {
+		rules_violation(sim->rules, "9 wishes", "no pod of ours is deleted: %s", name);
+		return err_set(err, ERR_FAILED, "no such pod");
 	}
-	return err_set(err, ERR_FAILED, "no order for an agent");
+	rules_order(sim->rules, ORDER_RESTART, ordinal);
+	if (world_begin_change(sim, err) < 0) {
+		world_send_late(sim, err,
+		                (struct late_change){ .what = LATE_DELETE,
+		                                      .ordinal = ordinal,
+		                                      .uid = sim->rules->seen.servers[ordinal].uid });
+		return -1;
+	}
+	uid = xasprintf("uid-%d", model->servers[ordinal].pod.uid);
+	if (model->servers[ordinal].pod.phase == PHASE_NONE || !str_equal(uid, server->pod.uid))
+		return 0;
+	trace(model, "order: delete pod %d", ordinal);
+	kubernetes_restart_pod(model, ordinal);
+	return world_answer(sim, err);
 }
+
+/* -------------------------------------------------------------------------------------- the rules */
 
 /* The order as the rules know it, and what it is about. */
 static enum order order_of(const struct sim_world *sim, const struct step *step, int *ret_subject)
@@ -369,18 +297,19 @@ static enum order order_of(const struct sim_world *sim, const struct step *step,
 		*ret_subject = view_ordinal(step->object);
 		return ORDER_PRUNE;
 	case STEP_REMOVE_PEER:
-		*ret_subject = peer_id(sim, step);
+		*ret_subject = world_peer_id(sim, step);
 		return ORDER_REMOVE_PEER;
 	case STEP_DELETE_CLAIM:
 		*ret_subject = view_claim_ordinal(step->object);
 		return ORDER_DELETE_CLAIM;
 	case STEP_RESTART:
-		break;
+		*ret_subject = view_ordinal(step->object);
+		return ORDER_RESTART;
 	}
 	return ORDER_NONE;
 }
 
-static void check_order(struct sim_world *sim, const struct step *step)
+void world_check_order(struct sim_world *sim, const struct step *step)
 {
 	int subject;
 	enum order order = order_of(sim, step, &subject);
@@ -389,32 +318,6 @@ static void check_order(struct sim_world *sim, const struct step *step)
 		rules_violation(sim->rules, "9 wishes", "%s: nobody of ours", step->text);
 	else
 		rules_order(sim->rules, order, subject);
-}
-
-static int world_tell(void *context, const struct snapshot *seen, const struct step *step, struct err *err)
-{
-	struct sim_world *sim = context;
-	struct model *model = sim->model;
-	int through = step->through ? view_ordinal(step->through) : -1;
-
-	(void)seen;
-	if (through < 0)
-		return err_set(err, ERR_UNREACHABLE, "there is no pod to tell it to");
-	check_order(sim, step);
-	if (begin_change(sim, err) < 0) {
-		if (step->kind == STEP_LEAVE && !model->traits.leave_forbidden)
-			send_late(sim, err,
-			          (struct late_change){
-			              .leave = true, .ordinal = through, .uid = model->servers[through].pod.uid });
-		return -1;
-	}
-	if (!model->servers[through].agent.up || model->now < model->servers[through].silent_until)
-		return err_set(err, ERR_UNREACHABLE, "connection refused");
-	trace(model, "order: %s %s%s through %d", step_kind_name(step->kind), step->object ? step->object : "",
-	      step->by_address ? " (address)" : "", through);
-	if (carry_out(sim, step, through, err) < 0)
-		return -1;
-	return answer(sim, err);
 }
 
 /* ---------------------------------------------------------------------------------------------- time */
@@ -454,6 +357,7 @@ void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, 
 		.set_expect = world_set_expect,
 		.tell = world_tell,
 		.delete_claim = world_delete_claim,
+		.delete_pod = world_delete_pod,
 		.now_ms = world_now_ms,
 		.sleep = world_sleep,
 	};
