@@ -72,6 +72,10 @@ int apply_check(const cJSON *json, const char *namespace_name, struct err *err) 
 int apply_read(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
     __attribute__((warn_unused_result));
 
+/* The same, but what cannot be read is left as if it were not there. */
+int apply_read_what_may_be(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
+    __attribute__((warn_unused_result));
+
 enum apply_mode {
 	APPLY_FOR_REAL,
 	APPLY_ON_SERVER, /* sent, checked, not kept (dryRun=All) */

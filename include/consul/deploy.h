@@ -2,8 +2,11 @@
  * consul/deploy.h - `deploy`: what is wanted, set beside what exists, becomes objects to apply (consul/apply.h); then
  * the look at how far the servers are.
  *
- * What exists wins over defaults: an option that is not given means "as it is". Never changed by a deploy: the number
- * of servers (scale does that), the gossip key, bootstrap_expect, the data centre, claim templates.
+ * What exists wins over defaults: an option that is not given means "as it is". Never changed by applying: the number
+ * of servers (scale does that), Secrets that are there, bootstrap_expect, the data centre, claim templates.
+ *
+ * TLS is turned on and off for running servers in three goes (enum manifest_tls): a plan is not the last one when it
+ * is unfinished, and planning again after it was carried out gives the next.
  */
 #ifndef CONSUL_DEPLOY_H
 #define CONSUL_DEPLOY_H
@@ -22,7 +25,9 @@
 /* Most bytes of one file given by -f. */
 #define DEPLOY_FILE_MAX ((size_t)16 * 1024 * 1024)
 
-/* What the user asked for. Strings are borrowed; NULL and 0: not given. */
+enum deploy_wish { DEPLOY_AS_IS, DEPLOY_YES, DEPLOY_NO };
+
+/* What the user asked for. All of it is borrowed; NULL and 0: not given. */
 struct deploy_request {
 	const char *namespace_name;
 	const char *name;
@@ -30,7 +35,13 @@ struct deploy_request {
 	const char *datacenter;
 	const char *storage_size;
 	const char *storage_class;
-	int64_t replicas;
+	int64_t replicas; /* of a new cluster */
+	const cJSON *extra;
+	enum deploy_wish tls;  /* as it is: on for a new cluster */
+	bool acls;             /* for a new cluster; not given: as it is */
+	const struct key_pair *authority; /* the user's own, with its key */
+	const char *cluster_domain;       /* "cluster.local" */
+	int64_t now_s;                    /* wall clock: when certificates begin */
 };
 
 /* What is to be applied, and what to wait for then. */
@@ -38,7 +49,12 @@ struct deploy_plan {
 	struct apply_list objects; /* located, in order, with what exists of them */
 	struct strv sets;          /* the StatefulSets that run Consul servers */
 	struct strv warnings;      /* sentences for the user */
-	bool new_gossip_key;       /* objects holds a key that nobody has seen yet */
+	bool new_secrets;          /* objects holds keys or tokens that nobody has seen yet */
+	bool exists;               /* the StatefulSet is there */
+	bool unfinished;           /* the same request is to be planned and carried out once more after this */
+	enum manifest_tls tls;     /* as it will be */
+	bool acls;
+	char *going_back_to;       /* the ControllerRevision of deploy_plan_rollback */
 };
 
 #define DEPLOY_PLAN_INIT                                                                                               \
@@ -57,6 +73,37 @@ int deploy_check(const struct deploy_request *request, struct err *err) __attrib
  */
 int deploy_plan(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
                 struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * The objects of a new cluster as the request has it, for a preflight where deploy_plan failed since something may not be read
+ * or is somebody else's: not to be applied. request has passed deploy_check.
+ */
+int deploy_plan_blindly(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
+                        struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * Plans the way back: the pod template before the newest one, with the configuration that its annotation tells. ERR_NOT_FOUND:
+ * there is none. Of request only namespace and name are looked at.
+ */
+int deploy_plan_rollback(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
+                         struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * After the set of such a plan was applied for real: makes its template exactly the earlier one, whatever others added to it.
+ * ERR_CONFLICT: the set has changed since.
+ */
+int deploy_restore_template(struct kube_client *client, const struct apply_object *set, int64_t deadline_ms,
+                            struct err *err) __attribute__((warn_unused_result));
+
+/* The StatefulSet among the plan's objects; NULL: none. Borrowed. */
+struct apply_object *deploy_plan_set(const struct deploy_plan *plan);
+
+/*
+ * Lets the API server try all that exists already, so that what it refuses shows before anything is written. *ret_restarts is
+ * whether servers have to be replaced one by one, by a new template or because a deploy that did so was stopped.
+ */
+int deploy_try(struct kube_client *client, struct deploy_plan *plan, bool force_conflicts, int64_t deadline_ms,
+               bool *ret_restarts, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * Reads objects from files: YAML or JSON, several documents, Lists; directories give their .json, .yaml and .yml files;

@@ -17,6 +17,7 @@
 #include "consul/apply.h"
 #include "kube/client.h"
 #include "util/err.h"
+#include "util/str.h"
 
 /* From fine to worst: the worst that was found is a check's outcome. */
 enum preflight_outcome {

@@ -264,7 +264,9 @@ static int take_live(struct apply_object *object, struct kube_call *call, struct
 	return 0;
 }
 
-int apply_read(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
+/* lenient: what may not be read is taken for unread, and no failure. */
+static int read_all(struct kube_client *client, struct apply_list *list, bool lenient, int64_t deadline_ms,
+                    struct err *err)
 {
 	struct kube_call *calls = xcalloc(list->count, sizeof(*calls));
 	int status;
@@ -273,10 +275,20 @@ int apply_read(struct kube_client *client, struct apply_list *list, int64_t dead
 		calls[i] = (struct kube_call){ .method = KUBE_GET, .path = list->items[i].path };
 	status = kube_client_perform(client, calls, list->count, deadline_ms, err);
 	for (size_t i = 0; i < list->count; i++) {
-		if (status == 0)
+		if (status == 0 && !(lenient && err_is_set(&calls[i].err)))
 			status = take_live(&list->items[i], &calls[i], err);
 		kube_call_release(&calls[i]);
 	}
 	free(calls);
 	return status;
+}
+
+int apply_read(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
+{
+	return read_all(client, list, false, deadline_ms, err);
+}
+
+int apply_read_what_may_be(struct kube_client *client, struct apply_list *list, int64_t deadline_ms, struct err *err)
+{
+	return read_all(client, list, true, deadline_ms, err);
 }

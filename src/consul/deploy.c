@@ -1,28 +1,23 @@
 /* See include/consul/deploy.h: from a request and what exists to a plan. */
 #include "consul/deploy.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#include "consul/expect.h"
-#include "consul/observe.h"
-#include "util/base64.h"
+#include "consul/deploy_parts.h"
+#include "consul/difference.h"
 #include "util/buf.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/yaml.h"
-
-enum { GOSSIP_KEY_BYTES = 32 };
 
 void deploy_plan_release(struct deploy_plan *plan)
 {
 	apply_list_release(&plan->objects);
 	strv_release(&plan->sets);
 	strv_release(&plan->warnings);
-	plan->new_gossip_key = false;
+	free(plan->going_back_to);
+	*plan = (struct deploy_plan)DEPLOY_PLAN_INIT;
 }
 
 static const char *or_else(const char *value, const char *otherwise)
@@ -42,238 +37,59 @@ int deploy_check(const struct deploy_request *request, struct err *err)
 		.replicas = request->replicas ? request->replicas : MANIFEST_REPLICAS,
 	};
 
-	return manifest_check(&settings, err);
+	return request->extra && manifest_check_extra(request->extra, err) < 0 ? -1 : manifest_check(&settings, err);
 }
 
-int deploy_gossip_key(char **ret_key, struct err *err)
+/* ------------------------------------------------------------------------------------ TLS and ACLs */
+
+/* What is neither off nor on is on the way to on, unless it was asked to be off. */
+static enum manifest_tls wanted_tls(enum deploy_wish wish, bool exists, enum manifest_tls live)
 {
-	unsigned char key[GOSSIP_KEY_BYTES];
-	ssize_t got = getrandom(key, sizeof(key), 0);
-
-	if (got != (ssize_t)sizeof(key))
-		return err_set(err, ERR_FAILED, "no random bytes for a gossip key: %s",
-		               got < 0 ? strerror(errno) : "too few");
-	*ret_key = base64_encode(key, sizeof(key));
-	mem_wipe(key, sizeof(key));
-	return 0;
-}
-
-/* ------------------------------------------------------------------------------------- what exists
- * Asked first, since the objects depend on it: the namespace, the StatefulSet, its ConfigMap, and whether there is a
- * Secret.
- */
-enum { READ_NAMESPACE, READ_SET, READ_CONFIG, READ_SECRET, READS };
-
-struct existing {
-	cJSON *set;    /* NULL: there is none; likewise below */
-	cJSON *config; /* the content of server.json */
-	bool secret;
-	bool secret_known; /* it may be read */
-};
-
-static void existing_release(struct existing *existing)
-{
-	cJSON_Delete(existing->set);
-	cJSON_Delete(existing->config);
-	*existing = (struct existing){ 0 };
-}
-
-static void set_read_path(struct kube_call *call, const char *api, const char *namespace_name, const char *resource,
-                          const char *name, const char *suffix)
-{
-	struct buf path = BUF_TEXT;
-
-	buf_adds(&path, api);
-	buf_adds(&path, "/namespaces/");
-	buf_add_url(&path, namespace_name);
-	if (resource) {
-		buf_addf(&path, "/%s/", resource);
-		buf_add_url(&path, name);
-		buf_adds(&path, suffix);
+	switch (wish) {
+	case DEPLOY_YES:
+		return MANIFEST_TLS_ON;
+	case DEPLOY_NO:
+		return MANIFEST_TLS_OFF;
+	case DEPLOY_AS_IS:
+		break;
 	}
-	*call = (struct kube_call){ .method = KUBE_GET, .path = buf_detach(&path) };
+	return exists && live == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
 }
 
-/* True: it is there. False: it is not, or err is set. */
-static bool was_found(struct kube_call *call, struct err *err)
+/* Servers that run go one mode at a time. */
+static void set_tls(const struct deploy_request *request, const struct deploy_existing *existing,
+                    struct manifest_settings *settings, struct deploy_plan *plan)
 {
-	if (call->err.kind == ERR_NOT_FOUND)
-		return false;
-	return err_move(err, &call->err) == 0;
+	enum manifest_tls live = manifest_tls_of(existing->config);
+	bool exists = existing->set != NULL;
+	enum manifest_tls wanted = wanted_tls(request->tls, exists, live);
+
+	settings->tls = plan->tls = exists ? manifest_next_tls(live, wanted) : wanted;
+	plan->unfinished = settings->tls != wanted;
+	if (exists && settings->tls == MANIFEST_TLS_OFF && live == settings->tls && request->tls == DEPLOY_AS_IS)
+		strv_add(
+		    &plan->warnings,
+		    "RPC and the HTTP API of this cluster are not encrypted; --tls turns TLS on, one server at a time");
+	if (exists && wanted == MANIFEST_TLS_ON && live < MANIFEST_TLS_SPOKEN)
+		strv_add(
+		    &plan->warnings,
+		    "at the end plain HTTP is refused: clients need https, port 8501, and the authority's certificate");
 }
 
-static int no_namespace(const char *namespace_name, struct err *err)
+/* A server that enforces them and one that does not do not understand each other: they are there from the start. */
+static void set_acls(const struct deploy_request *request, const struct deploy_existing *existing,
+                     struct manifest_settings *settings, struct deploy_plan *plan)
 {
-	err_set(err, ERR_NOT_FOUND, "namespaces \"%s\" not found", namespace_name);
-	err_label(err, "Error from server (NotFound)");
-	return err_hint(err, "kubectl create namespace %s", namespace_name);
-}
+	bool live = manifest_acls_of(existing->config);
 
-static int take_config(struct kube_call *call, struct existing *existing, struct err *err)
-{
-	if (!was_found(call, err))
-		return err_is_set(err) ? -1 : 0;
-	return expect_config(call->json, &existing->config, err);
-}
-
-static int take_secret(struct kube_call *call, const char *name, struct existing *existing, struct err *err)
-{
-	cJSON *data, *entry;
-
-	/* It may be made without being read. */
-	if (call->err.kind == ERR_FORBIDDEN)
-		return 0;
-	existing->secret_known = true;
-	if (!was_found(call, err))
-		return err_is_set(err) ? -1 : 0;
-	existing->secret = true;
-	data = cJSON_GetObjectItemCaseSensitive(call->json, "data");
-	cJSON_ArrayForEach (entry, data)
-		if (entry->valuestring)
-			mem_wipe(entry->valuestring, strlen(entry->valuestring));
-	if (json_get(data, MANIFEST_GOSSIP_FILE))
-		return 0;
-	err_set(err, ERR_REFUSED, "secret/%s-gossip exists and has no key \"%s\"", name, MANIFEST_GOSSIP_FILE);
-	return err_hint(
-	    err, "it must hold {\"encrypt\": \"KEY\"} under that key; or choose another cluster name with --name");
-}
-
-static int take_existing(struct kube_call *calls, const struct deploy_request *request, struct existing *existing,
-                         struct err *err)
-{
-	if (calls[READ_NAMESPACE].err.kind == ERR_NOT_FOUND)
-		return no_namespace(request->namespace_name, err);
-	/* Many may not read namespaces: then it shows later whether it exists. */
-	if (calls[READ_NAMESPACE].err.kind != ERR_FORBIDDEN && err_move(err, &calls[READ_NAMESPACE].err) < 0)
-		return -1;
-	if (was_found(&calls[READ_SET], err))
-		existing->set = TAKE(calls[READ_SET].json);
-	else if (err_is_set(err))
-		return err_wrap(err, "statefulset.apps/%s", request->name);
-	if (take_config(&calls[READ_CONFIG], existing, err) < 0)
-		return err_wrap(err, "configmap/%s-server", request->name);
-	if (take_secret(&calls[READ_SECRET], request->name, existing, err) < 0)
-		return -1;
-	return 0;
-}
-
-static int read_existing(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
-                         struct existing *existing, struct err *err)
-{
-	struct kube_call calls[READS];
-	const char *space = request->namespace_name, *name = request->name;
-	int status;
-
-	set_read_path(&calls[READ_NAMESPACE], "/api/v1", space, NULL, NULL, NULL);
-	set_read_path(&calls[READ_SET], "/apis/apps/v1", space, "statefulsets", name, "");
-	set_read_path(&calls[READ_CONFIG], "/api/v1", space, "configmaps", name, "-server");
-	set_read_path(&calls[READ_SECRET], "/api/v1", space, "secrets", name, "-gossip");
-	status = kube_client_perform(client, calls, READS, deadline_ms, err);
-	if (status == 0)
-		status = take_existing(calls, request, existing, err);
-	for (size_t i = 0; i < READS; i++) {
-		char *path = (char *)(uintptr_t)calls[i].path;
-
-		kube_call_release(&calls[i]);
-		free(path);
-	}
-	return status;
-}
-
-/* --------------------------------------------------------------------- what a deploy refuses to change */
-
-static int refuse_scaling(const char *name, int64_t wanted, int64_t live, const char *namespace_name, struct err *err)
-{
-	err_set(err, ERR_REFUSED,
-	        "statefulset.apps/%s has %" PRId64 " replicas, not %" PRId64
-	        "; deploy does not change the number of servers",
-	        name, live, wanted);
-	return err_hint(err, "kubectl consul scale %" PRId64 " -n %s%s%s does it, one server at a time", wanted,
-	                namespace_name, str_equal(name, OBSERVE_DEFAULT_NAME) ? "" : " --name ",
-	                str_equal(name, OBSERVE_DEFAULT_NAME) ? "" : name);
-}
-
-static int refuse_fixed(const struct deploy_request *request, const char *option, const char *live, const char *why,
-                        struct err *err)
-{
-	_cleanup_free_ char *shown = str_visible(live, 64);
-
-	err_set(err, ERR_REFUSED, "statefulset.apps/%s has --%s \"%s\"; %s", request->name, option, shown, why);
-	return err_hint(err, "leave --%s out to keep it", option);
-}
-
-static int refuse_foreign(const char *resource, const cJSON *live, struct err *err)
-{
-	const cJSON *manager = json_get(json_at(live, "metadata.labels"), "app.kubernetes.io/managed-by");
-	_cleanup_free_ char *shown = cJSON_IsString(manager) ? str_visible(manager->valuestring, 64) : NULL;
-
-	err_set(err, ERR_REFUSED, "%s exists and was not made by kubectl consul%s%s%s", resource,
-	        shown ? " (managed by \"" : "", shown ? shown : "", shown ? "\")" : "");
-	return err_hint(err, "choose another name with --name, or apply your own files with -f");
-}
-
-static const cJSON *live_claim(const cJSON *set)
-{
-	return cJSON_GetArrayItem(json_at(set, "spec.volumeClaimTemplates"), 0);
-}
-
-static int check_against_set(const struct deploy_request *request, const cJSON *set, struct err *err)
-{
-	const char *size = json_string_at(live_claim(set), "spec.resources.requests.storage");
-	const char *class = or_else(json_string_at(live_claim(set), "spec.storageClassName"), "");
-	_cleanup_free_ char *resource = xasprintf("statefulset.apps/%s", request->name);
-	int64_t replicas = json_int_at(set, "spec.replicas", 1);
-
-	if (!manifest_is_ours(set))
-		return refuse_foreign(resource, set, err);
-	if (request->replicas && request->replicas != replicas)
-		return refuse_scaling(request->name, request->replicas, replicas, request->namespace_name, err);
-	if (request->storage_size && size && !manifest_same_quantity(request->storage_size, size))
-		return refuse_fixed(request, "storage-size", size,
-		                    "the size in a StatefulSet's claim template cannot be changed", err);
-	if (request->storage_class && !str_equal(request->storage_class, class))
-		return refuse_fixed(request, "storage-class", class,
-		                    "the class of a StatefulSet's claim template cannot be changed", err);
-	return 0;
-}
-
-/* Servers keep the key they began with in their data: others would never be let in with a new one. */
-static int refuse_new_key(const struct deploy_request *request, struct err *err)
-{
-	const char *name = request->name;
-
-	err_set(err, ERR_REFUSED,
-	        "statefulset.apps/%s exists, but its secret/%s-gossip does not; a new key would keep new servers out",
-	        name, name);
-	return err_hint(
-	    err,
-	    "the key in use is the first one in: kubectl exec -n %s %s-0 -- cat /consul/data/serf/local.keyring; "
-	    "make the Secret again with %s = {\"encrypt\": \"KEY\"}",
-	    request->namespace_name, name, MANIFEST_GOSSIP_FILE);
-}
-
-static int check_against_existing(const struct deploy_request *request, const struct existing *existing,
-                                  struct err *err)
-{
-	const char *datacenter = json_string_at(existing->config, "datacenter");
-
-	if (!existing->set)
-		return 0;
-	if (check_against_set(request, existing->set, err) < 0)
-		return -1;
-	if (existing->secret_known && !existing->secret)
-		return refuse_new_key(request, err);
-	if (request->datacenter && datacenter && !str_equal(request->datacenter, datacenter))
-		return refuse_fixed(request, "datacenter", datacenter, "a Consul datacenter cannot be renamed", err);
-	return 0;
+	settings->acls = plan->acls = existing->set ? live : request->acls || live;
 }
 
 /* ------------------------------------------------------------------------------------------ planning */
 
-/* What is given, else what exists, else the default. Borrows from all of them. */
-static struct manifest_settings resolve(const struct deploy_request *request, const struct existing *existing)
+struct manifest_settings deploy_resolve(const struct deploy_request *request, const struct deploy_existing *existing)
 {
-	const cJSON *container = manifest_consul_container(existing->set), *claim = live_claim(existing->set);
+	const cJSON *container = manifest_consul_container(existing->set), *claim = deploy_live_claim(existing->set);
 	const char *image = or_else(json_string_at(container, "image"), MANIFEST_IMAGE);
 	const char *size = or_else(json_string_at(claim, "spec.resources.requests.storage"), MANIFEST_STORAGE_SIZE);
 	const char *datacenter = or_else(json_string_at(existing->config, "datacenter"), MANIFEST_DATACENTER);
@@ -288,6 +104,7 @@ static struct manifest_settings resolve(const struct deploy_request *request, co
 		.datacenter = or_else(request->datacenter, datacenter),
 		.storage_size = or_else(request->storage_size, size),
 		.storage_class = or_else(request->storage_class, json_string_at(claim, "spec.storageClassName")),
+		.extra = request->extra ? request->extra : existing->extra,
 		.replicas = replicas,
 		/* Without servers nothing was ever frozen: a ConfigMap alone is left over. */
 		.bootstrap_expect = existing->set ? expect : replicas,
@@ -299,7 +116,7 @@ static bool is_kind(const struct apply_object *object, const char *kind)
 	return str_equal(json_string_at(object->json, "kind"), kind);
 }
 
-static void add_objects(const struct manifest_settings *settings, const struct existing *existing,
+void deploy_add_objects(const struct manifest_settings *settings, const struct deploy_existing *existing,
                         struct apply_list *list)
 {
 	cJSON *rendered = manifest_render(settings), *item;
@@ -314,7 +131,7 @@ static void add_objects(const struct manifest_settings *settings, const struct e
 	cJSON_Delete(rendered);
 }
 
-/* A ServiceAccount may have been prepared by somebody else. (The Secret was looked at before.) */
+/* A ServiceAccount may have been prepared by somebody else. (The Secrets were looked at before.) */
 static int check_owners(const struct apply_list *list, struct err *err)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -322,46 +139,120 @@ static int check_owners(const struct apply_list *list, struct err *err)
 
 		if (object->live && !manifest_is_ours(object->live) && !is_kind(object, "ServiceAccount") &&
 		    !is_kind(object, "Secret"))
-			return refuse_foreign(object->resource, object->live, err);
+			return deploy_refuse_foreign(object->resource, object->live, err);
 	}
 	return 0;
 }
 
-static int plan_with_key(struct kube_client *client, const struct deploy_request *request,
-                         const struct existing *existing, char **key, int64_t deadline_ms, struct deploy_plan *plan,
-                         struct err *err)
+struct apply_object *deploy_plan_set(const struct deploy_plan *plan)
 {
-	struct manifest_settings settings = resolve(request, existing);
+	for (size_t i = 0; i < plan->objects.count; i++)
+		if (is_kind(&plan->objects.items[i], "StatefulSet"))
+			return &plan->objects.items[i];
+	return NULL;
+}
 
-	/* One that may exist without being readable is offered a key, too: it is made only if there is none. */
-	plan->new_gossip_key = !existing->secret;
-	if (plan->new_gossip_key && deploy_gossip_key(key, err) < 0)
-		return -1;
-	settings.gossip_key = *key;
-	if (!existing->set)
-		manifest_warn_replicas(settings.replicas, &plan->warnings);
-	add_objects(&settings, existing, &plan->objects);
-	strv_add(&plan->sets, settings.name);
-	if (apply_locate(client, &plan->objects, settings.namespace_name, deadline_ms, err) < 0 ||
+int deploy_locate(struct kube_client *client, const struct manifest_settings *settings, int64_t deadline_ms,
+                  struct deploy_plan *plan, struct err *err)
+{
+	strv_add(&plan->sets, settings->name);
+	if (apply_locate(client, &plan->objects, settings->namespace_name, deadline_ms, err) < 0 ||
 	    apply_read(client, &plan->objects, deadline_ms, err) < 0)
 		return -1;
 	return check_owners(&plan->objects, err);
 }
 
+static int plan_existing(struct kube_client *client, const struct deploy_request *request,
+                         const struct deploy_existing *existing, int64_t deadline_ms, struct deploy_plan *plan,
+                         struct err *err)
+{
+	struct manifest_settings settings = deploy_resolve(request, existing);
+	struct deploy_secrets secrets = DEPLOY_SECRETS_INIT;
+	int status;
+
+	set_tls(request, existing, &settings, plan);
+	set_acls(request, existing, &settings, plan);
+	status = deploy_make_secrets(request, existing, &settings, &secrets, err);
+	if (status == 0) {
+		plan->new_secrets = secrets.any;
+		plan->exists = existing->set != NULL;
+		if (!existing->set)
+			manifest_warn_replicas(settings.replicas, &plan->warnings);
+		deploy_add_objects(&settings, existing, &plan->objects);
+		status = deploy_locate(client, &settings, deadline_ms, plan, err);
+	}
+	deploy_secrets_release(&secrets);
+	return status;
+}
+
 int deploy_plan(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
                 struct deploy_plan *ret_plan, struct err *err)
 {
-	struct existing existing = { 0 };
-	char *key = NULL;
-	int status = read_existing(client, request, deadline_ms, &existing, err);
+	struct deploy_existing existing = DEPLOY_EXISTING_INIT;
+	int status = deploy_read_existing(client, request, deadline_ms, &existing, err);
 
 	if (status == 0)
-		status = check_against_existing(request, &existing, err);
+		status = deploy_check_existing(request, &existing, err);
 	if (status == 0)
-		status = plan_with_key(client, request, &existing, &key, deadline_ms, ret_plan, err);
-	free_secret(key);
-	existing_release(&existing);
+		status = plan_existing(client, request, &existing, deadline_ms, ret_plan, err);
+	deploy_existing_release(&existing);
 	return status;
+}
+
+int deploy_plan_blindly(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
+                        struct deploy_plan *ret_plan, struct err *err)
+{
+	/* Nothing was looked for, so that nothing is there; Secrets are made up, and go nowhere. */
+	struct deploy_existing existing = {
+		.gossip.known = true,
+		.authority.known = true,
+		.tls.known = true,
+		.acl.known = true,
+		.bootstrap.known = true,
+		.authority_pair = KEY_PAIR_INIT,
+	};
+	struct manifest_settings settings = deploy_resolve(request, &existing);
+	struct deploy_secrets secrets = DEPLOY_SECRETS_INIT;
+	int status;
+
+	set_tls(request, &existing, &settings, ret_plan);
+	set_acls(request, &existing, &settings, ret_plan);
+	status = deploy_make_secrets(request, &existing, &settings, &secrets, err);
+	if (status == 0) {
+		deploy_add_objects(&settings, &existing, &ret_plan->objects);
+		strv_add(&ret_plan->sets, settings.name);
+		status = apply_locate(client, &ret_plan->objects, settings.namespace_name, deadline_ms, err);
+	}
+	if (status == 0)
+		status = apply_read_what_may_be(client, &ret_plan->objects, deadline_ms, err);
+	deploy_secrets_release(&secrets);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------- what it comes to */
+
+int deploy_try(struct kube_client *client, struct deploy_plan *plan, bool force_conflicts, int64_t deadline_ms,
+               bool *ret_restarts, struct err *err)
+{
+	struct apply_options options = {
+		.mode = APPLY_ON_SERVER,
+		.force_conflicts = force_conflicts,
+		.deadline_ms = deadline_ms,
+	};
+	struct apply_object *set = deploy_plan_set(plan);
+
+	*ret_restarts = false;
+	if (!set || !set->live)
+		return 0;
+	for (size_t i = 0; i < plan->objects.count; i++) {
+		struct apply_object *object = &plan->objects.items[i];
+
+		if (object->live && !object->create_only && apply_send(client, object, &options, err) < 0)
+			return -1;
+	}
+	*ret_restarts = difference_restarts(set->live, set->result) ||
+	                str_equal(json_string_at(set->live, "spec.updateStrategy.type"), "OnDelete");
+	return 0;
 }
 
 /* -------------------------------------------------------------------------------------- files' plan */
@@ -380,7 +271,7 @@ static int plan_file_set(struct apply_object *object, const char *namespace_name
 	if (!json_get(spec, "replicas"))
 		json_set(spec, "replicas", json_int(live));
 	else if (wanted != live)
-		return refuse_scaling(name, wanted, live, namespace_name, err);
+		return deploy_refuse_scaling(name, wanted, live, namespace_name, err);
 	return 0;
 }
 

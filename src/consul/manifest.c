@@ -40,71 +40,29 @@ static cJSON *service_account(const struct manifest_settings *settings)
 			   NULL);
 }
 
-/* The file that holds the key, as a value to be put into the Secret; NULL without a key. */
-static cJSON *gossip_file(const char *key)
-{
-	/* A key is base64: nothing in it needs escaping. */
-	char *text = key ? xasprintf("{\"encrypt\":\"%s\"}", key) : NULL;
-	cJSON *value = json_string(text);
-
-	free_secret(text);
-	return value;
-}
-
-static cJSON *gossip_secret(const struct manifest_settings *settings)
-{
-	cJSON *file = gossip_file(settings->gossip_key);
-
-	return json_object("apiVersion", json_string("v1"),
-			   "kind", json_string("Secret"),
-			   "metadata", manifest_metadata(settings, "-gossip"),
-			   "type", json_string("Opaque"),
-			   "stringData", file ? json_object(MANIFEST_GOSSIP_FILE, file, NULL) : NULL,
-			   NULL);
-}
-
-/*
- * -bind, -advertise, -client and -node are arguments, since they differ by pod. Keys that only newer versions know
- * are fatal to older ones, so there are none.
- */
-static cJSON *server_config(const struct manifest_settings *settings)
-{
-	return json_object(
-		"datacenter", json_string(settings->datacenter),
-		"data_dir", json_string("/consul/data"),
-		"bootstrap_expect", json_int(settings->bootstrap_expect),
-		"retry_join", json_array(json_stringf("%s.%s.svc", settings->name, settings->namespace_name)),
-		"retry_interval", json_string("3s"),
-		"leave_on_terminate", json_bool(true),
-		"skip_leave_on_interrupt", json_bool(true),
-		"performance", json_object("raft_multiplier", json_int(1), NULL),
-		"autopilot", json_object("cleanup_dead_servers", json_bool(true),
-					 "last_contact_threshold", json_string("200ms"),
-					 "max_trailing_logs", json_int(250),
-					 "server_stabilization_time", json_string("10s"),
-					 NULL),
-		"connect", json_object("enabled", json_bool(false), NULL),
-		"disable_update_check", json_bool(true),
-		"ports", json_object("server", json_int(MANIFEST_PORT_SERVER),
-				     "serf_lan", json_int(MANIFEST_PORT_SERF_LAN),
-				     "serf_wan", json_int(MANIFEST_PORT_SERF_WAN),
-				     "http", json_int(MANIFEST_PORT_HTTP),
-				     "https", json_int(-1),
-				     "grpc", json_int(-1),
-				     "dns", json_int(MANIFEST_PORT_DNS),
-				     NULL),
-		NULL);
-}
-
 static cJSON *config_map(const struct manifest_settings *settings)
 {
-	_cleanup_json_ cJSON *config = server_config(settings);
+	_cleanup_json_ cJSON *config = manifest_server_config(settings);
 	_cleanup_free_ char *text = json_text_pretty(config);
 
 	return json_object("apiVersion", json_string("v1"),
 			   "kind", json_string("ConfigMap"),
 			   "metadata", manifest_metadata(settings, "-server"),
 			   "data", json_object(MANIFEST_SERVER_FILE, json_string(text), NULL),
+			   NULL);
+}
+
+/* What a person adds is in an object of its own: who changes bootstrap_expect in the other leaves it alone. */
+static cJSON *settings_map(const struct manifest_settings *settings)
+{
+	_cleanup_free_ char *text = settings->extra ? json_text_pretty(settings->extra) : NULL;
+
+	if (!text)
+		return NULL;
+	return json_object("apiVersion", json_string("v1"),
+			   "kind", json_string("ConfigMap"),
+			   "metadata", manifest_metadata(settings, "-settings"),
+			   "data", json_object(MANIFEST_SETTINGS_FILE, json_string(text), NULL),
 			   NULL);
 }
 
@@ -115,6 +73,17 @@ static cJSON *service_port(const char *name, int port, const char *protocol)
 			   "targetPort", json_string(name),
 			   "protocol", json_string(protocol),
 			   NULL);
+}
+
+/* The HTTP API as others than the pod itself see it: NULL leaves the port out. */
+static cJSON *http_port(const struct manifest_settings *settings)
+{
+	return settings->tls == MANIFEST_TLS_ON ? NULL : service_port("http", MANIFEST_PORT_HTTP, "TCP");
+}
+
+static cJSON *https_port(const struct manifest_settings *settings)
+{
+	return settings->tls == MANIFEST_TLS_OFF ? NULL : service_port("https", MANIFEST_PORT_HTTPS, "TCP");
 }
 
 static cJSON *headless_service(const struct manifest_settings *settings)
@@ -132,7 +101,8 @@ static cJSON *headless_service(const struct manifest_settings *settings)
 					    service_port("serf-lan-udp", MANIFEST_PORT_SERF_LAN, "UDP"),
 					    service_port("serf-wan-tcp", MANIFEST_PORT_SERF_WAN, "TCP"),
 					    service_port("serf-wan-udp", MANIFEST_PORT_SERF_WAN, "UDP"),
-					    service_port("http", MANIFEST_PORT_HTTP, "TCP")),
+					    http_port(settings),
+					    https_port(settings)),
 			NULL),
 		NULL);
 }
@@ -146,7 +116,8 @@ static cJSON *client_service(const struct manifest_settings *settings)
 		"spec", json_object(
 			"type", json_string("ClusterIP"),
 			"selector", manifest_selector_labels(settings),
-			"ports", json_array(service_port("http", MANIFEST_PORT_HTTP, "TCP"),
+			"ports", json_array(http_port(settings),
+					    https_port(settings),
 					    service_port("dns-tcp", MANIFEST_PORT_DNS, "TCP"),
 					    service_port("dns-udp", MANIFEST_PORT_DNS, "UDP")),
 			NULL),
@@ -169,8 +140,13 @@ static cJSON *disruption_budget(const struct manifest_settings *settings)
 cJSON *manifest_render(const struct manifest_settings *settings)
 {
 	return json_array(service_account(settings),
-			  gossip_secret(settings),
+			  manifest_gossip_secret(settings),
+			  manifest_authority_secret(settings),
+			  manifest_tls_secret(settings),
+			  manifest_acl_secret(settings),
+			  manifest_bootstrap_secret(settings),
 			  config_map(settings),
+			  settings_map(settings),
 			  headless_service(settings),
 			  client_service(settings),
 			  disruption_budget(settings),

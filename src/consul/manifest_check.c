@@ -154,7 +154,7 @@ int manifest_check(const struct manifest_settings *settings, struct err *err)
 	if (image_reference_check(settings->image, &problem) < 0) {
 		bad(err, "image", settings->image, problem.message);
 		err_release(&problem);
-		return err_hint(err, "an image is [REGISTRY/]NAME[:TAG][@DIGEST], such as " MANIFEST_IMAGE);
+		return -1;
 	}
 	return check_storage(settings, err);
 }

@@ -2,29 +2,47 @@
 #include "consul/manifest.h"
 
 #include "util/json.h"
+#include "util/mem.h"
 
 /* User and group consul of the official images. */
 enum { CONSUL_USER = 100, CONSUL_GROUP = 1000 };
 
 enum { MODE_GROUP_READ = 0440 };
 
+#define ACL_DIRECTORY "/consul/acl"
+
 /*
  * Ready means: the pod's own agent knows this very address as a voter of raft. (An entry of the same node with an
  * earlier address does not count, nor does its name, which may be unknown.) So a rollout and a drain wait for the
  * voter. A leader votes, whatever address raft has of it: it does not correct its own while there are fewer than three
  * peers (tried on 1.8.7; Consul's joinConsulServer). It goes by the loopback and plain HTTP, whatever everybody else
- * has to use. curl is in the official images; busybox' wget is the other way, without -T: Debian's static build of it
- * crashes on that.
+ * has to use.
+ *
+ * curl is in the official images. Elsewhere busybox' wget (without -T: Debian's static build of it crashes on that); it
+ * takes a header on its command line only, so that with a token nc is used, and printf, which is a builtin of shells. A
+ * token that Consul does not know yet is refused even where nobody needs one: then it is asked without.
  */
 static const char readiness_script[] =
     "address=$POD_IP:8300\n"
     "case $POD_IP in *:*) address=\"[$POD_IP]:8300\" ;; esac\n"
     "api=http://127.0.0.1:8500/v1\n"
-    "if command -v curl >/dev/null; then get='curl -fsS -m 3'; else get='wget -q -O -'; fi\n"
-    "peers=$($get \"$api/operator/raft/configuration?stale\")\n"
-    "own=$(printf '%s' \"$peers\" | tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\")\n"
-    "case $own in *'\"Voter\":true'*) exit 0 ;; esac\n"
-    "[ \"$($get $api/status/leader)\" = \"\\\"$address\\\"\" ] && exit 0\n"
+    "peers='operator/raft/configuration?stale'\n"
+    "token=" ACL_DIRECTORY "/" MANIFEST_KEY_PROBE "\n"
+    "get() {\n"
+    "  if command -v curl >/dev/null; then curl -fsS -m 2 \"$api/$1\"; else wget -q -O - \"$api/$1\"; fi\n"
+    "}\n"
+    "get_with_token() {\n"
+    "  [ -r $token ] || return\n"
+    "  if command -v curl >/dev/null; then\n"
+    "    curl -fsS -m 2 -H @$token \"$api/$1\"\n"
+    "  elif command -v nc >/dev/null; then\n"
+    "    printf 'GET /v1/%s HTTP/1.0\\r\\n%s\\r\\n\\r\\n' \"$1\" \"$(cat $token)\" | nc -w 2 127.0.0.1 8500\n"
+    "  fi\n"
+    "}\n"
+    "is_voter() { tr '{' '\\n' | grep -F \"\\\"Address\\\":\\\"$address\\\"\" | grep -qF '\"Voter\":true'; }\n"
+    "get_with_token \"$peers\" | is_voter && exit 0\n"
+    "get \"$peers\" | is_voter && exit 0\n"
+    "[ \"$(get status/leader)\" = \"\\\"$address\\\"\" ] && exit 0\n"
     "echo \"$address is not a voter of raft\"\n"
     "exit 1\n";
 
@@ -79,10 +97,20 @@ static cJSON *container_security(void)
 			   NULL);
 }
 
+static cJSON *http_port(const struct manifest_settings *settings)
+{
+	return settings->tls == MANIFEST_TLS_ON ? NULL : container_port("http", MANIFEST_PORT_HTTP, "TCP");
+}
+
+static cJSON *https_port(const struct manifest_settings *settings)
+{
+	return settings->tls == MANIFEST_TLS_OFF ? NULL : container_port("https", MANIFEST_PORT_HTTPS, "TCP");
+}
+
 /*
  * consul itself is started, not the image's entry point, which wants to change owners as root. Its API listens on the
- * pod's address and on the loopback, in whichever family the pod has. (With TLS the plain one will be on the loopback
- * only: "addresses" in the configuration, nothing here.)
+ * pod's address and on the loopback, in whichever family the pod has. (With TLS the plain one is on the loopback only:
+ * "addresses" in the configuration, nothing here.)
  */
 static cJSON *container(const struct manifest_settings *settings)
 {
@@ -103,7 +131,8 @@ static cJSON *container(const struct manifest_settings *settings)
 				    container_port("serf-lan-udp", MANIFEST_PORT_SERF_LAN, "UDP"),
 				    container_port("serf-wan-tcp", MANIFEST_PORT_SERF_WAN, "TCP"),
 				    container_port("serf-wan-udp", MANIFEST_PORT_SERF_WAN, "UDP"),
-				    container_port("http", MANIFEST_PORT_HTTP, "TCP"),
+				    http_port(settings),
+				    https_port(settings),
 				    container_port("dns-tcp", MANIFEST_PORT_DNS, "TCP"),
 				    container_port("dns-udp", MANIFEST_PORT_DNS, "UDP")),
 		"readinessProbe", readiness_probe(),
@@ -113,18 +142,25 @@ static cJSON *container(const struct manifest_settings *settings)
 		"securityContext", container_security(),
 		"volumeMounts", json_array(mount("data", "/consul/data", false),
 					   mount("config", "/consul/config", true),
+					   settings->tls == MANIFEST_TLS_OFF ? NULL : mount("tls", "/consul/tls", true),
+					   settings->acls ? mount("acl", ACL_DIRECTORY, true) : NULL,
 					   mount("tmp", "/tmp", false)),
 		NULL);
 }
 
+static cJSON *only(const char *key)
+{
+	return json_array(json_object("key", json_string(key), "path", json_string(key), NULL));
+}
+
 static cJSON *projected(const char *kind, const struct manifest_settings *settings, const char *suffix,
-			const char *file)
+			const char *key, bool optional)
 {
 	return json_object(
-		kind, json_object(
-			"name", json_stringf("%s%s", settings->name, suffix),
-			"items", json_array(json_object("key", json_string(file), "path", json_string(file), NULL)),
-			NULL),
+		kind, json_object("name", json_stringf("%s%s", settings->name, suffix),
+				  "items", only(key),
+				  "optional", optional ? json_bool(true) : NULL,
+				  NULL),
 		NULL);
 }
 
@@ -135,10 +171,39 @@ static cJSON *config_volume(const struct manifest_settings *settings)
 		"name", json_string("config"),
 		"projected", json_object(
 			"defaultMode", json_int(MODE_GROUP_READ),
-			"sources", json_array(projected("configMap", settings, "-server", MANIFEST_SERVER_FILE),
-					      projected("secret", settings, "-gossip", MANIFEST_GOSSIP_FILE)),
+			"sources", json_array(
+				projected("configMap", settings, "-server", MANIFEST_SERVER_FILE, false),
+				projected("configMap", settings, "-settings", MANIFEST_SETTINGS_FILE, true),
+				projected("secret", settings, "-gossip", MANIFEST_GOSSIP_FILE, false),
+				settings->acls ? projected("secret", settings, "-acl", MANIFEST_AGENT_FILE, true) : NULL),
 			NULL),
 		NULL);
+}
+
+/* As a whole: its three files change together, and a server that presents the new certificate has the new bundle. */
+static cJSON *tls_volume(const struct manifest_settings *settings)
+{
+	if (settings->tls == MANIFEST_TLS_OFF)
+		return NULL;
+	return json_object("name", json_string("tls"),
+			   "secret", json_object("secretName", json_stringf("%s-tls", settings->name),
+						 "defaultMode", json_int(MODE_GROUP_READ),
+						 NULL),
+			   NULL);
+}
+
+/* The probe's header; optional, so that it may come later. */
+static cJSON *acl_volume(const struct manifest_settings *settings)
+{
+	if (!settings->acls)
+		return NULL;
+	return json_object("name", json_string("acl"),
+			   "secret", json_object("secretName", json_stringf("%s-acl", settings->name),
+						 "defaultMode", json_int(MODE_GROUP_READ),
+						 "items", only(MANIFEST_KEY_PROBE),
+						 "optional", json_bool(true),
+						 NULL),
+			   NULL);
 }
 
 static cJSON *apart(const struct manifest_settings *settings, const char *topology, int weight)
@@ -177,8 +242,13 @@ static cJSON *pod_security(void)
 
 static cJSON *pod_template(const struct manifest_settings *settings)
 {
+	_cleanup_free_ char *configuration = manifest_configuration_text(settings);
+
 	return json_object(
-		"metadata", json_object("labels", manifest_labels(settings), NULL),
+		"metadata", json_object(
+			"labels", manifest_labels(settings),
+			"annotations", json_object(MANIFEST_CONFIGURATION, json_string(configuration), NULL),
+			NULL),
 		"spec", json_object(
 			"serviceAccountName", json_string(settings->name),
 			"automountServiceAccountToken", json_bool(false),
@@ -188,6 +258,8 @@ static cJSON *pod_template(const struct manifest_settings *settings)
 			"affinity", affinity(settings),
 			"containers", json_array(container(settings)),
 			"volumes", json_array(config_volume(settings),
+					      tls_volume(settings),
+					      acl_volume(settings),
 					      json_object("name", json_string("tmp"),
 							  "emptyDir", cJSON_CreateObject(), NULL)),
 			NULL),
@@ -255,6 +327,16 @@ void manifest_keep_immutable(cJSON *set, const cJSON *live)
 	for (size_t i = 0; i < ARRAY_SIZE(immutable); i++)
 		copy_if_there(spec, live_spec, immutable[i]);
 	manifest_complete(set);
+}
+
+/* null takes away what older Kubernetes have put there by default, and do not accept beside OnDelete. */
+void manifest_set_rolling(cJSON *set, bool rolling)
+{
+	cJSON *strategy = json_object("type", json_string(rolling ? "RollingUpdate" : "OnDelete"), NULL);
+
+	if (!rolling)
+		cJSON_AddItemToObject(strategy, "rollingUpdate", cJSON_CreateNull());
+	json_set(cJSON_GetObjectItemCaseSensitive(set, "spec"), "updateStrategy", strategy);
 }
 
 static void complete_ports(const cJSON *owner, const char *key)

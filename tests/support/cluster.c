@@ -43,6 +43,10 @@ static void make_rows(struct cluster *cluster)
 			.method = "GET", .path = cluster->paths.items[i], .make = rows[i].make, .context = cluster
 		};
 	}
+	strv_addf(&cluster->paths, "/api/v1/namespaces/%s", cluster->state.namespace_name);
+	*route++ = (struct apiserver_route){ .method = "GET",
+		                             .path = cluster->paths.items[CLUSTER_ROUTES],
+		                             .answer = { .body = "{\"kind\":\"Namespace\"}" } };
 	*route++ =
 	    (struct apiserver_route){ .method = "GET", .path = "/api*/namespaces/*/*s", .make = cluster_list_nothing };
 	*route++ =

@@ -40,7 +40,7 @@ struct cluster {
 	struct apiserver *api;
 	struct cluster_options options;
 	struct cluster_state state;
-	struct apiserver_route routes[CLUSTER_ROUTES + 4];
+	struct apiserver_route routes[CLUSTER_ROUTES + 5];
 	struct apiserver_exec execs[2];
 	struct apiserver_port ports[2];
 	struct strv paths;    /* what the rows point to */

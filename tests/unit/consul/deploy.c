@@ -5,7 +5,9 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-static const struct deploy_request usual = { .namespace_name = "ns", .name = "consul" };
+static const struct deploy_request usual = {
+	.namespace_name = "ns", .name = "consul", .cluster_domain = "cluster.local", .now_s = 1700000000
+};
 
 static void expect_refused(struct fixture *fixture, const struct deploy_request *request, const char *text)
 {
@@ -24,6 +26,7 @@ static void expect_refused(struct fixture *fixture, const struct deploy_request 
 Test(deploy, a_new_cluster_is_made_in_order)
 {
 	static const char *const order[] = { "serviceaccount/consul",   "secret/consul-gossip",
+		                             "secret/consul-ca",        "secret/consul-tls",
 		                             "configmap/consul-server", "service/consul",
 		                             "service/consul-client",   "poddisruptionbudget.policy/consul",
 		                             "statefulset.apps/consul" };
@@ -36,9 +39,9 @@ Test(deploy, a_new_cluster_is_made_in_order)
 		cr_expect_str_eq(fixture.plan.objects.items[i].resource, order[i]);
 	fixture_expect_all(&fixture, "created");
 	cr_assert_str_eq(fixture.plan.sets.items[0], "consul");
-	cr_assert(fixture.plan.new_gossip_key);
+	cr_assert(fixture.plan.new_secrets);
 	cr_assert_eq(json_int_at(fixture_kept(&fixture, SET_PATH), "spec.replicas", 0), 3);
-	cr_assert_eq(apiserver_count(fixture.server, "POST", "/api/v1/namespaces/ns/secrets"), 1);
+	cr_assert_eq(apiserver_count(fixture.server, "POST", "/api/v1/namespaces/ns/secrets"), 3);
 	fixture_stop(&fixture);
 }
 
@@ -53,8 +56,8 @@ Test(deploy, again_changes_nothing_and_makes_no_new_key)
 	fixture_deploy(&fixture, &usual);
 	fixture_expect_all(&fixture, "unchanged");
 	cr_assert(cJSON_Compare(before, fixture.store.objects, true));
-	cr_assert_not(fixture.plan.new_gossip_key);
-	cr_assert_eq(apiserver_count(fixture.server, "POST", "*"), 1);
+	cr_assert_not(fixture.plan.new_secrets);
+	cr_assert_eq(apiserver_count(fixture.server, "POST", "*"), 3);
 	fixture_stop(&fixture);
 }
 
@@ -133,7 +136,8 @@ Test(deploy, an_object_that_never_stands_still_is_given_up)
 
 Test(deploy, what_a_deploy_never_changes_is_refused)
 {
-	struct deploy_request replicas = usual, size = usual, class = usual, datacenter = usual, same = usual;
+	struct deploy_request acls = usual, replicas = usual, size = usual, class = usual, datacenter = usual,
+	                      same = usual;
 	struct fixture fixture;
 
 	replicas.replicas = 5;
@@ -145,8 +149,11 @@ Test(deploy, what_a_deploy_never_changes_is_refused)
 	same.datacenter = "dc1";
 	fixture_start(&fixture);
 	fixture_deploy(&fixture, &usual);
-	expect_refused(&fixture, &replicas, "has 3 replicas, not 5");
-	cr_expect_not_null(strstr(fixture.err.hint, "kubectl consul scale 5 -n ns"));
+	/* The number of servers is the engine's to change, after all else. */
+	cr_assert_eq(fixture_plan(&fixture, &replicas), 0);
+	cr_expect_eq(json_int_at(deploy_plan_set(&fixture.plan)->json, "spec.replicas", 0), 3);
+	acls.acls = true;
+	expect_refused(&fixture, &acls, "runs without ACLs");
 	expect_refused(&fixture, &size, "--storage-size \"10Gi\"");
 	expect_refused(&fixture, &class, "--storage-class");
 	expect_refused(&fixture, &datacenter, "--datacenter \"dc1\"");
@@ -198,7 +205,7 @@ Test(deploy, a_key_of_the_users_own_is_taken)
 	fixture_deploy(&fixture, &usual);
 	cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "unchanged");
 	cr_expect_str_eq(fixture_outcome(&fixture, "statefulset.apps/consul"), "created");
-	cr_assert_eq(apiserver_count(fixture.server, "POST", "*"), 0);
+	cr_assert_eq(apiserver_count(fixture.server, "POST", "*"), 2); /* the authority and the certificate */
 	json_set(cJSON_GetObjectItemCaseSensitive(fixture.store.objects, SECRET_PATH), "data", NULL);
 	expect_refused(&fixture, &usual, "has no key \"gossip.json\"");
 	fixture_stop(&fixture);
@@ -206,13 +213,21 @@ Test(deploy, a_key_of_the_users_own_is_taken)
 
 Test(deploy, a_secret_that_may_not_be_read_is_made_or_left)
 {
+	struct deploy_request plain = usual;
 	struct fixture fixture;
 
+	plain.tls = DEPLOY_NO;
 	fixture_start(&fixture);
 	fixture.store.refuse_path = "/secrets/";
 	fixture.store.refuse_method = "GET";
 	fixture.store.refusal = (struct http_answer){ .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "no") };
-	fixture_deploy(&fixture, &usual);
+	/* An authority that may be there already cannot be made without looking. */
+	cr_assert_eq(fixture_plan(&fixture, &usual), -1);
+	cr_expect_eq(fixture.err.kind, ERR_FORBIDDEN);
+	cr_expect_str_eq(fixture.err.message,
+	                 "secret/consul-tls may not be read, and without that it is not known what "
+	                 "is there already");
+	fixture_deploy(&fixture, &plain);
 	cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "created");
 	fixture_deploy(&fixture, &usual);
 	cr_expect_str_eq(fixture_outcome(&fixture, "secret/consul-gossip"), "unchanged");

@@ -199,7 +199,7 @@ Test(difference, of_another_image_is_that_line)
 		                              .image = "hashicorp/consul:1.20",
 		                              .datacenter = "dc1",
 		                              .storage_size = "1Gi",
-		                              .gossip_key = "c2VjcmV0",
+		                              .secrets.gossip_key = "c2VjcmV0",
 		                              .replicas = 3,
 		                              .bootstrap_expect = 3 };
 	_cleanup_json_ cJSON *before = manifest_render(&settings), *after = NULL;
@@ -207,7 +207,7 @@ Test(difference, of_another_image_is_that_line)
 	const cJSON *live, *wanted;
 
 	settings.image = "hashicorp/consul:1.21";
-	settings.gossip_key = "b3RoZXI=";
+	settings.secrets.gossip_key = "b3RoZXI=";
 	after = manifest_render(&settings);
 	wanted = after->child;
 	cJSON_ArrayForEach (live, before) {

@@ -15,7 +15,7 @@ static const struct manifest_settings usual = {
 	.image = MANIFEST_IMAGE,
 	.datacenter = "dc1",
 	.storage_size = "10Gi",
-	.gossip_key = "c2VjcmV0",
+	.secrets = { .gossip_key = "c2VjcmV0" },
 	.replicas = 3,
 	.bootstrap_expect = 3,
 };
@@ -76,7 +76,7 @@ Test(manifest, a_key_is_in_the_secret_and_nowhere_else)
 	cr_assert_str_eq(json_get(data, "gossip.json")->valuestring, "{\"encrypt\":\"c2VjcmV0\"}");
 	cr_assert_not_null(first);
 	cr_assert_null(strstr(first + 1, "c2VjcmV0"));
-	without.gossip_key = NULL;
+	without.secrets.gossip_key = NULL;
 	objects_without = manifest_render(&without);
 	cr_assert_null(json_get(find(objects_without, "Secret", "consul-gossip"), "stringData"));
 }

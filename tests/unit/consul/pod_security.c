@@ -221,7 +221,7 @@ Test(pod_security, what_deploy_renders_fits_restricted)
 		.image = MANIFEST_IMAGE,
 		.datacenter = MANIFEST_DATACENTER,
 		.storage_size = MANIFEST_STORAGE_SIZE,
-		.gossip_key = "a2V5",
+		.secrets.gossip_key = "a2V5",
 		.replicas = 3,
 		.bootstrap_expect = 3,
 	};

@@ -194,7 +194,7 @@ static void make_objects(struct preflight_scene *scene)
 		.datacenter = MANIFEST_DATACENTER,
 		.storage_size = MANIFEST_STORAGE_SIZE,
 		.storage_class = how->storage_class,
-		.gossip_key = "a2V5",
+		.secrets.gossip_key = "a2V5",
 		.replicas = 3,
 		.bootstrap_expect = 3,
 	};

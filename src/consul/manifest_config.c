@@ -1,0 +1,204 @@
+/* The configuration of the servers: what deploy sets, what a person may add, and what both tell. */
+#include <string.h>
+
+#include "consul/manifest.h"
+
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define TLS_DIRECTORY "/consul/tls/"
+
+/* Builders are laid out as the YAML they become. */
+/* clang-format off */
+
+/*
+ * Servers take part in raft by TLS with certificates of the authority that say "server" only; anybody else's HTTPS needs
+ * none. The keys at the top level are those that all versions have.
+ */
+static void add_tls(cJSON *config, enum manifest_tls mode)
+{
+	bool on = mode == MANIFEST_TLS_ON;
+
+	if (mode == MANIFEST_TLS_OFF)
+		return;
+	json_set(config, "ca_file", json_string(TLS_DIRECTORY MANIFEST_KEY_AUTHORITY));
+	json_set(config, "cert_file", json_string(TLS_DIRECTORY MANIFEST_KEY_CERTIFICATE));
+	json_set(config, "key_file", json_string(TLS_DIRECTORY MANIFEST_KEY_KEY));
+	json_set(config, "verify_outgoing", json_bool(mode >= MANIFEST_TLS_SPOKEN));
+	json_set(config, "verify_server_hostname", json_bool(mode >= MANIFEST_TLS_SPOKEN));
+	json_set(config, "verify_incoming_rpc", json_bool(on));
+	if (on)
+		json_set(config, "addresses", json_object("http", json_string("127.0.0.1"), NULL));
+}
+
+static cJSON *acls(void)
+{
+	return json_object("enabled", json_bool(true),
+			   "default_policy", json_string("deny"),
+			   "down_policy", json_string("extend-cache"),
+			   NULL);
+}
+
+/*
+ * -bind, -advertise, -client and -node are arguments, since they differ by pod. Keys that only newer versions know
+ * are fatal to older ones, so there are none.
+ */
+static cJSON *new_config(const struct manifest_settings *settings)
+{
+	cJSON *config = json_object(
+		"datacenter", json_string(settings->datacenter),
+		"data_dir", json_string("/consul/data"),
+		"bootstrap_expect", json_int(settings->bootstrap_expect),
+		"retry_join", json_array(json_stringf("%s.%s.svc", settings->name, settings->namespace_name)),
+		"retry_interval", json_string("3s"),
+		"leave_on_terminate", json_bool(true),
+		"skip_leave_on_interrupt", json_bool(true),
+		"performance", json_object("raft_multiplier", json_int(1), NULL),
+		"autopilot", json_object("cleanup_dead_servers", json_bool(true),
+					 "last_contact_threshold", json_string("200ms"),
+					 "max_trailing_logs", json_int(250),
+					 "server_stabilization_time", json_string("10s"),
+					 NULL),
+		"connect", json_object("enabled", json_bool(false), NULL),
+		"disable_update_check", json_bool(true),
+		"ports", json_object("server", json_int(MANIFEST_PORT_SERVER),
+				     "serf_lan", json_int(MANIFEST_PORT_SERF_LAN),
+				     "serf_wan", json_int(MANIFEST_PORT_SERF_WAN),
+				     "http", json_int(MANIFEST_PORT_HTTP),
+				     "https", json_int(settings->tls == MANIFEST_TLS_OFF ? -1 : MANIFEST_PORT_HTTPS),
+				     "grpc", json_int(-1),
+				     "dns", json_int(MANIFEST_PORT_DNS),
+				     NULL),
+		NULL);
+
+	add_tls(config, settings->tls);
+	if (settings->acls)
+		json_set(config, "acl", acls());
+	return config;
+}
+
+/* clang-format on */
+
+cJSON *manifest_server_config(const struct manifest_settings *settings)
+{
+	cJSON *config;
+
+	if (!settings->server_config)
+		return new_config(settings);
+	config = cJSON_Duplicate(settings->server_config, true);
+	json_set(config, "bootstrap_expect", json_int(settings->bootstrap_expect));
+	return config;
+}
+
+char *manifest_configuration_text(const struct manifest_settings *settings)
+{
+	cJSON *server = manifest_server_config(settings);
+	_cleanup_json_ cJSON *both = NULL;
+
+	json_set(server, "bootstrap_expect", NULL);
+	both = json_object("server", server, "settings",
+	                   settings->extra ? cJSON_Duplicate(settings->extra, true) : NULL, NULL);
+	return json_text(both);
+}
+
+int manifest_configuration(const cJSON *pod_template, cJSON **ret_server, cJSON **ret_extra, struct err *err)
+{
+	const cJSON *text = json_get(json_at(pod_template, "metadata.annotations"), MANIFEST_CONFIGURATION);
+	_cleanup_json_ cJSON *both = NULL;
+
+	if (!cJSON_IsString(text))
+		return 0;
+	if (json_parse(text->valuestring, strlen(text->valuestring), &both, err) < 0)
+		return err_wrap(err, "annotation " MANIFEST_CONFIGURATION);
+	*ret_server = cJSON_DetachItemFromObjectCaseSensitive(both, "server");
+	*ret_extra = cJSON_DetachItemFromObjectCaseSensitive(both, "settings");
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------- modes */
+
+enum manifest_tls manifest_next_tls(enum manifest_tls live, enum manifest_tls wanted)
+{
+	if (live == wanted)
+		return live;
+	return live < wanted ? live + 1 : live - 1;
+}
+
+enum manifest_tls manifest_tls_of(const cJSON *config)
+{
+	if (!json_get(config, "cert_file"))
+		return MANIFEST_TLS_OFF;
+	if (json_bool_at(config, "verify_incoming_rpc", false))
+		return MANIFEST_TLS_ON;
+	return json_bool_at(config, "verify_outgoing", false) ? MANIFEST_TLS_SPOKEN : MANIFEST_TLS_ACCEPTED;
+}
+
+bool manifest_acls_of(const cJSON *config)
+{
+	return json_bool_at(config, "acl.enabled", false);
+}
+
+/* ------------------------------------------------------------------------------- what people add */
+
+/* What deploy answers for, and what to use instead; NULL: nothing, it is as it has to be. */
+static const struct {
+	const char *key;
+	const char *instead;
+} reserved[] = {
+	{ "acl", "--acls" },
+	{ "acl_datacenter", "--acls" },
+	{ "acl_default_policy", "--acls" },
+	{ "acl_master_token", "--acls" },
+	{ "acl_agent_token", "--acls" },
+	{ "addresses", NULL },
+	{ "advertise_addr", NULL },
+	{ "auto_config", NULL },
+	{ "auto_encrypt", NULL },
+	{ "bind_addr", NULL },
+	{ "bootstrap", NULL },
+	{ "bootstrap_expect", "--replicas" },
+	{ "ca_file", "--tls-ca-cert" },
+	{ "ca_path", "--tls-ca-cert" },
+	{ "cert_file", "--tls-ca-cert" },
+	{ "client_addr", NULL },
+	{ "data_dir", NULL },
+	{ "datacenter", "--datacenter" },
+	{ "disable_keyring_file", NULL },
+	{ "domain", NULL },
+	{ "encrypt", "--rotate-gossip-key" },
+	{ "encrypt_verify_incoming", NULL },
+	{ "encrypt_verify_outgoing", NULL },
+	{ "key_file", "--tls-ca-key" },
+	{ "leave_on_terminate", NULL },
+	{ "node_id", NULL },
+	{ "node_name", NULL },
+	{ "ports", NULL },
+	{ "primary_datacenter", NULL },
+	{ "retry_join", NULL },
+	{ "server", NULL },
+	{ "skip_leave_on_interrupt", NULL },
+	{ "start_join", NULL },
+	{ "tls", "--tls or --no-tls" },
+	{ "verify_incoming", "--tls or --no-tls" },
+	{ "verify_incoming_https", "--tls or --no-tls" },
+	{ "verify_incoming_rpc", "--tls or --no-tls" },
+	{ "verify_outgoing", "--tls or --no-tls" },
+	{ "verify_server_hostname", "--tls or --no-tls" },
+};
+
+int manifest_check_extra(const cJSON *extra, struct err *err)
+{
+	if (!cJSON_IsObject(extra))
+		return err_set(err, ERR_USAGE, "--set-config: the file must hold one JSON object");
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		if (!json_get(extra, reserved[i].key))
+			continue;
+		if (reserved[i].instead)
+			return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy; use %s", reserved[i].key,
+			               reserved[i].instead);
+		return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy, and has to be as it is",
+		               reserved[i].key);
+	}
+	return 0;
+}
