@@ -20,7 +20,9 @@
 #include <stdint.h>
 
 #include "cmd/cmd.h"
+#include "cmd/connect.h"
 #include "consul/plan.h"
+#include "kube/lease.h"
 #include "util/err.h"
 
 /* What is wanted. Borrowed. */
@@ -32,6 +34,10 @@ struct change {
 	bool yes;                /* do not ask */
 	bool dry_run;
 	int64_t timeout_ms;      /* for everything after the question; as long for the question */
+
+	bool brief;                    /* the caller shows the health afterwards: no verdict at the end */
+	struct connection *connection; /* NULL: one is opened for this */
+	struct kube_lease *lease;      /* held already, and kept; NULL: it is taken and given back */
 };
 
 /* 0: the goal is reached, there was nothing to do, or it was a dry run. Errors as of consul/act.h and cmd/confirm.h. */

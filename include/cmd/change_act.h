@@ -15,8 +15,8 @@
 struct change_run {
 	const struct cmd_context *context;
 	const struct change *change;
-	struct connection connection;
-	struct world_kube kube; /* its lease is owned here; NULL: nobody tried to take it yet */
+	struct connection *connection; /* borrowed */
+	struct world_kube kube; /* its lease: NULL while nobody tried to take it */
 	struct world world;
 	struct term_live live;  /* on context->messages */
 	char *title;            /* "scale 5 in namespace consul": heads the live block */
@@ -25,9 +25,6 @@ struct change_run {
 	int64_t started_ms;     /* of what is going on now: the first look, or what comes after the question */
 	int64_t deadline_ms;
 };
-
-/* Shows block on a terminal until the next one; elsewhere summary, once, with the time of day. */
-void change_show(struct change_run *run, const char *block, const char *summary);
 
 /* The first look (act_look): a refusal that may pass is waited for. */
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err) __attribute__((warn_unused_result));

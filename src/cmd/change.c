@@ -2,10 +2,11 @@
 #include "cmd/change.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "cmd/again.h"
 #include "cmd/change_act.h"
 #include "cmd/change_screen.h"
+#include "cmd/claim.h"
 #include "cmd/confirm.h"
 #include "consul/assess.h"
 #include "consul/backup.h"
@@ -15,12 +16,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* Giving the lease back, which people wait for. */
-#define RELEASE_TIMEOUT_MS ((int64_t)3 * 1000)
 /* A look at who has it now, which is only told. */
 #define PEEK_TIMEOUT_MS ((int64_t)3 * 1000)
-/* Longest name of a machine. */
-#define HOST_NAME_BYTES 256
 
 const char *const change_dry_run_choices[] = { "none", "client", NULL };
 
@@ -86,7 +83,7 @@ static void tell_which_set(const struct change_run *run)
 	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(run->context->words, "name"))
 		fprintf(run->context->messages,
 		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
-		        run->connection.config.namespace_name);
+		        run->connection->config.namespace_name);
 }
 
 static void print(const struct change_run *run, FILE *file, const struct term *term, const struct outlook *outlook,
@@ -129,7 +126,7 @@ static int save_backup(struct change_run *run, struct err *err)
 	if (status == 0 && !outlook.assessment.leader)
 		status = err_set(err, ERR_UNAVAILABLE, "no pod is the leader, who is asked for it");
 	if (status == 0)
-		status = backup_save(run->connection.client, outlook.assessment.leader, &run->connection.access,
+		status = backup_save(run->connection->client, outlook.assessment.leader, &run->connection->access,
 		                     change->backup_path, run->deadline_ms, &info, err);
 	outlook_release(&outlook);
 	if (status < 0)
@@ -174,48 +171,10 @@ static int check_agreed(struct change_run *run, const struct outlook *agreed, st
 
 /* ------------------------------------------------------------------------------------------ the lease */
 
-static char *holder(const struct change_run *run)
-{
-	const struct cmd_environment *environment = run->context->environment;
-	_cleanup_free_ char *user =
-	    environment->user ? xstrdup(environment->user) : xasprintf("uid %ld", (long)getuid());
-	char host[HOST_NAME_BYTES] = "";
-
-	if (gethostname(host, sizeof(host) - 1) < 0)
-		host[0] = '\0';
-	return xasprintf("%s%s%s (pid %ld, %s)", user, *host ? "@" : "", host, (long)getpid(), run->change->label);
-}
-
-static void show_holder(void *context, const char *who, int64_t quiet_ms, int64_t left_ms)
-{
-	struct change_run *run = context;
-	_cleanup_free_ char *name = str_visible(who, 0);
-	_cleanup_free_ char *quiet = clock_format_age(quiet_ms / 1000);
-	_cleanup_free_ char *left = clock_format_age((left_ms + 999) / 1000);
-	_cleanup_free_ char *line = xasprintf("waiting: the cluster is being changed by %s", name);
-	_cleanup_free_ char *block =
-	    xasprintf("%s\n  not heard of for %s; taken over in %s if that goes on\n", line, quiet, left);
-
-	change_show(run, block, line);
-}
-
-static struct kube_lease *new_lease(const struct change_run *run)
-{
-	_cleanup_free_ char *name = xasprintf("%s-kubectl-consul", run->set_name);
-	_cleanup_free_ char *who = holder(run);
-	struct kube_lease_options options = {
-		.namespace_name = run->connection.config.namespace_name,
-		.name = name,
-		.holder = who,
-	};
-
-	return kube_lease_new(run->connection.client, &options);
-}
-
 /* Before anybody is asked: that somebody else is at it will be the answer anyway. A look that fails says nothing. */
 static int note_other(const struct change_run *run, struct strv *notes, struct err *err)
 {
-	struct kube_lease *lease = new_lease(run);
+	struct kube_lease *lease = claim_new(run->context, run->connection, run->set_name, run->change->label);
 	_cleanup_free_ char *who = NULL;
 	_cleanup_err_ struct err problem = ERR_INIT;
 	int64_t until_ms = clock_monotonic_ms() + PEEK_TIMEOUT_MS;
@@ -229,69 +188,36 @@ static int note_other(const struct change_run *run, struct strv *notes, struct e
 
 static int take_lease(struct change_run *run, struct err *err)
 {
-	int status;
-
-	run->kube.lease = new_lease(run);
-	status = kube_lease_take(run->kube.lease, run->deadline_ms, show_holder, run, err);
-	if (status == 0)
-		term_live_clear(&run->live);
-	return status;
+	run->kube.lease = run->change->lease;
+	if (run->kube.lease)
+		return 0;
+	run->kube.lease = claim_new(run->context, run->connection, run->set_name, run->change->label);
+	return claim_take(run->kube.lease, &run->live, run->deadline_ms, err);
 }
 
-/* After Ctrl-C and after a failed take, too: whoever comes next need not wait. A second Ctrl-C ends the process. */
+/* What was taken here. */
 static void give_lease_back(struct change_run *run)
 {
-	if (!run->kube.lease)
-		return;
-	loop_set_interrupt(run->connection.loop, -1);
-	kube_lease_release(run->kube.lease, clock_monotonic_ms() + RELEASE_TIMEOUT_MS);
-	kube_lease_free(TAKE(run->kube.lease));
-	loop_set_interrupt(run->connection.loop, run->context->interrupt_fd);
+	if (!run->change->lease)
+		claim_give_back(run->context, run->connection, run->kube.lease);
+	run->kube.lease = NULL;
 }
 
 /* ------------------------------------------------------------------------------------- going on later */
 
-/* The options that say which API server and who: the same as now. Never the token. */
-static void add_connection_options(const struct cmd_context *context, struct buf *out)
-{
-	static const char *const names[] = {
-		"kubeconfig",         "context",    "cluster",         "user",      "server", "certificate-authority",
-		"client-certificate", "client-key", "tls-server-name", "token-file"
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const struct option *option = option_find(global_option_table, names[i], 0);
-		const char *value =
-		    *(const char *const *)(const void *)((const char *)context->global + option->offset);
-		_cleanup_free_ char *word = value ? shell_word(value) : NULL;
-
-		if (word && option_was_given(context->words, names[i]))
-			buf_addf(out, " --%s %s", names[i], word);
-	}
-	if (context->global->insecure_skip_tls_verify)
-		buf_adds(out, " --insecure-skip-tls-verify");
-	if (context->global->via != ASK_NONE)
-		buf_addf(out, " --via %s", ask_way_name(context->global->via));
-}
-
 /* The command that goes on from where this one stopped. New string. */
 static char *command_again(const struct change_run *run)
 {
-	const struct cmd_context *context = run->context;
-	_cleanup_free_ char *namespace_word = shell_word(run->connection.config.namespace_name);
-	_cleanup_free_ char *set_word = shell_word(run->set_name);
+	_cleanup_free_ char *command = again_command(run->context, run->connection, run->set_name, run->change->again);
 	struct buf out = BUF_TEXT;
 
-	buf_addf(&out, "%s %s -n %s", context->program->name, run->change->again, namespace_word);
-	if (!str_equal(run->set_name, OBSERVE_DEFAULT_NAME))
-		buf_addf(&out, " --name %s", set_word);
-	add_connection_options(context, &out);
+	buf_adds(&out, command);
 	if (run->change->backup_path && !run->saved) {
 		_cleanup_free_ char *word = shell_word(run->change->backup_path);
 
 		buf_addf(&out, " --snapshot %s", word);
 	}
-	if (run->change->yes)
+	if (option_was_given(run->context->words, "yes"))
 		buf_adds(&out, " --yes");
 	return buf_detach(&out);
 }
@@ -379,26 +305,38 @@ static int look_and_decide(struct change_run *run, struct err *err)
 	return status;
 }
 
-int change_run(const struct cmd_context *context, const struct change *change, struct err *err)
+static int run_on(const struct cmd_context *context, const struct change *change, struct connection *connection,
+                  struct err *err)
 {
-	struct change_run run = { .context = context, .change = change, .connection = CONNECTION_INIT };
-	int status = connect_open(context, &run.connection, err);
+	struct change_run run = { .context = context, .change = change, .connection = connection };
+	int status;
 
-	if (status == 0) {
-		run.kube = (struct world_kube){
-			.client = run.connection.client,
-			.namespace_name = run.connection.config.namespace_name,
-			.name = option_was_given(context->words, "name") ? context->global->name : NULL,
-			.access = &run.connection.access,
-		};
-		world_kube(&run.kube, &run.world);
-		run.title = xasprintf("%s in namespace %s", change->label, run.connection.config.namespace_name);
-		term_live_init(&run.live, fileno(context->messages), &context->messages_term);
-		status = look_and_decide(&run, err);
-		term_live_release(&run.live);
-	}
+	run.kube = (struct world_kube){
+		.client = connection->client,
+		.namespace_name = connection->config.namespace_name,
+		.name = option_was_given(context->words, "name") ? context->global->name : NULL,
+		.access = &connection->access,
+	};
+	world_kube(&run.kube, &run.world);
+	run.title = xasprintf("%s in namespace %s", change->label, connection->config.namespace_name);
+	term_live_init(&run.live, fileno(context->messages), &context->messages_term);
+	status = look_and_decide(&run, err);
+	term_live_release(&run.live);
 	free(run.set_name);
 	free(run.title);
-	connection_release(&run.connection);
+	return status;
+}
+
+int change_run(const struct cmd_context *context, const struct change *change, struct err *err)
+{
+	struct connection connection = CONNECTION_INIT;
+	int status;
+
+	if (change->connection)
+		return run_on(context, change, change->connection, err);
+	status = connect_open(context, &connection, err);
+	if (status == 0)
+		status = run_on(context, change, &connection, err);
+	connection_release(&connection);
 	return status;
 }

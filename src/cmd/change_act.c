@@ -10,7 +10,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-void change_show(struct change_run *run, const char *block, const char *summary)
+/* Shows block on a terminal until the next one; elsewhere summary, once, with the time of day. */
+static void show(struct change_run *run, const char *block, const char *summary)
 {
 	_cleanup_free_ char *now = clock_time_of_day();
 
@@ -68,7 +69,7 @@ static void redraw(struct telling *telling)
 	if (!is_live(run))
 		return;
 	change_screen_now(&now, &run->live.term, &block);
-	change_show(run, buf_text(&block), "");
+	show(run, buf_text(&block), "");
 }
 
 /*
@@ -188,7 +189,8 @@ int change_report(struct change_run *run, struct err *err)
 		if (run->change->goal.kind == GOAL_SCALE)
 			change_screen_claims(&snapshot, &context->output_term, &out);
 		fputs(buf_text(&out), context->output);
-		print_verdict(context->output, &snapshot, &context->output_term);
+		if (!run->change->brief)
+			print_verdict(context->output, &snapshot, &context->output_term);
 	} else {
 		err_wrap(err, "%s is done, but the last look failed", run->change->label);
 	}

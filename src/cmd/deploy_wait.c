@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmd/health_screen.h"
+#include "consul/acl.h"
 #include "consul/assess.h"
 #include "consul/deploy.h"
 #include "consul/deploy_lone.h"
@@ -15,6 +16,8 @@
 #define INTERVAL_MS 1000
 /* One look at the cluster. */
 #define LOOK_TIMEOUT_MS 15000
+/* Bootstrapping ACLs, and making the servers' tokens. */
+#define ACL_TIMEOUT_MS 30000
 /* How long something may look hopeless (an image that cannot be pulled) before it counts as that. */
 #define STUCK_MS 60000
 /* After the last server became a voter: how long its traces (a member that just left) may take to go. */
@@ -24,6 +27,8 @@ struct waiting {
 	const struct cmd_context *context;
 	struct connection *connection;
 	const char *name;
+	bool acls; /* they are still to be set up */
+	bool reset_acls;
 	int64_t started_ms;
 	int64_t deadline_ms;
 	int64_t stuck_since_ms; /* CLOCK_NEVER: not stuck */
@@ -273,6 +278,29 @@ static int join_lone(struct waiting *waiting, const struct look *look, struct er
 	return status;
 }
 
+static void tell_line(void *context, const char *line)
+{
+	tell(context, line);
+}
+
+/* As soon as there is a leader: no other server is ready before its probe has a token. */
+static int set_up_acls(struct waiting *waiting, const struct look *look, struct err *err)
+{
+	struct err failure = ERR_INIT;
+
+	if (!waiting->acls)
+		return 0;
+	if (acl_setup(waiting->connection->client, &look->snapshot, &waiting->connection->access, waiting->reset_acls,
+	              tell_line, waiting, clock_monotonic_ms() + ACL_TIMEOUT_MS, &failure) == 0) {
+		waiting->acls = false;
+		return 0;
+	}
+	if (failure.kind != ERR_UNAVAILABLE && failure.kind != ERR_UNREACHABLE && failure.kind != ERR_TIMEOUT)
+		return err_move(err, &failure);
+	err_release(&failure);
+	return 0;
+}
+
 static int mend(struct waiting *waiting, const struct look *look, struct err *err)
 {
 	struct deploy_never_ran never_ran = DEPLOY_NEVER_RAN_INIT;
@@ -307,7 +335,9 @@ static int judge(struct waiting *waiting, const struct look *look, bool *ret_ove
 
 	waiting->stuck_since_ms = since(waiting->stuck_since_ms, progress->stuck);
 	waiting->done_since_ms = since(waiting->done_since_ms, progress->done);
-	if (progress->done &&
+	if (set_up_acls(waiting, look, err) < 0)
+		return -1;
+	if (progress->done && !waiting->acls &&
 	    (look->assessment.verdict == VERDICT_HEALTHY || lasted(waiting->done_since_ms, SETTLE_MS))) {
 		print_health(waiting, look);
 		*ret_exit_code = exit_code_of(look->assessment.verdict);
@@ -366,15 +396,17 @@ static int wait_for_set(struct waiting *waiting, int *ret_exit_code, struct err 
 	}
 }
 
-int deploy_wait(const struct cmd_context *context, struct connection *connection, const char *name, int64_t deadline_ms,
-                int *ret_exit_code, struct err *err)
+int deploy_wait(const struct cmd_context *context, struct connection *connection,
+                const struct deploy_wait_options *options, int *ret_exit_code, struct err *err)
 {
 	struct waiting waiting = {
 		.context = context,
 		.connection = connection,
-		.name = name,
+		.name = options->name,
+		.acls = options->acls,
+		.reset_acls = options->reset_acls,
 		.started_ms = clock_monotonic_ms(),
-		.deadline_ms = deadline_ms,
+		.deadline_ms = options->deadline_ms,
 		.stuck_since_ms = CLOCK_NEVER,
 		.done_since_ms = CLOCK_NEVER,
 	};

@@ -1,0 +1,77 @@
+/*
+ * cmd/deploy_parts.h - what the files of `deploy` share. Used by src/cmd/deploy*.c only.
+ */
+#ifndef CMD_DEPLOY_PARTS_H
+#define CMD_DEPLOY_PARTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/cmd.h"
+#include "cmd/connect.h"
+#include "cmd/deploy_options.h"
+#include "consul/deploy.h"
+#include "util/err.h"
+
+/* Reading and applying all objects. */
+#define DEPLOY_APPLY_TIMEOUT_MS ((int64_t)60 * 1000)
+/* Replacing servers, and rotating keys, when --timeout does not say. */
+#define DEPLOY_ROLL_TIMEOUT_MS ((int64_t)15 * 60 * 1000)
+
+/* One run. */
+struct deploying {
+	const struct cmd_context *context;
+	const struct deploy_options *options;
+	struct connection connection;
+	struct deploy_inputs inputs;
+	struct deploy_request request;
+	bool again; /* a second go: what does not change is not told again */
+};
+
+/* --------------------------------------------------------------------- deploy_apply.c: sending, or showing instead */
+
+/* Sends all objects of the plan, in the way of --dry-run, and tells of each on context->output, unless quiet. */
+int deploy_apply(struct deploying *deploying, struct deploy_plan *plan, bool quiet, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* -o: exactly what would be applied. */
+void deploy_print(const struct deploying *deploying, const struct deploy_plan *plan);
+
+/* --diff: what would change, and which servers would be replaced for it. */
+int deploy_show_difference(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
+    __attribute__((warn_unused_result));
+
+/*
+ * Looks at what could go wrong (consul/preflight.h). With --preflight all of it is printed; else the problems, if there are at
+ * least at_least of them. ERR_REFUSED then.
+ */
+int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan, bool restarts, size_t at_least,
+                     struct err *err) __attribute__((warn_unused_result));
+
+/* ------------------------------------------------------------------------- deploy_roll.c: servers that run */
+
+/*
+ * Whether servers can be replaced one by one under the engine's rules: they have a leader. Where they have none (a first
+ * deploy that never came up), there is no quorum to keep, and Kubernetes replaces them.
+ */
+int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret_can, struct err *err)
+    __attribute__((warn_unused_result));
+
+/*
+ * Applies the plan with the Lease held and Kubernetes told not to replace pods by itself, has the engine replace them
+ * (GOAL_ROLLOUT), and gives the replacing back to Kubernetes. After a failure the next deploy goes on from there.
+ */
+int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* --replicas of a cluster that exists: by the engine (GOAL_SCALE). */
+int deploy_scale(struct deploying *deploying, const struct deploy_plan *plan, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* --------------------------------------------------------------------------------------- deploy_rotate.c */
+
+/* --rotate-certs, --rotate-ca, --rotate-gossip-key: with the Lease held; then shows the health. */
+int deploy_rotate(struct deploying *deploying, int *ret_exit_code, struct err *err)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,157 @@
+/* Servers that run are replaced, or get more or fewer: see include/cmd/deploy_parts.h. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cmd/again.h"
+#include "cmd/change.h"
+#include "cmd/claim.h"
+#include "cmd/deploy_parts.h"
+#include "consul/assess.h"
+#include "consul/observe.h"
+#include "util/clock.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* One look at the cluster. */
+#define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
+/* The controller takes up a change within a moment. */
+#define OBSERVED_TIMEOUT_MS  ((int64_t)10 * 1000)
+#define OBSERVED_INTERVAL_MS ((int64_t)200)
+
+int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret_can, struct err *err)
+{
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	struct assessment assessment = ASSESSMENT_INIT;
+	struct observe_options options = {
+		.namespace_name = deploying->connection.config.namespace_name,
+		.name = set_name,
+		.access = &deploying->connection.access,
+		.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
+	};
+	int status = observe(deploying->connection.client, &options, &snapshot, err);
+
+	if (status == 0) {
+		assess(&snapshot, &assessment);
+		*ret_can = assessment.leader_name != NULL;
+	}
+	assessment_release(&assessment);
+	snapshot_release(&snapshot);
+	return status;
+}
+
+/* ---------------------------------------------------------------------------------------- the engine */
+
+static int change(struct deploying *deploying, const struct goal *goal, const char *again, struct kube_lease *lease,
+                  struct err *err)
+{
+	struct change change = {
+		.goal = *goal,
+		.label = "deploy",
+		.again = again,
+		.yes = true,
+		.brief = true,
+		.timeout_ms = global_timeout_ms(deploying->context->global, DEPLOY_ROLL_TIMEOUT_MS),
+		.connection = &deploying->connection,
+		.lease = lease,
+	};
+
+	return change_run(deploying->context, &change, err);
+}
+
+static int hint_to_go_back(const struct deploying *deploying, const char *set_name, struct err *err)
+{
+	_cleanup_free_ char *command =
+	    again_command(deploying->context, &deploying->connection, set_name, "deploy --rollback");
+
+	if (err->kind == ERR_INTERRUPTED || deploying->options->rollback)
+		return -1;
+	if (!err->hint)
+		return err_hint(err, "to go back: %s", command);
+	replace_string(&err->hint, xasprintf("%s\nto go back: %s", err->hint, command));
+	return -1;
+}
+
+/* Until the controller has seen the template: which pods are old can be told only then. */
+static int wait_until_observed(struct deploying *deploying, const struct apply_object *set, struct err *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + OBSERVED_TIMEOUT_MS;
+
+	for (;;) {
+		struct kube_call call = { .method = KUBE_GET, .path = set->path };
+		int status = kube_client_perform(deploying->connection.client, &call, 1, deadline_ms, err);
+		bool seen;
+
+		if (status == 0)
+			status = err_move(err, &call.err);
+		seen = json_int_at(call.json, "status.observedGeneration", 0) >=
+		       json_int_at(call.json, "metadata.generation", 0);
+		kube_call_release(&call);
+		/* What it has not seen by then the engine waits for. */
+		if (status < 0 || seen || clock_monotonic_ms() + OBSERVED_INTERVAL_MS >= deadline_ms)
+			return status;
+		if (connect_sleep(&deploying->connection, OBSERVED_INTERVAL_MS, err) < 0)
+			return -1;
+	}
+}
+
+/* Kubernetes replaces pods by itself again. */
+static int give_back(struct deploying *deploying, struct apply_object *set, struct err *err)
+{
+	struct apply_options options = {
+		.mode = APPLY_FOR_REAL,
+		.force_conflicts = deploying->options->force_conflicts || deploying->options->rollback,
+		.deadline_ms = clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS,
+	};
+
+	manifest_set_rolling(set->json, true);
+	return apply_send(deploying->connection.client, set, &options, err);
+}
+
+static int roll_with_lease(struct deploying *deploying, struct deploy_plan *plan, struct kube_lease *lease,
+                           struct err *err)
+{
+	struct goal goal = { .kind = GOAL_ROLLOUT };
+	struct apply_object *set = deploy_plan_set(plan);
+	const char *again = deploying->options->no_tls ? "deploy --no-tls" : "deploy";
+
+	manifest_set_rolling(set->json, false);
+	if (deploy_apply(deploying, plan, false, err) < 0)
+		return -1;
+	if (plan->going_back_to && deploy_restore_template(deploying->connection.client, set,
+	                                                   clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err) < 0)
+		return -1;
+	if (wait_until_observed(deploying, set, err) < 0)
+		return -1;
+	if (change(deploying, &goal, again, lease, err) < 0)
+		return hint_to_go_back(deploying, plan->sets.items[0], err);
+	return give_back(deploying, set, err);
+}
+
+int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
+{
+	const struct cmd_context *context = deploying->context;
+	struct kube_lease *lease = claim_new(context, &deploying->connection, plan->sets.items[0], "deploy");
+	struct term_live live;
+	int status;
+
+	term_live_init(&live, fileno(context->messages), &context->messages_term);
+	status = claim_take(lease, &live, clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err);
+	term_live_release(&live);
+	if (status == 0)
+		status = roll_with_lease(deploying, plan, lease, err);
+	claim_give_back(context, &deploying->connection, lease);
+	return status;
+}
+
+int deploy_scale(struct deploying *deploying, const struct deploy_plan *plan, struct err *err)
+{
+	const struct apply_object *set = deploy_plan_set(plan);
+	int64_t wanted = deploying->options->replicas;
+	struct goal goal = { .kind = GOAL_SCALE, .replicas = wanted };
+	_cleanup_free_ char *again = xasprintf("scale %" PRId64, wanted);
+
+	if (!plan->exists || wanted == 0 || json_int_at(set->live, "spec.replicas", 1) == wanted)
+		return 0;
+	return change(deploying, &goal, again, NULL, err);
+}

@@ -1,0 +1,130 @@
+/* New certificates and another gossip key, nobody restarted: see include/cmd/deploy_parts.h. */
+#include <stdlib.h>
+
+#include "cmd/again.h"
+#include "cmd/claim.h"
+#include "cmd/deploy_parts.h"
+#include "cmd/deploy_wait.h"
+#include "consul/keyring.h"
+#include "consul/observe.h"
+#include "consul/renew.h"
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+/* One look at the cluster. */
+#define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
+
+struct rotating {
+	struct deploying *deploying;
+	struct term_live live;
+	int64_t deadline_ms;
+};
+
+static void tell(void *context, const char *line)
+{
+	struct rotating *rotating = context;
+	_cleanup_free_ char *now = clock_time_of_day();
+
+	term_live_log(&rotating->live, now, line);
+}
+
+/* A fresh one for each: what came before has changed the cluster. */
+static int look(struct rotating *rotating, struct snapshot *ret_snapshot, struct err *err)
+{
+	struct deploying *deploying = rotating->deploying;
+	struct observe_options options = {
+		.namespace_name = deploying->connection.config.namespace_name,
+		.name = deploying->request.name,
+		.access = &deploying->connection.access,
+		.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
+	};
+
+	return observe(deploying->connection.client, &options, ret_snapshot, err);
+}
+
+static const char *datacenter_of(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->server_count; i++)
+		if (snapshot->servers[i].view.self.datacenter)
+			return snapshot->servers[i].view.self.datacenter;
+	return MANIFEST_DATACENTER;
+}
+
+static int rotate_certificates(struct rotating *rotating, struct err *err)
+{
+	struct deploying *deploying = rotating->deploying;
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	int status = look(rotating, &snapshot, err);
+
+	if (status == 0) {
+		struct renew_request request = {
+			.datacenter = datacenter_of(&snapshot),
+			.cluster_domain = deploying->request.cluster_domain,
+			.authority = deploying->request.authority,
+			.new_authority = deploying->options->rotate_authority || deploying->request.authority,
+		};
+
+		status = renew_certificates(deploying->connection.client, &snapshot, &deploying->connection.access,
+		                            &request, tell, rotating, rotating->deadline_ms, err);
+	}
+	snapshot_release(&snapshot);
+	return status;
+}
+
+static int rotate_gossip_key(struct rotating *rotating, struct err *err)
+{
+	struct deploying *deploying = rotating->deploying;
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	int status = look(rotating, &snapshot, err);
+
+	if (status == 0)
+		status = keyring_rotate(deploying->connection.client, &snapshot, &deploying->connection.access, tell,
+		                        rotating, rotating->deadline_ms, err);
+	snapshot_release(&snapshot);
+	return status;
+}
+
+static int rotate(struct rotating *rotating, struct err *err)
+{
+	const struct deploy_options *options = rotating->deploying->options;
+
+	if ((options->rotate_certs || options->rotate_authority) && rotate_certificates(rotating, err) < 0)
+		return -1;
+	return options->rotate_gossip_key ? rotate_gossip_key(rotating, err) : 0;
+}
+
+static int hint_to_go_on(const struct deploying *deploying, struct err *err)
+{
+	const struct deploy_options *options = deploying->options;
+	_cleanup_free_ char *words = xasprintf("deploy%s%s%s", options->rotate_certs ? " --rotate-certs" : "",
+	                                       options->rotate_authority ? " --rotate-ca" : "",
+	                                       options->rotate_gossip_key ? " --rotate-gossip-key" : "");
+	_cleanup_free_ char *command =
+	    again_command(deploying->context, &deploying->connection, deploying->request.name, words);
+
+	if (err->hint)
+		return -1;
+	return err_hint(err, "nobody was restarted, and the cluster goes on with what it has; to go on from here: %s",
+	                command);
+}
+
+int deploy_rotate(struct deploying *deploying, int *ret_exit_code, struct err *err)
+{
+	const struct cmd_context *context = deploying->context;
+	struct rotating rotating = {
+		.deploying = deploying,
+		.deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, DEPLOY_ROLL_TIMEOUT_MS),
+	};
+	struct deploy_wait_options wait = { .name = deploying->request.name, .deadline_ms = rotating.deadline_ms };
+	struct kube_lease *lease = claim_new(context, &deploying->connection, deploying->request.name, "deploy");
+	int status;
+
+	term_live_init(&rotating.live, fileno(context->messages), &context->messages_term);
+	status = claim_take(lease, &rotating.live, rotating.deadline_ms, err);
+	if (status == 0 && rotate(&rotating, err) < 0)
+		status = hint_to_go_on(deploying, err);
+	claim_give_back(context, &deploying->connection, lease);
+	term_live_release(&rotating.live);
+	return status < 0 ? -1 : deploy_wait(context, &deploying->connection, &wait, ret_exit_code, err);
+}
