@@ -77,6 +77,7 @@ extern diagnosis_check *const member_checks[];
 extern diagnosis_check *const leader_checks[];
 extern diagnosis_check *const raft_checks[];
 extern diagnosis_check *const setup_checks[];
+extern diagnosis_check *const encryption_checks[];
 
 /* Joins the planes and fills everything in assessment but findings, verdict and summary. */
 void diagnosis_begin(struct diagnosis *diagnosis, const struct snapshot *snapshot, struct assessment *assessment);

@@ -37,10 +37,14 @@ void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, st
 /* More servers, or fewer: `kubectl consul scale`. */
 void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
 
-/* `kubectl consul deploy` again, which goes on with what was begun. */
-void remedy_deploy(const struct diagnosis *diagnosis, struct finding *finding);
+/* `kubectl consul deploy` again, which goes on with what was begun; with option ("--tls"), or NULL. */
+void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding);
 
-/* Another token: after a refusal by tunnel the container's own one, which exec uses; else which rules are needed. */
+/*
+ * Another token, or more of the one there is: the right to read the Secret that has one; deploy, which goes on with setting up ACLs,
+ * where that Secret has none or Consul does not know it; after a refusal by tunnel without a token the container's own, which exec
+ * uses; else which rules are needed.
+ */
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding);
 
 #endif

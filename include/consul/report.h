@@ -14,6 +14,9 @@
  *                   dead), .quorum (voters needed), .tolerance (further failures that can be survived)
  * leader            name of the leader all agree on; null when there is none
  * viewsAgree        every member list that was got has the same servers, addresses and statuses
+ * encryption        .gossip, .rpc, .https: "fully", "partly" (on some servers, or in one direction) or "none"; rpc is fully
+ *                   encrypted where every server verifies both ends; https is of the port that servers are asked at.
+ *                   .certificateDaysLeft: of the certificate that expires first; negative when it has
  * servers[]         one for each pod, and for each ordinal below the replicas that has none
  *   .name .ordinal  (no ordinal: absent)
  *   .version        of Consul
@@ -29,7 +32,10 @@
  *                   .peer and .voter: in the peer set that counts; .leader
  *   .self           .known; .error; .role ("leader", "follower", "candidate", "shutdown", "unknown"), .leaderAddress
  *                   (of the leader it follows), .term .lastLogIndex .commitIndex .appliedIndex .lastContactMs,
- *                   .lag (entries behind the leader), .gossipEncrypted .leaveOnTerminate
+ *                   .lag (entries behind the leader), .gossipEncrypted .leaveOnTerminate .verifiesOutgoing
+ *                   .verifiesIncoming .verifiesHostname (of RPC) .aclsEnabled
+ *   .certificate    what its HTTPS port presented: .subject, .fingerprint (SHA-256, hexadecimal), .notAfter, .daysLeft
+ *                   (whole days; negative when it has expired); absent when none was seen
  * members[]         the member list that counts, clients included: .name .address .port .status, .server (false for
  *                   a client), .id .version .datacenter, .pod (the server it is)
  * membersFrom       name of the server whose list that is

@@ -53,6 +53,14 @@ struct expect_state {
 	struct err err;  /* where it is could not be read; empty when there is nothing to read, or nobody asked */
 };
 
+/* Whose ACL token the servers were asked with (consul/access.h): nobody's, the user's, that of the Secret. */
+enum token_source { TOKEN_NONE, TOKEN_GIVEN, TOKEN_FOUND };
+
+struct token_state {
+	enum token_source source;
+	struct err err; /* why the Secret's could not be had; empty when it could, was not needed, or there is no such Secret */
+};
+
 struct snapshot {
 	char *namespace_name;
 	struct kube_statefulset set;
@@ -65,6 +73,7 @@ struct snapshot {
 	struct budget_state budget;
 	struct autopilot_state autopilot; /* asked for by observe_options.autopilot only */
 	struct expect_state expect;       /* the same */
+	struct token_state token;
 	int64_t taken_at;         /* wall clock, seconds */
 };
 

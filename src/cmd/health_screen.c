@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "consul/encryption.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -246,12 +247,32 @@ static void add_findings(const struct assessment *assessment, const struct healt
 		add_pointer(findings->items[0].kind->code, options, term, out);
 }
 
+/* One line, where anything is known of it. */
+static void add_encryption(const struct snapshot *snapshot, const struct term *term, struct buf *out)
+{
+	_cleanup_free_ char *line = NULL, *fit = NULL;
+	struct encryption encryption;
+
+	encryption_of(snapshot, &encryption);
+	line = encryption_line(&encryption);
+	if (!line)
+		return;
+	fit = shown(term, line);
+	buf_addc(out, '\n');
+	if (term->width > 0 && term_text_width(fit) > term->width)
+		term_add_wrapped(out, fit, term->width, "    ");
+	else
+		buf_adds(out, fit);
+	buf_addc(out, '\n');
+}
+
 void health_screen(const struct snapshot *snapshot, const struct assessment *assessment,
                    const struct health_screen_options *options, const struct term *term, struct buf *out)
 {
 	health_screen_verdict(snapshot, assessment, term, out);
 	buf_addc(out, '\n');
 	add_server_table(snapshot, assessment, options, term, out);
+	add_encryption(snapshot, term, out);
 	add_findings(assessment, options, term, out);
 }
 

@@ -148,8 +148,9 @@ static enum verdict judge(const struct diagnosis *diagnosis)
 
 static void run_checks(struct diagnosis *diagnosis)
 {
-	diagnosis_check *const *const tables[] = { pod_checks,    ask_checks,  member_checks,
-		                                   leader_checks, raft_checks, setup_checks };
+	diagnosis_check *const *const tables[] = {
+		pod_checks, ask_checks, member_checks, leader_checks, raft_checks, setup_checks, encryption_checks,
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
 		for (diagnosis_check *const *check = tables[i]; *check; check++)

@@ -1,4 +1,5 @@
 /* Findings 2xx: how asking the servers went, each failure with its own fix. See include/consul/diagnosis.h. */
+#include "consul/refusal.h"
 #include "consul/remedy.h"
 
 #include "util/mem.h"
@@ -16,8 +17,6 @@ static bool has_any(const char *text, const char *const *words)
 
 static enum failure failure_of(const struct err *err)
 {
-	static const char *const acl_words[] = { "Consul refuses", "Permission denied", "ACL not found",
-		                                 "no member is listed", NULL };
 	static const char *const tls_words[] = { "HTTP request to an HTTPS server",
 		                                 "HTTP response to HTTPS client",
 		                                 "wrong version number",
@@ -34,7 +33,7 @@ static enum failure failure_of(const struct err *err)
 		return FAILURE_FORWARD_DENIED;
 	if (err->kind == ERR_FORBIDDEN && strstr(message, "pods/exec"))
 		return FAILURE_EXEC_DENIED;
-	if (err->kind == ERR_FORBIDDEN && has_any(message, acl_words))
+	if (refusal_is_acl(err))
 		return FAILURE_ACL;
 	if (err->kind == ERR_FORBIDDEN)
 		return FAILURE_EXEC_DENIED;
@@ -89,10 +88,9 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 /* Whom Kubernetes refuses: user "jane", as its own words name them. New string. */
 static char *refused_user(const struct err *err)
 {
-	const char *name = strstr(err->message, "User \"");
-	size_t length = name ? strcspn(name + 6, "\"") : 0;
+	_cleanup_free_ char *name = refusal_user(err);
 
-	return length > 0 ? xasprintf("user \"%.*s\"", (int)length, name + 6) : xstrdup("your Kubernetes user");
+	return name ? xasprintf("user \"%s\"", name) : xstrdup("your Kubernetes user");
 }
 
 static void check_exec_denied(struct diagnosis *diagnosis)
@@ -135,9 +133,7 @@ static void check_portforward_denied(struct diagnosis *diagnosis)
 static enum ask_way refused_way(const struct diagnosis *diagnosis)
 {
 	FOR_EACH_PLACE (place, diagnosis) {
-		const struct err *err = view_first_err(&place->server->view);
-
-		if (err && failure_of(err) == FAILURE_ACL)
+		if (refusal_first(&place->server->view))
 			return place->server->view.way;
 	}
 	return ASK_NONE;
@@ -146,14 +142,15 @@ static enum ask_way refused_way(const struct diagnosis *diagnosis)
 static void check_acl_denied(struct diagnosis *diagnosis)
 {
 	enum ask_way way = refused_way(diagnosis);
+	_cleanup_free_ char *cause = NULL;
 	const struct err *err;
 	struct finding *finding =
 	    add_together(diagnosis, FAILURE_ACL, "acl-denied", "Consul's ACLs refuse to answer on", true, &err);
 
 	if (!finding)
 		return;
-	finding_set_cause(finding, "ACLs are on, and the token is missing, unknown, or lacks agent:read, node:read and "
-	                           "operator:read");
+	cause = refusal_cause(diagnosis);
+	finding_set_cause(finding, "%s", cause);
 	remedy_acl(diagnosis, way, finding);
 }
 
@@ -256,21 +253,13 @@ enum { PLANES = 3, RAFT_PLANE = 2 };
 
 static bool is_limited(const struct view *view)
 {
-	const char *name;
-
-	for (size_t plane = 0; plane < PLANES; plane++) {
-		const struct err *err = missing_plane(view, plane, &name);
-
-		if (err && failure_of(err) == FAILURE_ACL)
-			return true;
-	}
-	return failure_of(&view->peers_err) == FAILURE_ACL;
+	return refusal_first(view) != NULL;
 }
 
 static void check_acl_limited(struct diagnosis *diagnosis)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *list = NULL;
+	_cleanup_free_ char *list = NULL, *cause = NULL;
 	const struct view *first = NULL;
 	struct finding *finding;
 
@@ -285,11 +274,12 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	list = list_names(&names);
 	finding =
 	    diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s",
-	                  list, view_first_err(first)->message);
+	                  list, refusal_first(first)->message);
 	FOR_EACH_PLACE (place, diagnosis)
 		if (place->answered && is_limited(&place->server->view))
 			diagnosis_mark(place, finding);
-	finding_set_cause(finding, "the token lacks one of agent:read, node:read and operator:read");
+	cause = refusal_cause(diagnosis);
+	finding_set_cause(finding, "%s", cause);
 	remedy_acl(diagnosis, refused_way(diagnosis), finding);
 }
 

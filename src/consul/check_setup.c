@@ -127,7 +127,7 @@ static void check_rollout(struct diagnosis *diagnosis)
 		    diagnosis_add(diagnosis, "rollout-unfinished", NULL,
 		                  "no change of the StatefulSet reaches its pods: its updateStrategy is OnDelete");
 	finding_set_cause(finding, "a deploy is under way, or was stopped before it was finished");
-	remedy_deploy(diagnosis, finding);
+	remedy_deploy(diagnosis, NULL, finding);
 }
 
 /* The node with most servers, and how many. */
@@ -384,7 +384,6 @@ static void check_claims(struct diagnosis *diagnosis)
 	add_claims(diagnosis, "stale-claims", &old, old_age);
 }
 
-/* The expiry of certificates comes here when servers have some (CON511). */
 diagnosis_check *const setup_checks[] = {
 	check_not_ready,
 	check_few_replicas,

@@ -93,24 +93,33 @@ const struct finding_kind finding_kinds[] = {
 	  "    kubectl create role consul-health -n NAMESPACE --verb=get,create --resource=pods/portforward\n\n"
 	  "    kubectl create rolebinding consul-health -n NAMESPACE --role=consul-health --user=USER" },
 	{ "CON204", "acl-denied", SEVERITY_DEGRADED, "Consul's ACLs refuse every question",
-	  "The agent answers, but only with `Permission denied`: ACLs are on, and there was no token, or one "
-	  "without the rights. What health needs: node:read (members), agent:read (the server on itself) and "
-	  "operator:read (raft). Nothing is changed, so no write right is needed.\n\n"
+	  "The agent answers, but only with `Permission denied` or an empty list: ACLs are on, and there was no token, "
+	  "or "
+	  "one without the rights. What health needs is members, the server on itself, and the raft configuration, in "
+	  "this "
+	  "order; nothing is changed, so no write right is needed:\n\n"
 	  "    node_prefix \"\" { policy = \"read\" }\n"
 	  "    agent_prefix \"\" { policy = \"read\" }\n"
 	  "    operator = \"read\"\n\n"
-	  "The token is that of the container: asking by exec (--via exec; auto falls back to it) runs `consul` there, "
-	  "which takes CONSUL_HTTP_TOKEN from the container's environment. To put it there, from a Secret with that "
-	  "key:\n\n"
-	  "    kubectl set env statefulset/NAME -n NAMESPACE --from=secret/SECRET --keys=CONSUL_HTTP_TOKEN\n\n"
-	  "This restarts the servers one after another. Do not do it where readiness does not mean that the server is "
-	  "a "
-	  "voter again: Kubernetes would then go on too early, and the quorum may be lost for a while.\n\n"
-	  "`ACL not found` means that the token itself is unknown: deleted, or of another cluster." },
+	  "A token is given by --token-file FILE, or by CONSUL_HTTP_TOKEN or CONSUL_HTTP_TOKEN_FILE in the "
+	  "environment. In "
+	  "a cluster whose ACLs `kubectl consul deploy` has set up, that of the Secret NAME-acl-bootstrap is used "
+	  "otherwise, which may everything; who shall be able to use it needs get on that one Secret:\n\n"
+	  "    kubectl create role consul-token -n NAMESPACE --verb=get --resource=secrets "
+	  "--resource-name=NAME-acl-bootstrap\n\n"
+	  "    kubectl create rolebinding consul-token -n NAMESPACE --role=consul-token --user=USER\n\n"
+	  "Without any of these, asking by exec (--via exec; auto falls back to it) takes what the container's own "
+	  "environment has as CONSUL_HTTP_TOKEN.\n\n"
+	  "`ACL not found` means that the token itself is unknown: deleted, or of another cluster. If it is the "
+	  "Secret's, "
+	  "ACLs are not set up to the end, or were reset: `kubectl consul deploy` goes on with it." },
 	{ "CON205", "acl-limited", SEVERITY_WARNING, "Consul's ACLs refuse some questions",
 	  "The token may ask one thing and not the other, so parts of this report are missing or come from a "
-	  "second-best source. What health needs: node:read (members), agent:read (the server on itself) and "
-	  "operator:read (raft). How to give them: `kubectl consul explain acl-denied`." },
+	  "second-best source. The finding names the rules that are missing, of these:\n\n"
+	  "    node_prefix \"\" { policy = \"read\" }\n"
+	  "    agent_prefix \"\" { policy = \"read\" }\n"
+	  "    operator = \"read\"\n\n"
+	  "Add them to a policy of the token, or give another token: `kubectl consul explain acl-denied`." },
 	{ "CON206", "tls-mismatch", SEVERITY_DEGRADED, "HTTP and HTTPS, or certificates, do not fit",
 	  "The connection to the agent came about, but one side speaks TLS and the other does not, or the "
 	  "certificate is not trusted. Which port and scheme an agent has is taken from CONSUL_HTTP_ADDR, "
@@ -297,7 +306,20 @@ const struct finding_kind finding_kinds[] = {
 	  "used last; if that was less than a week ago, nothing is wrong. If nothing on them is needed, `kubectl "
 	  "consul "
 	  "scale N --delete-claims` starts the new servers without." },
-	/* CON511 is for certificates that expire soon. */
+	{ "CON511", "certificate-expires", SEVERITY_WARNING, "A server's certificate expires soon",
+	  "The certificate that a server presents ends in less than 30 days. Nothing is broken before that day, so "
+	  "this "
+	  "stays a warning to the end and the verdict stays HEALTHY; from then on it is certificate-expired. Who "
+	  "watches "
+	  "the verdict alone may watch encryption.certificateDaysLeft of `kubectl consul health -o json` as well.\n\n"
+	  "Where `kubectl consul deploy` made the certificates, this issues a new one and lets every server load it, "
+	  "without a restart:\n\n"
+	  "    kubectl consul deploy --rotate-certs -n NAMESPACE\n\n"
+	  "If deploy was given your own authority it takes that authority's key again. Elsewhere replace the files "
+	  "that "
+	  "cert_file and key_file of the servers name (mostly a Secret; its pods see the change in a minute or two), "
+	  "and "
+	  "run `consul reload` in every server: Consul takes up new certificates so." },
 	{ "CON512", "rollout-unfinished", SEVERITY_WARNING, "A deploy has not replaced every server",
 	  "When a template changes, `kubectl consul deploy` gives the StatefulSet updateStrategy OnDelete, so that "
 	  "Kubernetes replaces no pod by itself, and deletes the pods one by one: each is back as a voter that all "
@@ -307,5 +329,56 @@ const struct finding_kind finding_kinds[] = {
 	  "Nothing is lost, and the servers work as they are. `kubectl consul deploy` without options goes on where "
 	  "it was left. Until then `kubectl rollout restart` does nothing, and `kubectl consul scale` refuses while "
 	  "pods of an older revision run." },
+	{ "CON513", "certificate-expired", SEVERITY_DEGRADED, "A server's certificate has expired",
+	  "Connections between servers that stand go on for a while, so the cluster may seem well. Every new one is "
+	  "refused: a server that restarts finds nobody, the next election may fail, and HTTPS clients see an error "
+	  "already.\n\n"
+	  "Do not restart anything before the certificate is replaced. Where `kubectl consul deploy` made it:\n\n"
+	  "    kubectl consul deploy --rotate-certs -n NAMESPACE\n\n"
+	  "This works although the servers refuse each other: they are told through Kubernetes, and what the old "
+	  "certificate says does not matter there. A server that does not load the new one (its token cannot be "
+	  "checked "
+	  "without a leader, for one) has it after a restart of its process. One after another:\n\n"
+	  "    kubectl delete pod POD -n NAMESPACE\n\n"
+	  "Elsewhere replace the files that cert_file and key_file name, then run `consul reload` in each server, or "
+	  "restart it. If the authority has expired, too, all servers and clients need a new one at the same time." },
+	{ "CON514", "certificates-differ", SEVERITY_WARNING, "The servers use different certificates",
+	  "`kubectl consul deploy` gives all servers one certificate. Some still use an older one: a rotation is under "
+	  "way "
+	  "(pods see a changed Secret after a minute or two), or it was interrupted. Both are good as long as they "
+	  "have "
+	  "not expired. `kubectl consul deploy --rotate-certs` goes through all servers again; a server that is "
+	  "restarted "
+	  "takes the newest by itself." },
+	{ "CON515", "certificate-name", SEVERITY_WARNING, "A certificate does not name a Consul server",
+	  "With verify_server_hostname servers accept as a server only who has a certificate for "
+	  "server.DATACENTER.DOMAIN (server.dc1.consul by default). The certificate of this server's HTTPS port is not "
+	  "good for that name. If the same one is used between servers, which is the rule, they refuse it: after the "
+	  "next "
+	  "restart the server does not come back into raft.\n\n"
+	  "Issue a certificate with that name: `kubectl consul deploy --rotate-certs` for a cluster that deploy made; "
+	  "`consul tls cert create -server -dc DATACENTER` elsewhere. Since Consul 1.12 the HTTPS port may have a "
+	  "certificate of its own (tls.https); then this can be ignored." },
+	{ "CON516", "rpc-unencrypted", SEVERITY_WARNING, "RPC is not encrypted",
+	  "Everything that Consul stores goes from server to server in plain (port 8300), and whoever reaches that "
+	  "port can "
+	  "speak to it as a server would. The same holds for the HTTP API on port 8500 and the tokens that are sent "
+	  "there. The gossip key does not cover either of them.\n\n"
+	  "A cluster that `kubectl consul deploy` made gets TLS, with an authority and certificates of its own, in two "
+	  "rounds of restarts, one server at a time and with the cluster working:\n\n"
+	  "    kubectl consul deploy --tls -n NAMESPACE\n\n"
+	  "Clients then need HTTPS on port 8501 and the authority's certificate. Elsewhere it is done by hand: "
+	  "certificates by `consul tls`; a rolling restart with ca_file, cert_file, key_file and verify_outgoing; then "
+	  "one "
+	  "with verify_incoming and verify_server_hostname." },
+	{ "CON517", "rpc-unverified", SEVERITY_WARNING, "Some servers accept RPC that is plain or unverified",
+	  "TLS is there, but not everywhere or not in both directions: a server without verify_outgoing speaks plain "
+	  "RPC "
+	  "to the others, and one without verify_incoming lets anybody in who reaches port 8300.\n\n"
+	  "While TLS is being turned on this is how it has to be: first every server learns to speak it, then plain "
+	  "RPC is refused. `kubectl consul deploy` does that in two rounds of restarts; if it was interrupted, the "
+	  "same "
+	  "command goes on. Elsewhere set verify_incoming and verify_outgoing on all servers, and restart one after "
+	  "another." },
 	{ 0 },
 };

@@ -482,6 +482,16 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 	return 0;
 }
 
+static void take_token(const struct access *access, struct token_state *ret)
+{
+	if (access->given)
+		ret->source = TOKEN_GIVEN;
+	else if (access->found)
+		ret->source = TOKEN_FOUND;
+	else
+		err_copy(&ret->err, &access->err);
+}
+
 int observe(struct kube_client *client, const struct observe_options *options, struct snapshot *ret_snapshot,
             struct err *err)
 {
@@ -500,6 +510,8 @@ int observe(struct kube_client *client, const struct observe_options *options, s
 	if (status == 0 && options->access)
 		status = access_look(options->access, client, options->namespace_name, &ret_snapshot->set,
 		                     options->deadline_ms, err);
+	if (status == 0 && options->access)
+		take_token(options->access, &ret_snapshot->token);
 	if (status == 0)
 		status = ask_servers(&observing, ret_snapshot, err);
 	if (status == 0 && options->autopilot)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "consul/refusal.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -80,15 +81,39 @@ void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct fi
 	                    diagnosis->name_option);
 }
 
-void remedy_deploy(const struct diagnosis *diagnosis, struct finding *finding)
+void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding)
 {
-	finding_set_command(finding, "kubectl consul deploy -n %s%s", diagnosis->namespace_word,
-	                    diagnosis->name_option);
+	finding_set_command(finding, "kubectl consul deploy%s%s -n %s%s", option ? " " : "", option ? option : "",
+	                    diagnosis->namespace_word, diagnosis->name_option);
+}
+
+/* Whoever may gives the user the right to read the Secret with the token. False: it is not known who the user is. */
+static bool grant_secret(const struct diagnosis *diagnosis, struct finding *finding)
+{
+	_cleanup_free_ char *user = refusal_user(&diagnosis->snapshot->token.err);
+	_cleanup_free_ char *user_word = user ? shell_word(user) : NULL;
+	const char *set = diagnosis->set_word, *namespace_word = diagnosis->namespace_word;
+
+	if (!user)
+		return false;
+	finding_set_command(
+	    finding,
+	    "kubectl create role %s-token -n %s --verb=get --resource=secrets "
+	    "--resource-name=%s-acl-bootstrap && kubectl create rolebinding %s-token -n %s --role=%s-token "
+	    "--user=%s",
+	    set, namespace_word, set, set, namespace_word, set, user_word);
+	return true;
 }
 
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding)
 {
-	if (refused == ASK_TUNNEL)
+	const struct token_state *token = &diagnosis->snapshot->token;
+
+	if (token->err.kind == ERR_FORBIDDEN && grant_secret(diagnosis, finding))
+		return;
+	if (token->err.kind == ERR_NOT_FOUND || token->source == TOKEN_FOUND)
+		remedy_deploy(diagnosis, NULL, finding);
+	else if (refused == ASK_TUNNEL && token->source == TOKEN_NONE && !err_is_set(&token->err))
 		remedy_health(diagnosis, "--via exec", finding);
 	else
 		finding_set_command(finding, "kubectl consul explain acl-denied");

@@ -1,6 +1,7 @@
 /* See include/consul/report.h. */
 #include "consul/report.h"
 
+#include "consul/encryption.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -28,6 +29,12 @@ static cJSON *error_json(const struct err *err)
 static cJSON *unless_negative(int64_t value)
 {
 	return value >= 0 ? json_int(value) : NULL;
+}
+
+/* -1: not told. */
+static cJSON *flag_json(int64_t flag)
+{
+	return flag >= 0 ? json_bool(flag == 1) : NULL;
 }
 
 /* Builders are laid out like the JSON they become. */
@@ -118,11 +125,26 @@ static cJSON *self_json(const struct server_status *status)
 			   "lastContactMs", unless_negative(self->last_contact_ms),
 			   "lag", status->lag_known ? counter_json(status->lag) : NULL,
 			   "gossipEncrypted", self->gossip_known ? json_bool(self->gossip_encrypted) : NULL,
-			   "leaveOnTerminate", self->leave_on_terminate >= 0 ? json_bool(self->leave_on_terminate == 1) : NULL,
+			   "leaveOnTerminate", flag_json(self->leave_on_terminate),
+			   "verifiesOutgoing", flag_json(self->verifies_outgoing),
+			   "verifiesIncoming", flag_json(self->verifies_incoming),
+			   "verifiesHostname", flag_json(self->verifies_hostname),
+			   "aclsEnabled", flag_json(self->acls_enabled),
 			   NULL);
 }
 
-static cJSON *servers_json(const struct assessment *assessment)
+static cJSON *certificate_json(const struct snapshot *snapshot, const struct certificate *certificate)
+{
+	if (!certificate->known)
+		return NULL;
+	return json_object("subject", json_string(certificate->subject),
+			   "fingerprint", json_string(certificate->fingerprint),
+			   "notAfter", time_json(certificate->not_after),
+			   "daysLeft", json_int(certificate_days_left(certificate, snapshot->taken_at)),
+			   NULL);
+}
+
+static cJSON *servers_json(const struct snapshot *snapshot, const struct assessment *assessment)
 {
 	cJSON *list = cJSON_CreateArray();
 
@@ -138,6 +160,7 @@ static cJSON *servers_json(const struct assessment *assessment)
 						       "gossip", gossip_json(status),
 						       "raft", raft_json(status),
 						       "self", self_json(status),
+						       "certificate", certificate_json(snapshot, &status->server->view.certificate),
 						       NULL));
 	}
 	return list;
@@ -203,6 +226,25 @@ static cJSON *peers_json(const struct assessment *assessment)
 	return list;
 }
 
+/* --------------------------------------------------------------------------------------- encryption */
+
+static cJSON *encrypted_json(enum encrypted encrypted)
+{
+	return encrypted != ENCRYPTED_UNKNOWN ? json_string(encrypted_name(encrypted)) : NULL;
+}
+
+static cJSON *encryption_json(const struct snapshot *snapshot)
+{
+	struct encryption encryption;
+
+	encryption_of(snapshot, &encryption);
+	return json_object("gossip", encrypted_json(encryption.gossip),
+			   "rpc", encrypted_json(encryption.rpc),
+			   "https", encrypted_json(encryption.https),
+			   "certificateDaysLeft", encryption.has_certificates ? json_int(encryption.days_left) : NULL,
+			   NULL);
+}
+
 /* ----------------------------------------------------------------------------------------- findings */
 
 static cJSON *findings_json(const struct findings *findings)
@@ -242,7 +284,8 @@ cJSON *report_json(const struct snapshot *snapshot, const struct assessment *ass
 			   "quorum", quorum_json(&assessment->quorum),
 			   "leader", assessment->leader_name ? json_string(assessment->leader_name) : cJSON_CreateNull(),
 			   "viewsAgree", json_bool(assessment->views_agree),
-			   "servers", servers_json(assessment),
+			   "encryption", encryption_json(snapshot),
+			   "servers", servers_json(snapshot, assessment),
 			   "members", members_json(assessment),
 			   "membersFrom", members_of ? json_string(members_of->name) : NULL,
 			   "peers", peers_json(assessment),

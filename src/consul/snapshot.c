@@ -75,5 +75,6 @@ void snapshot_release(struct snapshot *snapshot)
 	err_release(&snapshot->autopilot.err);
 	expect_release(&snapshot->expect);
 	err_release(&snapshot->expect.err);
+	err_release(&snapshot->token.err);
 	*snapshot = (struct snapshot)SNAPSHOT_INIT;
 }

@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -94,10 +95,12 @@ Test(access, without_a_token_consul_refuses)
 	run(cluster, RUN_ARGV("health", "--via", "tunnel"), NULL, NULL, &result);
 	cr_assert_neq(result.exit_code, 0);
 	cli_assert_says(&result, "Permission denied");
+	cli_assert_says(&result, "no token was given; --token-file FILE");
 	run_result_release(&result);
 	run(cluster, RUN_ARGV("health"), "CONSUL_HTTP_TOKEN=b1gs33cr-wrong", NULL, &result);
 	cr_assert_neq(result.exit_code, 0);
 	cli_assert_says(&result, "ACL not found");
+	cli_assert_says(&result, "Consul does not know the token that was given");
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -127,6 +130,42 @@ Test(access, a_secret_that_may_not_be_read_is_no_failure)
 	                                                                   .secret_is_barred = true });
 
 	expect_verdict(cluster, RUN_ARGV("health"), NULL, NULL, "HEALTHY", 0);
+	cluster_stop(cluster);
+}
+
+Test(access, a_secret_that_may_not_be_read_is_named_where_consul_refuses)
+{
+	struct cluster *cluster = cluster_start(&(struct cluster_options){
+	    .servers = servers, .count = 3, .acl_token = TOKEN, .secret = TOKEN, .secret_is_barred = true });
+	struct run_result result;
+
+	run(cluster, RUN_ARGV("health"), NULL, NULL, &result);
+	cr_assert_neq(result.exit_code, 0);
+	cli_assert_says(&result, "CON204");
+	cli_assert_says(&result, "you may not get secret/consul-acl-bootstrap");
+	cli_assert_says(&result, "--resource-name=consul-acl-bootstrap");
+	run_result_release(&result);
+	cluster_stop(cluster);
+}
+
+/* The scripted server's certificate is the one that is told. */
+Test(access, health_tells_the_certificate_that_a_server_presents)
+{
+	struct cluster *cluster = start(true);
+	struct run_result result;
+	const char *report;
+	_cleanup_json_ cJSON *json = NULL;
+
+	run(cluster, RUN_ARGV("health", "-o", "json", "--fail-on", "critical"), "CONSUL_HTTP_TOKEN=" TOKEN, NULL,
+	    &result);
+	report = result.output;
+	json = cJSON_Parse(report);
+	cr_assert_not_null(json, "%s%s", result.output, result.error_output);
+	cr_expect_str_eq(json_string_at(json, "encryption.https"), "fully");
+	cr_expect_geq(json_int_at(json, "encryption.certificateDaysLeft", -1), 0);
+	cr_expect_eq(
+	    strlen(json_string_at(cJSON_GetArrayItem(json_get(json, "servers"), 0), "certificate.fingerprint")), 64);
+	run_result_release(&result);
 	cluster_stop(cluster);
 }
 

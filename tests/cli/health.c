@@ -241,7 +241,9 @@ Test(health, the_screen_of_a_healthy_cluster)
 	    "SERVER     POD       MEMBER   RAFT       VOTER   LAG   SEEN   VERSION   RESTARTS   AGE   NODE\n"
 	    "consul-0   Running   alive    leader     yes     -     3/3    1.8.7     0          24h   node-0\n"
 	    "consul-1   Running   alive    follower   yes     0     3/3    1.8.7     0          24h   node-1\n"
-	    "consul-2   Running   alive    follower   yes     0     3/3    1.8.7     0          24h   node-2\n");
+	    "consul-2   Running   alive    follower   yes     0     3/3    1.8.7     0          24h   node-2\n"
+	    "\n"
+	    "encrypted  gossip; plain: HTTP API\n");
 	run_result_release(&result);
 }
 

@@ -60,12 +60,51 @@ Test(health_screen, a_healthy_cluster_is_a_verdict_and_a_row_each)
 	_cleanup_strv_ struct strv lines = STRV_INIT;
 
 	strv_split(&lines, text, '\n');
-	cr_assert_eq(lines.count, 7, "%s", text);
+	cr_assert_eq(lines.count, 9, "%s", text);
 	cr_assert(str_starts_with(lines.items[0], "HEALTHY  "));
 	cr_assert(strstr(lines.items[0], "3/3 voters · leader consul-0 · tolerates 1 failure"));
 	cr_assert(str_starts_with(lines.items[2], "SERVER"));
 	cr_assert(str_starts_with(lines.items[3], "consul-0   Running   alive    leader"), "%s", lines.items[3]);
 	cr_assert(str_starts_with(lines.items[5], "consul-2   Running   alive    follower"));
+	cr_assert_str_eq(lines.items[7], "encrypted  gossip · RPC, verified both ways; plain: HTTP API");
+}
+
+/* Every server presents this certificate. */
+static void present_certificate(int64_t days_left)
+{
+	for (size_t i = 0; i < snapshot.server_count; i++) {
+		struct certificate *certificate = &snapshot.servers[i].view.certificate;
+
+		certificate->known = true;
+		certificate->not_after = SAMPLE_NOW + days_left * 86400 + 1;
+		certificate->fingerprint = xstrdup("aa");
+	}
+}
+
+Test(health_screen, what_is_encrypted_fits_in_eighty_columns)
+{
+	_cleanup_free_ char *text = NULL, *ascii = NULL;
+
+	present_certificate(364);
+	text = screen(&(struct term){ .is_tty = true, .utf8 = true, .width = 80 }, (struct health_screen_options){ 0 });
+	cr_assert(has_line(text, "encrypted  gossip · RPC, verified both ways · HTTPS; certificates: 364 days left"),
+	          "%s", text);
+	assessment_release(&assessment);
+	ascii = screen(&(struct term){ .is_tty = true, .width = 60 }, (struct health_screen_options){ 0 });
+	for (const char *at = ascii; *at; at++)
+		cr_assert_geq(*at, 0, "%s", ascii);
+	cr_assert_not_null(strstr(ascii, "certificates: 364"), "%s", ascii);
+}
+
+Test(health_screen, nothing_known_is_no_line)
+{
+	_cleanup_free_ char *text = NULL;
+
+	for (size_t i = 0; i < 3; i++)
+		sample_silence(&snapshot, i, ERR_TIMEOUT, "no answer in 5 s");
+	text = screen(&pipe_term, (struct health_screen_options){ 0 });
+	cr_assert_null(strstr(text, "\nencrypted  "), "%s", text);
+	cr_assert_null(strstr(text, "\nplain  "), "%s", text);
 }
 
 Test(health_screen, without_headers)

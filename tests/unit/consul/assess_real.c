@@ -8,7 +8,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define REAL_DEFAULTS " gossip-unencrypted leave-on-terminate-off"
+#define REAL_DEFAULTS " gossip-unencrypted rpc-unencrypted leave-on-terminate-off"
 
 static void take_plane(int (*decode)(const char *, size_t, struct view *, struct err *), const char *state,
                        size_t server, const char *plane, struct view *view, struct err *plane_err)
@@ -84,7 +84,7 @@ Test(assess_real, a_server_that_left)
 	sample_silence(&snapshot, 2, ERR_TIMEOUT, "no answer");
 	sample_expect(&snapshot,
 	              "CRITICAL quorum-lost agent-silent(consul-1) agent-silent(consul-2) gossip-unencrypted "
-	              "leftover-left leave-on-terminate-off");
+	              "rpc-unencrypted leftover-left leave-on-terminate-off");
 }
 
 Test(assess_real, alone_without_a_leader)

@@ -40,11 +40,15 @@ Test(finding, codes_stay_what_they_are)
 	static const struct {
 		const char *code, *name;
 	} published[] = {
-		{ "CON101", "pod-missing" },      { "CON107", "pod-crashing" },       { "CON109", "pod-not-ready" },
-		{ "CON201", "agent-silent" },     { "CON204", "acl-denied" },         { "CON301", "member-failed" },
-		{ "CON305", "leftover-failed" },  { "CON401", "quorum-lost" },        { "CON402", "no-leader" },
-		{ "CON403", "leaders-disagree" }, { "CON408", "not-voter" },          { "CON501", "few-replicas" },
-		{ "CON504", "budget-missing" },   { "CON507", "gossip-unencrypted" },
+		{ "CON101", "pod-missing" },         { "CON107", "pod-crashing" },
+		{ "CON109", "pod-not-ready" },       { "CON201", "agent-silent" },
+		{ "CON204", "acl-denied" },          { "CON301", "member-failed" },
+		{ "CON305", "leftover-failed" },     { "CON401", "quorum-lost" },
+		{ "CON402", "no-leader" },           { "CON403", "leaders-disagree" },
+		{ "CON408", "not-voter" },           { "CON501", "few-replicas" },
+		{ "CON504", "budget-missing" },      { "CON507", "gossip-unencrypted" },
+		{ "CON511", "certificate-expires" }, { "CON512", "rollout-unfinished" },
+		{ "CON513", "certificate-expired" }, { "CON516", "rpc-unencrypted" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++)

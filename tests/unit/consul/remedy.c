@@ -107,7 +107,7 @@ Test(remedy, a_lost_majority_is_explained)
 /* Until there are such commands nobody is told to type them. */
 Test(remedy, no_explanation_names_a_command_that_does_not_exist)
 {
-	static const char *const none[] = { "consul recover", "consul failover", "--token-file" };
+	static const char *const none[] = { "consul recover", "consul failover" };
 
 	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
 		for (size_t i = 0; i < ARRAY_SIZE(none); i++)

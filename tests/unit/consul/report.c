@@ -63,6 +63,35 @@ Test(report, a_healthy_cluster)
 	snapshot_release(&snapshot);
 }
 
+Test(report, what_is_encrypted_and_until_when)
+{
+	_cleanup_json_ cJSON *json = NULL;
+	struct snapshot snapshot;
+	struct certificate *certificate;
+
+	sample_init(&snapshot, 3);
+	certificate = &snapshot.servers[1].view.certificate;
+	certificate->known = true;
+	certificate->not_after = SAMPLE_NOW + 12 * 86400;
+	certificate->fingerprint = xstrdup("c0ffee");
+	certificate->subject = xstrdup("CN=server.dc1.consul");
+	snapshot.servers[2].view.self.verifies_incoming = 0;
+	json = report(&snapshot);
+	cr_expect_str_eq(json_string_at(json, "encryption.gossip"), "fully");
+	cr_expect_str_eq(json_string_at(json, "encryption.rpc"), "partly");
+	cr_expect_str_eq(json_string_at(json, "encryption.https"), "partly");
+	cr_expect_eq(json_int_at(json, "encryption.certificateDaysLeft", -1), 12);
+	cr_expect_null(json_at(server(json, 0), "certificate"));
+	cr_expect_str_eq(json_string_at(server(json, 1), "certificate.subject"), "CN=server.dc1.consul");
+	cr_expect_str_eq(json_string_at(server(json, 1), "certificate.fingerprint"), "c0ffee");
+	cr_expect_str_eq(json_string_at(server(json, 1), "certificate.notAfter"), "2023-11-26T22:13:20Z");
+	cr_expect_eq(json_int_at(server(json, 1), "certificate.daysLeft", -1), 12);
+	cr_expect(json_bool_at(server(json, 1), "self.verifiesIncoming", false));
+	cr_expect_not(json_bool_at(server(json, 2), "self.verifiesIncoming", true));
+	cr_expect_null(json_at(server(json, 2), "self.aclsEnabled"));
+	snapshot_release(&snapshot);
+}
+
 Test(report, what_is_not_known_is_absent_and_why)
 {
 	_cleanup_json_ cJSON *json = NULL;

@@ -83,7 +83,11 @@ static void fill_view(struct view *view, const char *name, size_t index, size_t 
 		                    .last_contact_ms = index == first ? 0 : 40,
 		                    .gossip_known = true,
 		                    .gossip_encrypted = true,
-		                    .leave_on_terminate = 1 };
+		                    .leave_on_terminate = 1,
+		                    .verifies_outgoing = 1,
+		                    .verifies_incoming = 1,
+		                    .verifies_hostname = 1,
+		                    .acls_enabled = -1 };
 	view->self.name = xstrdup(name);
 	view->self.id = xasprintf("id-%zu", index);
 	view->self.version = xstrdup("1.21.0");

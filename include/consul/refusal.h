@@ -1,0 +1,34 @@
+/*
+ * consul/refusal.h - what Consul's ACLs, or Kubernetes' RBAC, refused: told from errors, and what it would take.
+ *
+ * Used by consul/check_ask.c and consul/remedy.c.
+ *
+ * Sources: Consul's api-docs, "ACL Required": agent/members node:read (without it the list is empty, with status 200),
+ * agent/self agent:read, operator/raft operator:read.
+ */
+#ifndef CONSUL_REFUSAL_H
+#define CONSUL_REFUSAL_H
+
+#include <stdbool.h>
+
+#include "consul/diagnosis.h"
+#include "util/err.h"
+
+/* Whether err is a refusal of Consul's ACLs: no token, one that lacks a right, or one that is unknown. */
+bool refusal_is_acl(const struct err *err);
+
+/* The first such err of a server's, in the order self, members, raft peers; NULL: there is none. */
+const struct err *refusal_first(const struct view *view);
+
+/* Some server does not know the token at all. */
+bool refusal_is_unknown_token(const struct diagnosis *diagnosis);
+
+/*
+ * Why, and what it would take, in one line: whose token was shown, and the rules that what was refused needs. New string.
+ */
+char *refusal_cause(const struct diagnosis *diagnosis);
+
+/* Whom Kubernetes refuses, as its own words name him: "jane". New string; NULL: they name nobody. */
+char *refusal_user(const struct err *err);
+
+#endif
