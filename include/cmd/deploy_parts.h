@@ -64,6 +64,9 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
     __attribute__((warn_unused_result));
 
+/* --dry-run: the steps that deploy_roll would take, with the quorum before and after each. */
+int deploy_show_steps(struct deploying *deploying, struct err *err) __attribute__((warn_unused_result));
+
 /* --replicas of a cluster that exists: by the engine (GOAL_SCALE). */
 int deploy_scale(struct deploying *deploying, const struct deploy_plan *plan, struct err *err)
     __attribute__((warn_unused_result));

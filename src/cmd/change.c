@@ -70,6 +70,9 @@ static int look(struct change_run *run, struct outlook *ret_outlook, struct err 
 
 static void make_plan(const struct change_run *run, struct outlook *outlook)
 {
+	/* Its template has not been applied: it will have been. */
+	if (run->change->dry_run && run->change->goal.kind == GOAL_ROLLOUT)
+		plan_predict_template(&outlook->snapshot);
 	plan_notes(&outlook->snapshot, &run->change->goal, &outlook->notes);
 	plan_forward(&outlook->snapshot, &run->change->goal, &outlook->steps, &outlook->last);
 }

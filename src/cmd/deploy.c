@@ -90,7 +90,9 @@ static int show(struct deploying *deploying, struct deploy_plan *plan, bool rest
 	if (options->preflight || options->dry_run == CMD_DRY_RUN_NONE)
 		return 0;
 	*ret_over = true;
-	return deploy_apply(deploying, plan, false, err);
+	if (deploy_apply(deploying, plan, false, err) < 0)
+		return -1;
+	return restarts ? deploy_show_steps(deploying, err) : 0;
 }
 
 /* Servers that run, and a template that they are not of: the engine replaces them, if it can. */

@@ -45,12 +45,14 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 static int change(struct deploying *deploying, const struct goal *goal, const char *again, struct kube_lease *lease,
                   struct err *err)
 {
+	bool dry_run = deploying->options->dry_run != CMD_DRY_RUN_NONE;
 	struct change change = {
 		.goal = *goal,
 		.label = "deploy",
 		.again = again,
 		.yes = true,
 		.brief = true,
+		.dry_run = dry_run,
 		.timeout_ms = global_timeout_ms(deploying->context->global, DEPLOY_ROLL_TIMEOUT_MS),
 		.connection = &deploying->connection,
 		.lease = lease,
@@ -142,6 +144,13 @@ int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct er
 		status = roll_with_lease(deploying, plan, lease, err);
 	claim_give_back(context, &deploying->connection, lease);
 	return status;
+}
+
+int deploy_show_steps(struct deploying *deploying, struct err *err)
+{
+	struct goal goal = { .kind = GOAL_ROLLOUT };
+
+	return change(deploying, &goal, "deploy", NULL, err);
 }
 
 int deploy_scale(struct deploying *deploying, const struct deploy_plan *plan, struct err *err)

@@ -116,6 +116,26 @@ static bool is_kind(const struct apply_object *object, const char *kind)
 	return str_equal(json_string_at(object->json, "kind"), kind);
 }
 
+/* Secrets that are there and stay as they are: told of, as everything else. */
+static void add_kept_secrets(const struct manifest_settings *settings, const struct deploy_existing *existing,
+                             struct apply_list *list)
+{
+	bool tls = settings->tls != MANIFEST_TLS_OFF;
+	const struct {
+		bool kept;
+		const char *suffix;
+	} secrets[] = {
+		{ tls && existing->authority.there && !settings->secrets.authority, "-ca" },
+		{ tls && existing->tls.there && !settings->secrets.server, "-tls" },
+		{ settings->acls && existing->acl.there && !settings->secrets.tokens, "-acl" },
+		{ settings->acls && existing->bootstrap.there && !settings->secrets.tokens, "-acl-bootstrap" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++)
+		if (secrets[i].kept)
+			apply_list_add(list, manifest_secret(settings, secrets[i].suffix, NULL))->create_only = true;
+}
+
 void deploy_add_objects(const struct manifest_settings *settings, const struct deploy_existing *existing,
                         struct apply_list *list)
 {
@@ -129,6 +149,7 @@ void deploy_add_objects(const struct manifest_settings *settings, const struct d
 			manifest_keep_immutable(item, existing->set);
 	}
 	cJSON_Delete(rendered);
+	add_kept_secrets(settings, existing, list);
 }
 
 /* A ServiceAccount may have been prepared by somebody else. (The Secrets were looked at before.) */
