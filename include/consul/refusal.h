@@ -1,7 +1,7 @@
 /*
  * consul/refusal.h - what Consul's ACLs, or Kubernetes' RBAC, refused: told from errors, and what it would take.
  *
- * Used by consul/check_ask.c and consul/remedy.c.
+ * Used by consul/assess.c, consul/check_*.c and consul/remedy.c.
  *
  * Sources: Consul's api-docs, "ACL Required": agent/members node:read (without it the list is empty, with status 200),
  * agent/self agent:read, operator/raft operator:read.
@@ -20,8 +20,14 @@ bool refusal_is_acl(const struct err *err);
 /* The first such err of a server's, in the order self, members, raft peers; NULL: there is none. */
 const struct err *refusal_first(const struct view *view);
 
+/* What err says; of a refusal by tunnel without what exec, which was tried then, said. New string. */
+char *refusal_words(const struct err *err);
+
 /* Some server does not know the token at all. */
 bool refusal_is_unknown_token(const struct diagnosis *diagnosis);
+
+/* Servers answer, and what they refuse is why nobody tells who leads: that there is no leader cannot be said then. */
+bool refusal_hides_leader(const struct diagnosis *diagnosis);
 
 /*
  * Why, and what it would take, in one line: whose token was shown, and the rules that what was refused needs. New string.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "consul/diagnosis.h"
+#include "consul/refusal.h"
 #include "util/mem.h"
 
 #define SEPARATOR " \xc2\xb7 " /* " · " */
@@ -104,7 +105,7 @@ static char *make_summary(const struct diagnosis *diagnosis)
 	else if (assessment->leader_name)
 		strv_addf(&parts, "leader %s", assessment->leader_name);
 	else
-		strv_add(&parts, "no leader");
+		strv_add(&parts, refusal_hides_leader(diagnosis) ? "leader unknown" : "no leader");
 	if (quorum->known && quorum->live_voters < quorum->quorum)
 		strv_addf(&parts, "quorum of %" PRId64 " lost", quorum->quorum);
 	else if (quorum->known && assessment->leader_name)

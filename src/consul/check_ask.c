@@ -31,9 +31,7 @@ static enum failure failure_of(const struct err *err)
 		return FAILURE_NONE;
 	if (err->kind == ERR_FORBIDDEN && strstr(message, "pods/portforward"))
 		return FAILURE_FORWARD_DENIED;
-	if (err->kind == ERR_FORBIDDEN && strstr(message, "pods/exec"))
-		return FAILURE_EXEC_DENIED;
-	if (refusal_is_acl(err))
+	if (refusal_is_acl(err)) /* by tunnel; that exec was tried then, and may not be, is no news */
 		return FAILURE_ACL;
 	if (err->kind == ERR_FORBIDDEN)
 		return FAILURE_EXEC_DENIED;
@@ -58,7 +56,7 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
                                     const char *what, bool with_error, const struct err **ret_err)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *list = NULL;
+	_cleanup_free_ char *list = NULL, *words = NULL;
 	const struct err *err = NULL;
 	struct finding *finding;
 	struct place *one = NULL;
@@ -74,8 +72,9 @@ static struct finding *add_together(struct diagnosis *diagnosis, enum failure fa
 	if (!one || !err)
 		return NULL;
 	list = list_names(&names);
+	words = refusal_words(err);
 	finding = diagnosis_add(diagnosis, kind, names.count == 1 ? one : NULL, "%s %s%s%s", what, list,
-	                        with_error ? ": " : "", with_error ? err->message : "");
+	                        with_error ? ": " : "", with_error ? words : "");
 	FOR_EACH_PLACE (place, diagnosis) {
 		if (total_failure(place) != failure)
 			continue;

@@ -240,9 +240,12 @@ static void add_unverified(struct diagnosis *diagnosis)
 static void check_rpc(struct diagnosis *diagnosis)
 {
 	bool has_certificates = encryption_has_our_certificates(&diagnosis->snapshot->set);
+	bool is_rolling = str_equal(diagnosis->snapshot->set.update_strategy, "OnDelete");
 	struct encryption encryption;
 
 	encryption_of(diagnosis->snapshot, &encryption);
+	if (has_certificates && is_rolling)
+		return; /* rollout-unfinished tells it, with the same way out */
 	if (encryption.rpc == ENCRYPTED_NONE && !has_certificates)
 		add_unencrypted(diagnosis, &encryption);
 	else if (encryption.rpc == ENCRYPTED_NONE || encryption.rpc == ENCRYPTED_PARTLY)

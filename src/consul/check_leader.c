@@ -1,4 +1,5 @@
 /* Findings 401 to 403: is there a quorum, is there a leader, is it one. See include/consul/diagnosis.h. */
+#include "consul/refusal.h"
 #include "consul/remedy.h"
 
 #include <inttypes.h>
@@ -128,7 +129,7 @@ static void check_no_leader(struct diagnosis *diagnosis)
 	struct finding *finding;
 
 	if (diagnosis->answered == 0 || diagnosis->leader_address || diagnosis->leaders_disagree ||
-	    !diagnosis_has_quorum(diagnosis))
+	    !diagnosis_has_quorum(diagnosis) || refusal_hides_leader(diagnosis))
 		return;
 	if (diagnosis->assessment->quorum.known)
 		finding = diagnosis_add(

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "consul/refusal.h"
 #include "consul/remedy.h"
 #include "consul/value.h"
 #include "util/clock.h"
@@ -95,14 +96,16 @@ static void check_raft_unknown(struct diagnosis *diagnosis)
 	const struct err *err = NULL;
 	struct finding *finding;
 
-	if (diagnosis->answered == 0 || diagnosis->peers_of || !diagnosis->leader_address)
+	if (diagnosis->answered == 0 || diagnosis->peers_of ||
+	    !(diagnosis->leader_address || refusal_hides_leader(diagnosis)))
 		return;
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!err && place->answered && err_is_set(&place->server->view.peers_err))
 			err = &place->server->view.peers_err;
 	finding = diagnosis_add(diagnosis, "raft-unknown", NULL, "no server tells who votes%s%s", err ? ": " : "",
 	                        err ? err->message : "");
-	finding_set_cause(finding, "the token lacks operator:read, or this Consul is too old to tell");
+	finding_set_cause(finding, err && refusal_is_acl(err) ? "no token, or one that lacks operator = \"read\""
+	                                                      : "this Consul may be too old to tell");
 	remedy_explain(finding);
 }
 

@@ -30,6 +30,17 @@ const struct err *refusal_first(const struct view *view)
 	return NULL;
 }
 
+char *refusal_words(const struct err *err)
+{
+	const char *end = strstr(err->message, "; by exec: ");
+	const char *start;
+
+	if (!end || !str_starts_with(err->message, "by tunnel: Consul refuses"))
+		return xstrdup(err->message);
+	start = err->message + strlen("by tunnel: ");
+	return xstrndup(start, (size_t)(end - start));
+}
+
 bool refusal_is_unknown_token(const struct diagnosis *diagnosis)
 {
 	FOR_EACH_PLACE (place, diagnosis) {
@@ -39,6 +50,20 @@ bool refusal_is_unknown_token(const struct diagnosis *diagnosis)
 			return true;
 	}
 	return false;
+}
+
+bool refusal_hides_leader(const struct diagnosis *diagnosis)
+{
+	bool is_refused = false;
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct view *view = &place->server->view;
+
+		if (view->self_known || view->peers_known)
+			return false;
+		is_refused |= place->answered && refusal_first(view);
+	}
+	return is_refused;
 }
 
 /* The rules that what was refused on any server needs. */

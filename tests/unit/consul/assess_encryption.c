@@ -247,6 +247,18 @@ Test(assess_encryption, tls_that_is_not_on_everywhere)
 	               "HEALTHY rpc-unverified");
 }
 
+/* One cause, told once. */
+Test(assess_encryption, tls_that_is_just_being_rolled_out)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_new_template(&snapshot);
+	make_ours(&snapshot, true);
+	set_rpc(&snapshot, 2, 1, 0);
+	sample_expect(&snapshot, "HEALTHY rollout-unfinished");
+}
+
 static void expect_line(struct snapshot *snapshot, const char *expected)
 {
 	struct encryption encryption;
@@ -342,6 +354,31 @@ Test(assess_encryption, what_was_refused_names_its_rule)
 	}
 }
 
+/* That nobody may say who leads does not mean that nobody leads. */
+Test(assess_encryption, a_leader_that_is_hidden_is_not_missing)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+
+	sample_init(&snapshot, 3);
+	for (size_t i = 0; i < 3; i++) {
+		struct view *view = &snapshot.servers[i].view;
+
+		self_release(&view->self);
+		view->self = (struct self)SELF_INIT;
+		view->self_known = false;
+		view_clear_peers(view);
+		refuse(&view->self_err, "Permission denied");
+		refuse(&view->peers_err, "Permission denied");
+	}
+	assess(&snapshot, &assessment);
+	cr_expect_str_eq(assessment.summary, "3/3 servers answer \xc2\xb7 leader unknown");
+	cr_expect_str_eq(sample_finding(&assessment, "raft-unknown")->cause,
+	                 "no token, or one that lacks operator = \"read\"");
+	assessment_release(&assessment);
+	sample_expect(&snapshot, "DEGRADED raft-unknown acl-limited");
+}
+
 Test(assess_encryption, a_refusal_says_whose_token_it_was)
 {
 	struct snapshot snapshot;
@@ -370,6 +407,24 @@ Test(assess_encryption, a_refusal_says_whose_token_it_was)
 	    "Consul does not know the token of secret/consul-acl-bootstrap: ACLs are not set up to the end, or "
 	    "were reset; without it " ALL_RULES " is refused",
 	    "kubectl consul deploy -n ns", "UNKNOWN acl-denied");
+}
+
+/* Exec was tried after the tunnel, and may not be: that is not what is in the way. */
+Test(assess_encryption, a_refusal_by_tunnel_is_told_without_what_exec_said)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	snapshot.token.source = TOKEN_GIVEN;
+	for (size_t i = 0; i < 3; i++)
+		sample_silence(
+		    &snapshot, i, ERR_FORBIDDEN,
+		    "by tunnel: Consul refuses /v1/agent/self: Permission denied; by exec: pods \"consul-0\" is "
+		    "forbidden: User \"u\" cannot get resource \"pods/exec\"");
+	expect_finding(&snapshot, "acl-denied",
+	               "Consul's ACLs refuse to answer on consul-0, consul-1 and consul-2: Consul refuses "
+	               "/v1/agent/self: Permission denied",
+	               NULL, NULL, "UNKNOWN acl-denied");
 }
 
 Test(assess_encryption, a_secret_that_could_not_be_read_is_named)
