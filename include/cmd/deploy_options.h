@@ -25,6 +25,7 @@ struct deploy_options {
 	bool no_tls;
 	const char *authority_path;
 	const char *authority_key_path;
+	const char *key_in_use_path;
 	bool acls;
 	bool preflight;
 	bool skip_preflight;
@@ -48,6 +49,7 @@ int deploy_options_check(const struct cmd_context *context, struct err *err) __a
 /* What was in the files that options name. Owned; wiped on release. */
 struct deploy_inputs {
 	struct key_pair authority;
+	char *key_in_use; /* secret */
 	cJSON *extra;
 };
 

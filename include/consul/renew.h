@@ -30,6 +30,7 @@ struct renew_request {
 	const char *datacenter;
 	const char *cluster_domain;         /* "cluster.local" */
 	const struct key_pair *authority;   /* the user's own, with key; NULL: that of the Secret, or another one that is made */
+	const char *key_in_use;             /* secret: the key of the authority in use, where the Secret has none and authority is another */
 	bool new_authority;                 /* change to authority, or (NULL) to one that is made */
 };
 

@@ -74,6 +74,13 @@ const struct option deploy_option_table[] = {
 	  DEPLOY_AT(authority_key_path),
 	  .value_name = "FILE",
 	  .help = "Its private key (PEM, not encrypted). It is used to sign, and kept nowhere." },
+	{ .name = "tls-ca-key-in-use",
+	  .kind = OPTION_STRING,
+	  DEPLOY_AT(key_in_use_path),
+	  .value_name = "FILE",
+	  .help =
+	      "For a change from an authority of your own to another: the private key of the one in use. It is used to "
+	      "sign, and kept nowhere." },
 	{ .name = "cluster-domain",
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(cluster_domain),
@@ -260,12 +267,16 @@ int deploy_inputs_read(const struct cmd_context *context, int64_t now_s, struct 
 
 	if (options->authority_path && read_authority(options, now_s, &ret->authority, err) < 0)
 		return -1;
+	if (options->key_in_use_path &&
+	    read_text("tls-ca-key-in-use", options->key_in_use_path, true, &ret->key_in_use, err) < 0)
+		return -1;
 	return options->config_path ? read_extra(options->config_path, &ret->extra, err) : 0;
 }
 
 void deploy_inputs_release(struct deploy_inputs *inputs)
 {
 	key_pair_release(&inputs->authority);
+	free_secret(inputs->key_in_use);
 	cJSON_Delete(inputs->extra);
 	*inputs = (struct deploy_inputs)DEPLOY_INPUTS_INIT;
 }

@@ -62,6 +62,7 @@ static int rotate_certificates(struct rotating *rotating, struct err *err)
 			.datacenter = datacenter_of(&snapshot),
 			.cluster_domain = deploying->request.cluster_domain,
 			.authority = deploying->request.authority,
+			.key_in_use = deploying->inputs.key_in_use,
 			.new_authority = deploying->options->rotate_authority || deploying->request.authority,
 		};
 

@@ -87,17 +87,38 @@ static bool is_same(const struct certificate *a, const struct certificate *b)
 	return a->known && b->known && str_equal(a->fingerprint, b->fingerprint);
 }
 
-/* The key that is stored, or the one that the user gives; borrowed. */
+/* The key that is stored, or one that the user gives; borrowed. */
 static int find_key(const struct key_pair *stored, const struct certificate *is, const struct facts *facts,
                     const struct renew_request *request, const char *which, struct key_pair *ret, struct err *err)
 {
 	*ret = *stored;
 	if (!ret->key && is_same(is, &facts->given))
 		ret->key = request->authority->key;
+	if (!ret->key && is_same(is, &facts->authority))
+		ret->key = (char *)(uintptr_t)request->key_in_use;
 	if (ret->key)
 		return 0;
 	err_set(err, ERR_REFUSED, "the key of %s (%s) is not in its Secret, and was not given", which, is->subject);
+	if (is_same(is, &facts->authority) && request->new_authority)
+		return err_hint(err,
+		                "whoever keeps it gives it with --tls-ca-key-in-use: it signs the certificate that "
+		                "everybody trusts until the new authority is known everywhere");
 	return err_hint(err, "whoever keeps it gives both: --tls-ca-cert and --tls-ca-key");
+}
+
+/* A key that is not the authority's would sign certificates that nobody trusts. */
+static int check_key_in_use(const struct renew_state *state, const struct renew_order *order, struct err *err)
+{
+	struct key_pair pair = KEY_PAIR_INIT;
+	int status;
+
+	if (!order->request->key_in_use || state->authority.key)
+		return 0;
+	status =
+	    certificate_read_authority(state->authority.certificate, "the authority in use", order->request->key_in_use,
+	                               "--tls-ca-key-in-use", order->now_s, &pair, err);
+	key_pair_release(&pair);
+	return status;
 }
 
 /* ------------------------------------------------------------------------------------ what is made */
@@ -242,6 +263,8 @@ int renew_next(const struct renew_state *state, const struct renew_order *order,
 	struct facts facts = { 0 };
 	int status = read_facts(state, order->request, &facts, err);
 
+	if (status == 0)
+		status = check_key_in_use(state, order, err);
 	if (status == 0)
 		status = state->next.certificate ? go_on(state, order, &facts, &step, err)
 		                                 : begin(state, order, &facts, &step, err);

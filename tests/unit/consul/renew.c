@@ -504,6 +504,23 @@ Test(renew, a_key_that_the_user_keeps_has_to_be_given)
 	stop(&fake);
 }
 
+Test(renew, the_key_in_use_that_the_user_keeps_lets_go_of_it)
+{
+	struct renew_request change = another, not_its_key = another;
+	struct fake fake;
+
+	change.key_in_use = authority.key;
+	not_its_key.key_in_use = other.key;
+	start(&fake, 365);
+	free_secret(TAKE(fake.secrets.authority.key));
+	expect_refused(&fake, &not_its_key, ERR_INVALID, "--tls-ca-key-in-use");
+	cr_expect_eq(fake.writes, 0);
+	expect_fine(&fake, &change);
+	expect_settled(&fake);
+	cr_expect_str_neq(fake.secrets.authority.certificate, authority.certificate);
+	stop(&fake);
+}
+
 Test(renew, a_change_to_the_users_authority_stores_no_key_and_needs_it_to_go_on)
 {
 	struct renew_request theirs = another, third = another;
