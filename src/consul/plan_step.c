@@ -110,7 +110,7 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 	case STEP_DELETE_CLAIM:
 		break;
 	}
-	return !has_claim(snapshot, step->object);
+	return snapshot->claims_known && !has_claim(snapshot, step->object);
 }
 
 bool step_shows(const struct snapshot *snapshot, const struct step *step)

@@ -119,6 +119,12 @@ static void claim(struct snapshot *snapshot)
 	sample_add_claim(snapshot, "data-consul-5", 60);
 }
 
+/* They could not be listed. */
+static void claims_are_unknown(struct snapshot *snapshot)
+{
+	snapshot->claims_known = false;
+}
+
 static void claim_goes(struct snapshot *snapshot)
 {
 	sample_add_claim(snapshot, "data-consul-5", 60)->deleting = true;
@@ -165,6 +171,7 @@ Test(plan_step, its_effect_shows_or_does_not)
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim, false },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim_goes, true },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, NULL, true },
+		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claims_are_unknown, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
