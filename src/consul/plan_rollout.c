@@ -253,6 +253,27 @@ static void revive(struct planning *planning)
 		*planning->plan = distrust;
 }
 
+/*
+ * With OrderedReady Kubernetes, too, replaces no pod while one is not ready, and not even that one by a template that
+ * is better: a person has to delete it.
+ */
+static bool wait_for_update(struct planning *planning, const struct place *next)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+	const char *name = next->server->name;
+
+	if (str_equal(planning->snapshot->set.pod_management, "Parallel") || !is_hopeless(next))
+		return plan_wait(planning, next, "a rolling update is under way: %s is still to be replaced", name);
+	plan_refuse(
+	    planning, RULE_ONE_CHANGE, true, next,
+	    "a rolling update stands still: Kubernetes goes on when %s is ready (OrderedReady), which does not run",
+	    name);
+	planning->plan->hint = xasprintf("kubectl delete pod %s -n %s has it made anew by the new template", name,
+	                                 diagnosis->namespace_word);
+	planning->plan->broken = true;
+	return true;
+}
+
 bool plan_rolls(struct planning *planning)
 {
 	const struct place *next;
@@ -267,7 +288,6 @@ bool plan_rolls(struct planning *planning)
 	if (!next)
 		return plan_is_unsettled(planning, NULL);
 	if (!is_on_delete(planning))
-		return plan_wait(planning, next, "a rolling update is under way: %s is still to be replaced",
-		                 next->server->name);
+		return wait_for_update(planning, next);
 	return replaces(planning, next);
 }

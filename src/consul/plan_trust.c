@@ -215,6 +215,24 @@ static bool wait_to_be_stopped(struct planning *planning, const struct place *pl
 	return plan_wait(planning, place, "%s: to be stopped", place->server->name);
 }
 
+/*
+ * Rollout: one of those below that keep Kubernetes from stopping a pod (OrderedReady) is old and no live voter. It may
+ * never be ready as it is, so that it is to be replaced first.
+ */
+static bool is_held_up_by_old(const struct planning *planning)
+{
+	const struct diagnosis *diagnosis = &planning->diagnosis;
+
+	if (planning->goal->kind != GOAL_ROLLOUT || str_equal(planning->snapshot->set.pod_management, "Parallel"))
+		return false;
+	FOR_EACH_PLACE (below, diagnosis)
+		if (below->wanted && !below->server->pod.ready &&
+		    snapshot_has_old_pod(planning->snapshot, below->server) &&
+		    !(below->live && below->peer && below->peer->voter))
+			return true;
+	return false;
+}
+
 bool plan_is_moving(struct planning *planning)
 {
 	const struct diagnosis *diagnosis = &planning->diagnosis;
@@ -223,7 +241,8 @@ bool plan_is_moving(struct planning *planning)
 		if (!place->wanted && place->server->pod.deleting && plan_saves_quorum(planning, place))
 			return true;
 	FOR_EACH_PLACE (place, diagnosis)
-		if (!place->wanted && place->server->has_pod)
+		if (!place->wanted && place->server->has_pod &&
+		    (place->server->pod.deleting || !is_held_up_by_old(planning)))
 			return place->server->pod.deleting ? plan_wait_for(planning, place)
 			                                   : wait_to_be_stopped(planning, place);
 	return has_not_begun(planning);

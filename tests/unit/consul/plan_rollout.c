@@ -296,6 +296,23 @@ Test(plan_rollout, a_rolling_update_is_waited_for)
 	plan_expect(&snapshot, ROLLOUT, "refuse consul-2: consul-2 is not well: cannot pull image*(broken)*");
 }
 
+/* Nor does it replace a pod that is not ready by a template that is better. */
+Test(plan_rollout, a_rolling_update_that_stands_still_is_not_waited_for)
+{
+	struct snapshot snapshot;
+
+	init(&snapshot, 3);
+	replace_string(&snapshot.set.update_strategy, xstrdup("RollingUpdate"));
+	replace_string(&snapshot.set.pod_management, xstrdup("OrderedReady"));
+	sample_stop(&snapshot, 1, "ImagePullBackOff");
+	plan_check(&snapshot, ROLLOUT,
+	           "refuse consul-1: a rolling update stands still: Kubernetes goes on when consul-1 is ready "
+	           "(OrderedReady), which does not run (one change at a time) (may pass) (broken); "
+	           "kubectl delete pod consul-1 -n ns has it made anew by the new template");
+	replace_string(&snapshot.set.pod_management, xstrdup("Parallel"));
+	plan_expect(&snapshot, ROLLOUT, "wait consul-1: a rolling update is under way*");
+}
+
 /* --------------------------------------------------------------------------------------- bad templates */
 
 Test(plan_rollout, a_server_that_cannot_start_stops_it)
@@ -467,6 +484,35 @@ Test(plan_rollout, with_ordered_ready_the_one_in_the_way_goes_first)
 	plan_check(&snapshot, ROLLOUT, "step restart consul-1: consul-1 is replaced: it does not run; 1/1 -> 1/1");
 	replace_string(&snapshot.set.pod_management, xstrdup("Parallel"));
 	plan_expect(&snapshot, ROLLOUT, "wait consul-2: consul-2: its pod does not exist yet (events)");
+}
+
+/* Somebody has scaled down by hand: Kubernetes comes to that when all that stay are ready. */
+Test(plan_rollout, with_ordered_ready_the_one_in_the_way_goes_before_those_that_are_not_wanted)
+{
+	struct snapshot snapshot;
+
+	init(&snapshot, 5);
+	replace_string(&snapshot.set.pod_management, xstrdup("OrderedReady"));
+	sample_set_replicas(&snapshot, 3);
+	plan_check(&snapshot, ROLLOUT, "wait consul-3: consul-3: to be stopped");
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	snapshot.servers[1].pod.ready = false;
+	plan_check(&snapshot, ROLLOUT, "step restart consul-1: consul-1 is replaced: it does not run; *");
+	plan_check(&snapshot, SCALE(3), "wait consul-1: consul-3: to be stopped when consul-1 is ready (OrderedReady)");
+	snapshot.servers[4].pod.deleting = true;
+	plan_check(&snapshot, ROLLOUT, "wait consul-4: consul-4: stopping (events)");
+	snapshot.servers[4].pod.deleting = false;
+	sample_renew(&snapshot, 1);
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	snapshot.servers[1].pod.ready = false;
+	plan_check(&snapshot, ROLLOUT, "wait consul-1: consul-3: to be stopped when consul-1 is ready (OrderedReady)");
+	snapshot_release(&snapshot);
+	/* One that votes may be ready in a moment. */
+	init(&snapshot, 5);
+	replace_string(&snapshot.set.pod_management, xstrdup("OrderedReady"));
+	sample_set_replicas(&snapshot, 3);
+	snapshot.servers[1].pod.ready = false;
+	plan_expect(&snapshot, ROLLOUT, "wait consul-1: consul-3: to be stopped when consul-1 is ready (OrderedReady)");
 }
 
 /* ------------------------------------------------------------------------------------ other goals */
