@@ -123,7 +123,10 @@ static void check_truth(struct rules *rules)
 	}
 }
 
-/* Who votes and lives is well again. */
+/*
+ * Who votes and lives is well again. But one that a fault has made anew from a template whose servers do not live goes
+ * on ending: that it has led for a second in between changes nothing.
+ */
 static void forget_hurts(struct model *model)
 {
 	for (int i = 0; i < ORDINALS; i++) {
@@ -131,7 +134,7 @@ static void forget_hurts(struct model *model)
 		const struct raft_peer *peer;
 
 		if (!server->hurt || !server->agent.up || server->pod.deleting || model->now < server->isolated_until ||
-		    !wanted(model, i))
+		    !wanted(model, i) || server->agent.crash_at != NEVER)
 			continue;
 		peer = raft_find(&model->committed, server->claim.data.id);
 		if (peer && peer->voter && server->agent.leader_ip)

@@ -149,8 +149,13 @@ static bool knows_as_voter(const struct seen_server *viewer, const struct seen_s
 {
 	const struct raft_peer *peer = raft_find(&viewer->config, server->id);
 
-	/* An entry with a former address is taken out soon. But the leader of one or two keeps the one that it had. */
-	return peer && peer->voter && (peer->ip == server->ip || (server->is_leader && server->config.count < 3));
+	/*
+	 * An entry with a former address is taken out soon. But the leader of one or two keeps the one that it had, and
+	 * so does one that alone votes, as raft refuses a configuration without a voter.
+	 */
+	return peer && peer->voter &&
+	       (peer->ip == server->ip ||
+	        (server->is_leader && (server->config.count < 3 || raft_voters(&server->config) == 1)));
 }
 
 /* One of them that has not learnt that this server votes; -1: there is none. */

@@ -233,6 +233,10 @@ static int run_tool(struct story *story, const struct goal *goal, struct err *er
 	story->rules.seen = (struct seen){ 0 };
 	story->totals->runs++;
 	trace(model, "the tool starts");
+	/* Deploy applies updateStrategy OnDelete each time before it replaces anything: somebody may have changed it.
+	 */
+	if (story->rules.wish.rollout && !model->set.on_delete)
+		kubernetes_set_template(model, model->set.template, true);
 	if (model->traits.disturbance == 0 && !model->traits.leave_forbidden &&
 	    forecast_make(&story->sim, &story->world, goal, &forecast))
 		story->sim.forecast = &forecast;
