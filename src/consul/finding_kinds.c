@@ -370,9 +370,8 @@ const struct finding_kind finding_kinds[] = {
 	  "rounds of restarts, one server at a time and with the cluster working:\n\n"
 	  "    kubectl consul deploy --tls -n NAMESPACE\n\n"
 	  "Clients then need HTTPS on port 8501 and the authority's certificate. Elsewhere it is done by hand: "
-	  "certificates by `consul tls`; a rolling restart with ca_file, cert_file, key_file and verify_outgoing; then "
-	  "one "
-	  "with verify_incoming and verify_server_hostname." },
+	  "certificates by `consul tls`, then three rolling restarts: with ca_file, cert_file and key_file; with "
+	  "verify_outgoing, too; with verify_incoming and verify_server_hostname." },
 	{ "CON517", "rpc-unverified", SEVERITY_WARNING, "Some servers accept RPC that is plain or unverified",
 	  "TLS is there, but not everywhere or not in both directions: a server without verify_outgoing speaks plain "
 	  "RPC "
