@@ -169,6 +169,15 @@ writer_start() {
 	until_true 20 grep -q '^writing' "$scratch/writer"
 }
 
+# What everybody who trusts the servers has to do while the authority changes: have the bundle that is in the Secret by now.
+follower_pid=''
+follow_authority() {
+	while sleep 1; do
+		secret_of consul-tls 'ca\.crt' >"$scratch/ca.new" && [ -s "$scratch/ca.new" ] && mv "$scratch/ca.new" "$scratch/ca.crt"
+	done &
+	follower_pid=$!
+}
+
 phase_count() { grep -c '^phase' "$scratch/writer"; }
 phase_ended() { [ "$(phase_count)" -gt "$1" ]; }
 
@@ -217,13 +226,15 @@ measured() { # NAME MILLISECONDS: since the last one; longer without a leader is
 
 measure_stop() {
 	[ -n "$writer_pid" ] || return 0
+	[ -z "$follower_pid" ] || kill "$follower_pid"
+	follower_pid=''
 	check 'no acknowledged write is lost' writer_stop
 	echo "#   in all: $(writer_value acknowledged) of $(writer_value tried) writes acknowledged, $(writer_value lost) of them lost"
 }
 
 finish() {
 	local code=$?
-	[ -z "$writer_pid" ] || kill -KILL "$writer_pid" "$list_pid" 2>/dev/null
+	[ -z "$writer_pid" ] || kill -KILL "$writer_pid" "$list_pid" $follower_pid 2>/dev/null
 	rm -rf "$scratch"
 	[ ${#namespaces[@]} -eq 0 ] || kubectl delete namespace "${namespaces[@]}" --wait=false >/dev/null 2>&1
 	[ "$code" -eq 0 ] || exit "$code"
