@@ -8,7 +8,7 @@ one_election=1500 # there is no reason for one
 
 [ -z "${E2E_KUBECONFIG:-}" ] || { echo '# skipped: only pods of the lab are reached by their addresses'; exit 0; }
 
-uids() { kubectl -n "$namespace" get pods -l app.kubernetes.io/name=consul -o jsonpath='{.items[*].metadata.uid} {.items[*].status.containerStatuses[*].restartCount}'; }
+uids() { kubectl -n "$namespace" get pods -l app.kubernetes.io/name=consul -o jsonpath='{.items[*].metadata.uid} {.items[*].status.containerStatuses[*].restartCount}{"\n"}'; }
 nobody_restarted() { diff <(echo "$before") <(uids); }
 addresses() { kubectl -n "$namespace" get pods -l app.kubernetes.io/name=consul -o jsonpath='{.items[*].status.podIP}'; }
 presented() { # PORT: the serial numbers of what the servers present there
@@ -21,7 +21,7 @@ presented() { # PORT: the serial numbers of what the servers present there
 of_secret() { secret_of consul-tls 'tls\.crt' | openssl x509 -noout -serial; }
 all_present_it() { [ "$(presented 8501)" = "$(of_secret)" ]; }
 another() { all_present_it && [ "$(of_secret)" != "$serial" ]; }
-ring() { consul_in consul-0 keyring -list | awk '/=/ { print $1 }' | sort -u; }
+ring() { consul_in consul-0 keyring -list | awk '$1 ~ /=$/ { print $1 }' | sort -u; }
 gossip_key() { secret_of consul-gossip 'gossip\.json' | grep -oE '"encrypt": *"[^"]+"' | cut -d '"' -f 4; }
 
 new_namespace rotate
