@@ -253,10 +253,29 @@ static int wait_for_effect(struct run *run, int64_t limit_ms, struct err *err)
 	return 0;
 }
 
+/*
+ * A server that was told to leave cannot be told to stay, and for some seconds nothing shows of it. If the plan has
+ * changed its mind meanwhile (somebody did not answer), nobody else goes before that shows, or must have been in vain.
+ */
+static bool must_show_first(const struct run *run, const struct step *step)
+{
+	const struct step *pending = run->result->pending;
+
+	return pending && pending->kind == STEP_LEAVE && (step->kind == STEP_LEAVE || step->kind == STEP_RESTART) &&
+	       !str_equal(pending->subject, step->subject) && !step_shows(&run->result->last, pending) &&
+	       act_now(run) - run->told_ms < pace_of(STEP_LEAVE).again_ms;
+}
+
 int act_step(struct run *run, struct step *step, int64_t limit_ms, struct err *err)
 {
 	if (run->result->pending && step_equal(run->result->pending, step))
 		return wait_for_effect(run, limit_ms, err);
+	if (must_show_first(run, step)) {
+		_cleanup_free_ char *text = xasprintf("the effect of: %s", run->result->pending->text);
+
+		act_wait(run, text);
+		return 0;
+	}
 	begin_step(run, step);
 	return do_pending(run, err);
 }

@@ -92,3 +92,26 @@ Test(act_rollout, who_may_not_delete_pods_is_told_so)
 	script_expect(&script, ROLLOUT, "forbidden: consul-2 is replaced: it leaves and stops: no luck*", 0, NULL);
 	buf_release(&script.log);
 }
+
+/* For some seconds nobody sees that it leaves; that another one does not answer just then does not make that one the
+ * next.
+ */
+Test(act_rollout, while_one_may_be_leaving_no_other_is_told_to)
+{
+	struct script passing =
+	    SCRIPT(SCENES(SCENE(three_to_be_told_to_leave, UNTIL_ORDER), SCENE(second_does_not_answer, 2000),
+	                  SCENE(third_has_left_to_be_replaced, UNTIL_ORDER), SCENE(three_replaced, FOREVER)));
+	struct script in_vain =
+	    SCRIPT(SCENES(SCENE(three_to_be_told_to_leave, UNTIL_ORDER), SCENE(second_does_not_answer, UNTIL_ORDER),
+	                  SCENE(three_replaced, FOREVER)));
+
+	script_expect(&passing, ROLLOUT, "done", 2, NULL);
+	CHECK_LOG(&passing, "0 step 1: consul-2 leaves Consul", "0 order leave consul-2",
+	          "0 wait: the effect of: consul-2 leaves Consul", "2000 done 1 after 2000: consul-2 leaves Consul",
+	          "2000 step 2: consul-2 is replaced: it stops", "2000 order restart consul-2", "2000 done 2 *");
+	script_expect(&in_vain, ROLLOUT, "done", 0, NULL);
+	CHECK_LOG(&in_vain, "0 step 1: consul-2 leaves Consul", "0 order leave consul-2",
+	          "0 wait: the effect of: consul-2 leaves Consul", "20000 note: consul-2 leaves Consul: no effect *",
+	          "20000 step 1: consul-1 leaves Consul", "20000 order leave consul-1",
+	          "20000 note: *no effect was seen*");
+}

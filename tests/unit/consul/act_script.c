@@ -23,6 +23,24 @@ void three_to_replace(struct snapshot *snapshot)
 	sample_new_template(snapshot);
 }
 
+void three_to_be_told_to_leave(struct snapshot *snapshot)
+{
+	three_to_replace(snapshot);
+	sample_set_leave_on_terminate(snapshot, 0);
+}
+
+void third_has_left_to_be_replaced(struct snapshot *snapshot)
+{
+	three_to_be_told_to_leave(snapshot);
+	sample_leave(snapshot, 2);
+}
+
+void second_does_not_answer(struct snapshot *snapshot)
+{
+	three_to_be_told_to_leave(snapshot);
+	sample_silence(snapshot, 1, ERR_TIMEOUT, "timed out");
+}
+
 void third_stops_to_be_replaced(struct snapshot *snapshot)
 {
 	three_to_replace(snapshot);

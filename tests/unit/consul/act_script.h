@@ -88,6 +88,9 @@ void script_check_log(struct script *script, const char *const *lines);
 
 void three(struct snapshot *snapshot);
 void three_to_replace(struct snapshot *snapshot);         /* all by another template */
+void three_to_be_told_to_leave(struct snapshot *snapshot);
+void third_has_left_to_be_replaced(struct snapshot *snapshot);
+void second_does_not_answer(struct snapshot *snapshot);   /* of those */
 void third_stops_to_be_replaced(struct snapshot *snapshot);
 void third_is_replaced(struct snapshot *snapshot);        /* and well */
 void third_is_replaced_and_broken(struct snapshot *snapshot);
