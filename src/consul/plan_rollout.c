@@ -212,7 +212,8 @@ static const struct place *find_hopeless(const struct planning *planning)
 }
 
 /*
- * One lost answer, an election, or peers that only some have heard of yet, pass; what is to be gone back on does not.
+ * One lost answer, an election (as long as one server names a leader, it may have just been won), or peers that only
+ * some have heard of yet, pass; what is to be gone back on does not.
  * Meanwhile the last that was replaced could not be seen to be well, and the next had better not be tried by it, too.
  */
 static bool may_be_passing(const struct planning *planning)
@@ -223,7 +224,7 @@ static bool may_be_passing(const struct planning *planning)
 	FOR_EACH_PLACE (place, diagnosis) {
 		const struct view *view = &place->server->view;
 
-		if (place->running && (!view->self_known || (!view->peers_known && view->self.leader_address)))
+		if (place->running && (!view->self_known || view->self.leader_address))
 			return true;
 	}
 	return quorum->known && quorum->live_voters >= quorum->quorum;

@@ -342,10 +342,16 @@ static bool is_unstable(struct planning *planning, const struct place *place)
 {
 	const struct server_status *status = &planning->assessment.servers[place - planning->diagnosis.places];
 	const char *name = place->server->name;
+	const struct member *own;
 
 	if (!place->member || place->member->status != MEMBER_ALIVE)
 		return plan_wait(planning, place, "%s: a voter, but for gossip it is %s", name,
 		                 member_status_name(status->member));
+	/* It is the first to know that it leaves. */
+	own = view_member_by_name(&place->server->view, place->member->name);
+	if (own && own->status != MEMBER_ALIVE)
+		return plan_wait(planning, place, "%s: a voter, but for itself it is %s", name,
+		                 member_status_name(own->status));
 	if (has_former_address(planning, place))
 		return plan_wait(planning, place, "%s: raft still has it under its former address, %s", name,
 		                 place->peer->address);

@@ -96,6 +96,15 @@ static bool refuse_to_kill(struct planning *planning, const struct victim *victi
 	return true;
 }
 
+/* Ready is who votes: it may be one of another peer set than those tell who answer. */
+static bool refuse_unknown(struct planning *planning, const struct place *place)
+{
+	plan_refuse(planning, RULE_UNKNOWN, true, place,
+	            "%s is ready, is not in raft for the others, and cannot be asked", place->server->name);
+	plan_hint_health(planning, "it must be asked first");
+	return true;
+}
+
 bool plan_takes_away(struct planning *planning, const struct victim *victim, plan_end *end)
 {
 	const struct place *place = victim->place;
@@ -103,6 +112,8 @@ bool plan_takes_away(struct planning *planning, const struct victim *victim, pla
 	/* One answer that was lost does not make a server dead: it is told to leave, and goes without if that fails. */
 	bool silent = place->running && !place->answered && !place->server->pod.deleting;
 
+	if (!place->peer && silent && place->server->pod.ready)
+		return refuse_unknown(planning, place);
 	if (!place->peer)
 		return end(planning, victim, "stops", false);
 	if (!victim->live && !silent)

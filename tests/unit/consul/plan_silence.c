@@ -211,3 +211,50 @@ Test(plan_silence, strangers_count)
 	expect_both(&snapshot, "refuse -: 3 of 7 voters are known to live, 4 are needed; 4 of them are no pod of this "
 	                       "StatefulSet and count as dead (*) (may pass); *");
 }
+
+/* ---------------------------------------------------------------------------------------- rollout */
+
+/* Those who answer tell of a cluster without it, and yet it is ready: perhaps it is of the one that counts. */
+Test(plan_silence, who_is_ready_and_in_no_raft_is_asked_before_it_is_replaced)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_new_template(&snapshot);
+	sample_leave(&snapshot, 1);
+	sample_silence(&snapshot, 1, ERR_TIMEOUT, "timed out");
+	plan_check(&snapshot, ROLLOUT,
+	           "refuse consul-1: consul-1 is ready, is not in raft for the others, and cannot be asked (unknown "
+	           "counts as dead) (may pass); it must be asked first" HEALTH);
+	/* One that hangs, as its template is bad. */
+	snapshot.servers[1].pod.ready = false;
+	plan_expect(&snapshot, ROLLOUT, "step restart consul-1: consul-1 is replaced: it stops; 2/2 -> 2/2");
+}
+
+/* A leader was elected while they were asked: only one has heard of that. */
+Test(plan_silence, while_one_names_a_leader_nobody_is_replaced_as_if_there_was_none)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_new_template(&snapshot);
+	sample_renew(&snapshot, 0);
+	sample_no_leader(&snapshot);
+	sample_stop(&snapshot, 1, "CrashLoopBackOff");
+	sample_stop(&snapshot, 2, "CrashLoopBackOff");
+	plan_check(&snapshot, ROLLOUT, "step restart consul-1: consul-1 is replaced: it does not run; *");
+	sample_set_leader(&snapshot, 0, "10.0.0.11:8300");
+	plan_expect(&snapshot, ROLLOUT, "refuse -: *(may pass)*");
+}
+
+/* The others have not heard of it yet. */
+Test(plan_silence, who_leaves_knows_it_first)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_see(&snapshot, 1, "consul-1", MEMBER_LEAVING);
+	plan_check(&snapshot, SCALE(5), "wait consul-1: consul-1: a voter, but for itself it is leaving");
+	sample_see(&snapshot, -1, "consul-1", MEMBER_LEAVING);
+	plan_expect(&snapshot, SCALE(5), "wait consul-1: consul-1: a voter, but for gossip it is leaving");
+}
