@@ -29,21 +29,17 @@
 #include <stdint.h>
 
 #include "consul/access.h"
+#include "consul/progress.h"
 #include "consul/snapshot.h"
 #include "kube/client.h"
 #include "util/err.h"
 
-typedef void keyring_tell(void *context, const char *line);
-
 /*
  * Rotates it. snapshot is fresh and stays as it is. ERR_REFUSED: somebody is missing, gossip is not encrypted, or the Secret is none
- * of deploy's. ERR_FORBIDDEN names the right of Kubernetes or of the ACL token that is missing.
+ * of deploy's. ERR_FORBIDDEN names the right of Kubernetes or of the ACL token that is missing. progress: its errors as they are.
  */
 int keyring_rotate(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
-                   keyring_tell *tell, void *tell_context, int64_t deadline_ms, struct err *err)
+                   const struct progress *progress, int64_t deadline_ms, struct err *err)
     __attribute__((warn_unused_result));
-
-/* 32 random bytes in base64, as `consul keygen` makes them; freed by free_secret. */
-int keyring_new_key(char **ret_key, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -20,11 +20,10 @@
 
 #include "consul/access.h"
 #include "consul/certificate.h"
+#include "consul/progress.h"
 #include "consul/snapshot.h"
 #include "kube/client.h"
 #include "util/err.h"
-
-typedef void renew_tell(void *context, const char *line);
 
 struct renew_request {
 	const char *datacenter;
@@ -37,10 +36,10 @@ struct renew_request {
 /*
  * Renews. snapshot is fresh; every wanted server must be alive. ERR_REFUSED: somebody is missing, TLS is off, the Secret is none of
  * deploy's, or the key of the authority in use is not there to be had (the user keeps it) and was not given.
- * ERR_TIMEOUT: a server still presents the old one; which, and that running it again goes on.
+ * ERR_TIMEOUT: a server still presents the old one; which, and that running it again goes on. progress: its errors as they are.
  */
 int renew_certificates(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
-                       const struct renew_request *request, renew_tell *tell, void *tell_context, int64_t deadline_ms,
+                       const struct renew_request *request, const struct progress *progress, int64_t deadline_ms,
                        struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -14,9 +14,12 @@
 
 /* One look at the cluster. */
 #define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
+/* Renewing the Lease. */
+#define KEEP_TIMEOUT_MS ((int64_t)10 * 1000)
 
 struct rotating {
 	struct deploying *deploying;
+	struct kube_lease *lease;
 	struct term_live live;
 	int64_t deadline_ms;
 };
@@ -27,6 +30,19 @@ static void tell(void *context, const char *line)
 	_cleanup_free_ char *now = clock_time_of_day();
 
 	term_live_log(&rotating->live, now, line);
+}
+
+/* Nobody else changes the cluster while servers take what is new, however long that lasts. */
+static int keep(void *context, struct err *err)
+{
+	const struct rotating *rotating = context;
+
+	return kube_lease_keep(rotating->lease, clock_monotonic_ms() + KEEP_TIMEOUT_MS, err);
+}
+
+static struct progress progress_of(struct rotating *rotating)
+{
+	return (struct progress){ .tell = tell, .keep = keep, .context = rotating };
 }
 
 /* A fresh one for each: what came before has changed the cluster. */
@@ -54,6 +70,7 @@ static const char *datacenter_of(const struct snapshot *snapshot)
 static int rotate_certificates(struct rotating *rotating, struct err *err)
 {
 	struct deploying *deploying = rotating->deploying;
+	struct progress progress = progress_of(rotating);
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	int status = look(rotating, &snapshot, err);
 
@@ -67,7 +84,7 @@ static int rotate_certificates(struct rotating *rotating, struct err *err)
 		};
 
 		status = renew_certificates(deploying->connection.client, &snapshot, &deploying->connection.access,
-		                            &request, tell, rotating, rotating->deadline_ms, err);
+		                            &request, &progress, rotating->deadline_ms, err);
 	}
 	snapshot_release(&snapshot);
 	return status;
@@ -76,12 +93,13 @@ static int rotate_certificates(struct rotating *rotating, struct err *err)
 static int rotate_gossip_key(struct rotating *rotating, struct err *err)
 {
 	struct deploying *deploying = rotating->deploying;
+	struct progress progress = progress_of(rotating);
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	int status = look(rotating, &snapshot, err);
 
 	if (status == 0)
-		status = keyring_rotate(deploying->connection.client, &snapshot, &deploying->connection.access, tell,
-		                        rotating, rotating->deadline_ms, err);
+		status = keyring_rotate(deploying->connection.client, &snapshot, &deploying->connection.access,
+		                        &progress, rotating->deadline_ms, err);
 	snapshot_release(&snapshot);
 	return status;
 }
@@ -115,17 +133,17 @@ int deploy_rotate(struct deploying *deploying, int *ret_exit_code, struct err *e
 	const struct cmd_context *context = deploying->context;
 	struct rotating rotating = {
 		.deploying = deploying,
+		.lease = claim_new(context, &deploying->connection, deploying->request.name, "deploy"),
 		.deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, DEPLOY_ROLL_TIMEOUT_MS),
 	};
 	struct deploy_wait_options wait = { .name = deploying->request.name, .deadline_ms = rotating.deadline_ms };
-	struct kube_lease *lease = claim_new(context, &deploying->connection, deploying->request.name, "deploy");
 	int status;
 
 	term_live_init(&rotating.live, fileno(context->messages), &context->messages_term);
-	status = claim_take(lease, &rotating.live, rotating.deadline_ms, err);
+	status = claim_take(rotating.lease, &rotating.live, rotating.deadline_ms, err);
 	if (status == 0 && rotate(&rotating, err) < 0)
 		status = hint_to_go_on(deploying, err);
-	claim_give_back(context, &deploying->connection, lease);
+	claim_give_back(context, &deploying->connection, rotating.lease);
 	term_live_release(&rotating.live);
 	return status < 0 ? -1 : deploy_wait(context, &deploying->connection, &wait, ret_exit_code, err);
 }

@@ -2,7 +2,6 @@
 #include "consul/keyring.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "consul/agent.h"
@@ -19,6 +18,11 @@
 
 /* How long between two looks at the ring, while it does not have yet what it was told. */
 enum { LOOK_MS = 1000 };
+/*
+ * The ring asks everybody, and waits for who does not answer: 3 s in the LAN, 8 s in the WAN (serf's query timeout).
+ * Less than a Lease lasts.
+ */
+enum { REQUEST_MS = 15000 };
 /* How often a server is told the same before it is given up. */
 enum { SAME_MAX = 5 };
 
@@ -26,8 +30,7 @@ struct rotation {
 	struct kube_client *client;
 	const struct snapshot *snapshot;
 	const struct access *access;
-	keyring_tell *tell;
-	void *tell_context;
+	const struct progress *progress;
 	int64_t deadline_ms;
 
 	const struct server *server; /* that is asked; it tells the others */
@@ -46,22 +49,6 @@ static void rotation_release(struct rotation *rotation)
 	free_secret(rotation->next);
 	secret_free(rotation->secret);
 	free(rotation->name);
-}
-
-__attribute__((format(printf, 2, 3))) static void tell_line(const struct rotation *rotation, const char *format, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list arguments;
-
-	va_start(arguments, format);
-	line = xvasprintf(format, arguments);
-	va_end(arguments);
-	rotation->tell(rotation->tell_context, line);
-}
-
-int keyring_new_key(char **ret_key, struct err *err)
-{
-	return deploy_gossip_key(ret_key, err);
 }
 
 /* ----------------------------------------------------------------------------------------- Secret */
@@ -103,6 +90,8 @@ static int read_secret(struct rotation *rotation, struct err *err)
 
 static int change_secret(struct rotation *rotation, const struct secret_change *changes, size_t count, struct err *err)
 {
+	if (progress_keep(rotation->progress, err) < 0)
+		return -1;
 	if (secret_change(rotation->client, &rotation->secret, changes, count, false, rotation->deadline_ms, err) < 0) {
 		if (err->kind == ERR_CONFLICT)
 			err_hint(err, "somebody changes it at the same time; run it again when they are done");
@@ -127,17 +116,27 @@ static int refused(const struct rotation *rotation, const struct agent_call *cal
 	               words);
 }
 
+static int64_t request_end_ms(const struct rotation *rotation)
+{
+	int64_t end_ms = clock_monotonic_ms() + REQUEST_MS;
+
+	return end_ms < rotation->deadline_ms ? end_ms : rotation->deadline_ms;
+}
+
 /* body: NULL for none. On success call has the answer. */
 static int request(struct rotation *rotation, enum kube_method method, const char *key, const char *what,
                    struct agent_call *call, struct err *err)
 {
-	char *body = key ? keyring_body(key) : NULL;
+	char *body;
 	int status;
 
+	if (progress_keep(rotation->progress, err) < 0)
+		return -1;
+	body = key ? keyring_body(key) : NULL;
 	call->method = method;
 	call->path = RING_PATH;
 	call->body = body;
-	status = agent_call(rotation->client, rotation->server, rotation->access, call, rotation->deadline_ms, err);
+	status = agent_call(rotation->client, rotation->server, rotation->access, call, request_end_ms(rotation), err);
 	if (status == 0 && call->http_status != 200)
 		status = refused(rotation, call, what, err);
 	call->body = NULL;
@@ -167,17 +166,16 @@ static int check_complete(const struct rotation *rotation, struct err *err)
 	for (size_t i = 0; i < rotation->ring.pool_count; i++) {
 		const struct keyring_pool *pool = &rotation->ring.pools[i];
 		int64_t wanted = pool->is_wan ? rotation->snapshot->set.replicas : rotation->alive;
+		_cleanup_free_ char *health = NULL;
 
 		if (pool->nodes >= wanted)
 			continue;
+		health = progress_command(rotation->snapshot, "health");
 		err_set(err, ERR_REFUSED,
 		        "only %" PRId64 " of %" PRId64 " in the %s gossip answer %s: nothing more is changed while "
 		        "somebody is away",
 		        pool->nodes, wanted, pool->is_wan ? "WAN" : "LAN", rotation->server->name);
-		return err_hint(err,
-		                "wait until `kubectl consul health -n %s` is HEALTHY, and run it again: it goes on "
-		                "where it is",
-		                rotation->snapshot->namespace_name);
+		return err_hint(err, "wait until `%s` is HEALTHY, and run it again: it goes on where it is", health);
 	}
 	return 0;
 }
@@ -190,13 +188,13 @@ static int prepare(struct rotation *rotation, struct err *err)
 	char *key = NULL;
 	int status;
 
-	if (keyring_new_key(&key, err) < 0)
+	if (deploy_gossip_key(&key, err) < 0)
 		return -1;
 	change.text = key;
 	status = change_secret(rotation, &change, 1, err);
 	free_secret(key);
 	if (status == 0)
-		tell_line(rotation, "a new gossip key is in secret/%s, as the next one", rotation->name);
+		progress_tell(rotation->progress, "a new gossip key is in secret/%s, as the next one", rotation->name);
 	return status;
 }
 
@@ -208,7 +206,7 @@ static int order(struct rotation *rotation, enum kube_method method, const char 
 
 	agent_call_release(&call);
 	if (status == 0)
-		tell_line(rotation, "%s all %" PRId64 " agents", done, rotation->alive);
+		progress_tell(rotation->progress, "%s all %" PRId64 " agents", done, rotation->alive);
 	return status;
 }
 
@@ -220,7 +218,8 @@ static int keep(struct rotation *rotation, const char *key, struct err *err)
 
 	free_secret(file);
 	if (status == 0)
-		tell_line(rotation, "secret/%s has the new key: servers without data begin with it", rotation->name);
+		progress_tell(rotation->progress, "secret/%s has the new key: servers without data begin with it",
+		              rotation->name);
 	return status;
 }
 
@@ -303,16 +302,17 @@ static void tell_leftovers(const struct rotation *rotation)
 {
 	const struct snapshot *snapshot = rotation->snapshot;
 	_cleanup_strv_ struct strv claims = STRV_INIT;
-	_cleanup_free_ char *names = NULL;
+	_cleanup_free_ char *names = NULL, *words = NULL, *command = NULL;
 
 	keyring_leftovers(snapshot, &claims);
 	if (claims.count == 0)
 		return;
 	names = strv_join(&claims, ", ", " and ");
-	tell_line(rotation,
-	          "the data in %s has the old key: a server that gets it back finds nobody; `kubectl consul scale "
-	          "%" PRId64 " --delete-claims -n %s` deletes it",
-	          names, snapshot->set.replicas, snapshot->namespace_name);
+	words = xasprintf("scale %" PRId64 " --delete-claims", snapshot->set.replicas);
+	command = progress_command(snapshot, words);
+	progress_tell(rotation->progress,
+	              "the data in %s has the old key: a server that gets it back finds nobody; `%s` deletes it", names,
+	              command);
 }
 
 static const struct server *first_that_answers(const struct snapshot *snapshot)
@@ -325,13 +325,12 @@ static const struct server *first_that_answers(const struct snapshot *snapshot)
 }
 
 int keyring_rotate(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
-                   keyring_tell *tell, void *tell_context, int64_t deadline_ms, struct err *err)
+                   const struct progress *progress, int64_t deadline_ms, struct err *err)
 {
 	struct rotation rotation = { .client = client,
 		                     .snapshot = snapshot,
 		                     .access = access,
-		                     .tell = tell,
-		                     .tell_context = tell_context,
+		                     .progress = progress,
 		                     .deadline_ms = deadline_ms,
 		                     .server = first_that_answers(snapshot),
 		                     .alive = keyring_alive(snapshot) };

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "consul/progress.h"
 #include "consul/secret.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -262,11 +263,12 @@ int keyring_check(const struct snapshot *snapshot, struct err *err)
 		const struct server *server = &snapshot->servers[i];
 
 		if ((server->has_pod || snapshot_wants_ordinal(snapshot, server->ordinal)) &&
-		    check_server(snapshot, server, err) < 0)
-			return err_hint(err,
-			                "every server must be there while the key changes; `kubectl consul health -n "
-			                "%s` shows what is wrong",
-			                snapshot->namespace_name);
+		    check_server(snapshot, server, err) < 0) {
+			_cleanup_free_ char *health = progress_command(snapshot, "health");
+
+			return err_hint(
+			    err, "every server must be there while the key changes; `%s` shows what is wrong", health);
+		}
 	}
 	return 0;
 }

@@ -1,8 +1,6 @@
 /* See include/consul/renew.h: the loop. What is next is told in renew_next.c, at each turn from what is there. */
 #include "renew_parts.h"
 
-#include <stdarg.h>
-
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -13,22 +11,9 @@
 struct run {
 	const struct renew_world *world;
 	struct renew_order *order;
-	renew_tell *tell;
-	void *tell_context;
+	const struct progress *progress;
 	int64_t deadline_ms;
 };
-
-__attribute__((format(printf, 2, 3))) static void tell_line(const struct run *run, const char *format, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list arguments;
-
-	va_start(arguments, format);
-	line = xvasprintf(format, arguments);
-	va_end(arguments);
-	if (run->tell)
-		run->tell(run->tell_context, line);
-}
 
 /* ---------------------------------------------------------------------------------------- the servers */
 
@@ -66,6 +51,8 @@ static int look(const struct run *run, const char *fingerprint, bool *ret_settle
 	for (size_t i = 0; i < run->world->count && *ret_settled; i++) {
 		_cleanup_err_ struct err failure = ERR_INIT;
 
+		if (progress_keep(run->progress, err) < 0)
+			return -1;
 		*ret_settled = presents(run, i, fingerprint, &failure);
 		if (is_final(&failure))
 			return err_move(err, &failure);
@@ -97,8 +84,13 @@ static int settle_one(const struct run *run, size_t server, const char *fingerpr
 		_cleanup_err_ struct err failure = ERR_INIT;
 		int64_t left_ms;
 
+		if (progress_keep(run->progress, err) < 0)
+			return -1;
 		if (presents(run, server, fingerprint, &failure))
 			return 0;
+		/* Each of them may take a while. */
+		if (progress_keep(run->progress, err) < 0)
+			return -1;
 		if (!err_is_set(&failure) && world->reload(world->context, server, &failure) == 0 &&
 		    presents(run, server, fingerprint, &failure))
 			return 0;
@@ -118,12 +110,12 @@ static int settle(const struct run *run, const char *fingerprint, struct err *er
 	const struct renew_world *world = run->world;
 
 	for (size_t i = 0; i < world->count; i++)
-		if (world->hurry(world->context, i, fingerprint, err) < 0)
+		if (progress_keep(run->progress, err) < 0 || world->hurry(world->context, i, fingerprint, err) < 0)
 			return -1;
 	for (size_t i = 0; i < world->count; i++) {
 		if (settle_one(run, i, fingerprint, err) < 0)
 			return -1;
-		tell_line(run, "%s presents the new certificate", world->server_name(world->context, i));
+		progress_tell(run->progress, "%s presents the new certificate", world->server_name(world->context, i));
 	}
 	return 0;
 }
@@ -136,22 +128,24 @@ static void tell_step(const struct run *run, enum renew_kind kind)
 
 	switch (kind) {
 	case RENEW_CERTIFICATE:
-		tell_line(run, "a new certificate is in secret/%s-tls", name);
+		progress_tell(run->progress, "a new certificate is in secret/%s-tls", name);
 		break;
 	case RENEW_PREPARE:
-		tell_line(run, "the next certificate authority is in secret/%s-ca", name);
+		progress_tell(run->progress, "the next certificate authority is in secret/%s-ca", name);
 		break;
 	case RENEW_TRUST_BOTH:
-		tell_line(run, "turn 1 of 3: secret/%s-tls trusts the old authority and the new one", name);
+		progress_tell(run->progress, "turn 1 of 3: secret/%s-tls trusts the old authority and the new one",
+		              name);
 		break;
 	case RENEW_USE_NEW:
-		tell_line(run, "turn 2 of 3: secret/%s-tls has a certificate by the new authority", name);
+		progress_tell(run->progress, "turn 2 of 3: secret/%s-tls has a certificate by the new authority", name);
 		break;
 	case RENEW_TRUST_NEW:
-		tell_line(run, "turn 3 of 3: secret/%s-tls trusts the new authority only", name);
+		progress_tell(run->progress, "turn 3 of 3: secret/%s-tls trusts the new authority only", name);
 		break;
 	case RENEW_ADOPT:
-		tell_line(run, "secret/%s-ca has the new authority; the old one is not needed any more", name);
+		progress_tell(run->progress, "secret/%s-ca has the new authority; the old one is not needed any more",
+		              name);
 		break;
 	case RENEW_DONE:
 	case RENEW_SETTLE:
@@ -175,6 +169,13 @@ static int observe(const struct run *run, struct renew_state *state, char **ret_
 	return look(run, *ret_fingerprint, &run->order->settled, err);
 }
 
+static int write_one(const struct run *run, const struct renew_step *step, struct err *err)
+{
+	if (progress_keep(run->progress, err) < 0)
+		return -1;
+	return run->world->write(run->world->context, step, err);
+}
+
 static int do_one(const struct run *run, const struct renew_state *state, const char *fingerprint, bool *ret_done,
                   struct err *err)
 {
@@ -184,7 +185,7 @@ static int do_one(const struct run *run, const struct renew_state *state, const 
 	if (status == 0 && step.kind == RENEW_SETTLE)
 		status = settle(run, fingerprint, err);
 	else if (status == 0 && step.kind != RENEW_DONE)
-		status = run->world->write(run->world->context, &step, err);
+		status = write_one(run, &step, err);
 	if (status == 0) {
 		tell_step(run, step.kind);
 		run->order->begun = true;
@@ -194,10 +195,10 @@ static int do_one(const struct run *run, const struct renew_state *state, const 
 	return status;
 }
 
-int renew_run(const struct renew_world *world, struct renew_order *order, renew_tell *tell, void *tell_context,
+int renew_run(const struct renew_world *world, struct renew_order *order, const struct progress *progress,
               int64_t deadline_ms, struct err *err)
 {
-	struct run run = { world, order, tell, tell_context, deadline_ms };
+	struct run run = { world, order, progress, deadline_ms };
 	bool done = false;
 	int status = 0;
 

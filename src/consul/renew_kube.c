@@ -13,8 +13,8 @@
 #include "util/str.h"
 
 #define REQUEST_MS ((int64_t)10000)
-/* A reload reads files and may wait for a lock, no more. */
-#define RELOAD_MS ((int64_t)20000)
+/* A reload reads files and may wait for a lock, no more. One that takes longer is told again; a Lease lasts 20 s. */
+#define RELOAD_MS ((int64_t)10000)
 
 /* The annotation that is changed so that kubelet looks at the pod, and at what it mounts, at once. */
 #define HURRY_ANNOTATION "kubectl-consul/certificate"
@@ -221,10 +221,11 @@ static int take_servers(struct kube_world *world, struct err *err)
 		if (!snapshot_wants_ordinal(snapshot, server->ordinal))
 			continue;
 		if (!server->has_pod || !server->container || !view_answered(&server->view)) {
+			_cleanup_free_ char *health = progress_command(snapshot, "health");
+
 			err_set(err, ERR_REFUSED, "%s does not answer: nothing is renewed while somebody is away",
 			        server->name);
-			return err_hint(err, "wait until `kubectl consul health -n %s` is HEALTHY, and run it again",
-			                snapshot->namespace_name);
+			return err_hint(err, "wait until `%s` is HEALTHY, and run it again", health);
 		}
 		world->servers[world->count++] = server;
 		wanted++;
@@ -236,7 +237,7 @@ static int take_servers(struct kube_world *world, struct err *err)
 }
 
 int renew_certificates(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
-                       const struct renew_request *request, renew_tell *tell, void *tell_context, int64_t deadline_ms,
+                       const struct renew_request *request, const struct progress *progress, int64_t deadline_ms,
                        struct err *err)
 {
 	struct kube_world context = { .client = client,
@@ -261,7 +262,7 @@ int renew_certificates(struct kube_client *client, const struct snapshot *snapsh
 
 	world.count = context.count;
 	if (status == 0)
-		status = renew_run(&world, &order, tell, tell_context, deadline_ms, err);
+		status = renew_run(&world, &order, progress, deadline_ms, err);
 	secret_free(context.tls);
 	secret_free(context.ca);
 	free(context.servers);

@@ -90,7 +90,7 @@ struct renew_world {
 };
 
 /* order's now_s, settled and begun are the loop's own. */
-int renew_run(const struct renew_world *world, struct renew_order *order, renew_tell *tell, void *tell_context,
+int renew_run(const struct renew_world *world, struct renew_order *order, const struct progress *progress,
               int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -6,7 +6,6 @@
 #include "consul/keyring.h"
 #include "sample.h"
 #include "tell_scene.h"
-#include "util/base64.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -19,6 +18,8 @@ struct fixture {
 	struct cluster_secrets secrets;
 	struct access access;
 	struct buf told;
+	int keeps, lost_at; /* that time the Lease is somebody else's; 0: never */
+	int writes_then;    /* how many had been done */
 };
 
 static void start(struct fixture *fixture, const struct cluster_secrets *how, const struct cluster_options *options)
@@ -45,11 +46,23 @@ static void take_line(void *context, const char *line)
 	buf_addf(&fixture->told, "%s\n", line);
 }
 
+static int keep(void *context, struct err *err)
+{
+	struct fixture *fixture = context;
+
+	if (++fixture->keeps != fixture->lost_at)
+		return 0;
+	fixture->writes_then = fixture->secrets.writes;
+	return err_set(err, ERR_CONFLICT, "the lease is somebody else's");
+}
+
 static int run(struct fixture *fixture)
 {
+	struct progress progress = { .tell = take_line, .keep = keep, .context = fixture };
+
 	buf_clear(&fixture->told);
 	err_release(&fixture->scene.err);
-	return keyring_rotate(fixture->scene.client, &fixture->scene.snapshot, &fixture->access, take_line, fixture,
+	return keyring_rotate(fixture->scene.client, &fixture->scene.snapshot, &fixture->access, &progress,
 	                      clock_monotonic_ms() + TELL_LONG_MS, &fixture->scene.err);
 }
 
@@ -172,6 +185,27 @@ Test(keyring, a_run_that_was_killed_at_any_write_is_continued)
 		expect_success(&fixture, NULL);
 		stop(&fixture);
 	}
+}
+
+Test(keyring, nothing_more_is_changed_once_the_lease_is_lost)
+{
+	int points = 0;
+
+	for (bool over = false; !over; points++) {
+		struct fixture fixture;
+
+		start(&fixture, &(struct cluster_secrets){ 0 }, NULL);
+		cluster_secrets_add_key(&fixture.secrets, OLD, 3, 3);
+		fixture.lost_at = points + 1;
+		over = run(&fixture) == 0;
+		if (!over) {
+			cr_expect_eq(fixture.scene.err.kind, ERR_CONFLICT, "%s", fixture.scene.err.message);
+			cr_expect_eq(fixture.secrets.writes, fixture.writes_then, "lost at the %dth time", points + 1);
+			expect_success(&fixture, NULL);
+		}
+		stop(&fixture);
+	}
+	cr_expect_gt(points, 10, "kept %d times only", points);
 }
 
 /* ------------------------------------------------------------------------------------- what hinders */
@@ -303,17 +337,4 @@ Test(keyring, answers_that_are_none_are_not_quoted)
 		cr_expect_null(strstr(err.message, OLD));
 		err_release(&err);
 	}
-}
-
-Test(keyring, a_new_key_has_32_bytes)
-{
-	struct buf bytes = BUF_INIT(64);
-	struct err err = ERR_INIT;
-	char *key = NULL;
-
-	cr_assert_eq(keyring_new_key(&key, &err), 0);
-	cr_assert_eq(base64_decode(key, &bytes, &err), 0);
-	cr_expect_eq(bytes.len, 32);
-	buf_release(&bytes);
-	free_secret(key);
 }

@@ -35,6 +35,9 @@ struct fake {
 	size_t stuck;               /* a server whose files never come, + 1 */
 	enum err_kind reload_error; /* 0: none */
 	bool no_https, conflict;
+	size_t keeps, lost_at;   /* that time the Lease is somebody else's, + 1 */
+	size_t effects;          /* what was written, hurried or reloaded after it was lost */
+	int64_t kept_ms, gap_ms; /* when last; the longest time between two */
 	struct strv lines;
 };
 
@@ -116,6 +119,12 @@ static int fake_read(void *context, struct renew_state *ret_state, struct err *e
 	return 0;
 }
 
+/* Nobody may change anything without the Lease. */
+static void note_effect(struct fake *fake)
+{
+	fake->effects += fake->lost_at && fake->keeps >= fake->lost_at;
+}
+
 static void take_step(struct fake *fake, const struct renew_step *step)
 {
 	struct renew_state *secrets = &fake->secrets;
@@ -143,8 +152,10 @@ static int fake_write(void *context, const struct renew_step *step, struct err *
 
 	if (fake->conflict)
 		return err_set(err, ERR_CONFLICT, "secret/consul-tls: it changed");
-	if (effect)
+	if (effect) {
+		note_effect(fake);
 		take_step(fake, step);
+	}
 	return killed ? -1 : 0;
 }
 
@@ -167,6 +178,7 @@ static int fake_reload(void *context, size_t server, struct err *err)
 	if (fake->reload_error)
 		return err_set(err, fake->reload_error, "no reload");
 	fake->reloads++;
+	note_effect(fake);
 	if (effect && fake->stuck != server + 1 && fake->now_ms >= fake->written_ms + fake->lag_ms) {
 		load(fake, server);
 		expect_trust(fake);
@@ -201,6 +213,19 @@ static int fake_sleep(void *context, int64_t milliseconds, struct err *err)
 
 	fake->now_ms += milliseconds;
 	return is_killed(fake, &effect, err) ? -1 : 0;
+}
+
+static int fake_keep(void *context, struct err *err)
+{
+	struct fake *fake = context;
+
+	if (fake->keeps && fake->now_ms - fake->kept_ms > fake->gap_ms)
+		fake->gap_ms = fake->now_ms - fake->kept_ms;
+	fake->kept_ms = fake->now_ms;
+	fake->keeps++;
+	if (fake->lost_at && fake->keeps >= fake->lost_at)
+		return err_set(err, ERR_CONFLICT, "the lease is somebody else's");
+	return 0;
 }
 
 static void fake_tell(void *context, const char *line)
@@ -259,10 +284,12 @@ static int run(struct fake *fake, const struct renew_request *request, struct er
 		.sleep = fake_sleep,
 	};
 	struct renew_order order = { .request = request, .name = "consul", .namespace_name = "demo" };
+	struct progress progress = { .tell = fake_tell, .keep = fake_keep, .context = fake };
 
 	strv_release(&fake->lines);
 	fake->calls = 0;
-	return renew_run(&world, &order, fake_tell, fake, fake->now_ms + 300000, err);
+	fake->keeps = 0;
+	return renew_run(&world, &order, &progress, fake->now_ms + 300000, err);
 }
 
 static void expect_fine(struct fake *fake, const struct renew_request *request)
@@ -422,6 +449,43 @@ Test(renew, a_change_that_was_killed_anywhere_is_brought_to_its_end)
 Test(renew, a_server_that_starts_again_in_between_is_trusted)
 {
 	kill_everywhere(&another, 1);
+}
+
+/* -------------------------------------------------------------------------------------- somebody else's turn */
+
+Test(renew, nothing_more_is_changed_once_the_lease_is_lost)
+{
+	size_t points = 0;
+
+	for (bool over = false; !over; points++) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		struct fake fake;
+
+		start(&fake, 365);
+		fake.lost_at = points + 1;
+		over = run(&fake, &another, &err) == 0;
+		if (!over) {
+			cr_expect_eq(err.kind, ERR_CONFLICT, "%s", err.message);
+			cr_expect_eq(fake.effects, 0, "lost at the %zuth time, and changed %zu things", points + 1,
+			             fake.effects);
+			fake.lost_at = 0;
+			expect_fine(&fake, &another);
+		}
+		expect_settled(&fake);
+		stop(&fake);
+	}
+	cr_expect_gt(points, 25, "kept %zu times only", points);
+}
+
+Test(renew, the_lease_is_kept_while_a_server_is_waited_for)
+{
+	struct fake fake;
+
+	start(&fake, 365);
+	fake.stuck = 1;
+	expect_refused(&fake, &plain, ERR_TIMEOUT, "consul-0 still presents another certificate");
+	cr_expect_eq(fake.gap_ms, 3000);
+	stop(&fake);
 }
 
 /* ---------------------------------------------------------------------------------------- what goes wrong */
