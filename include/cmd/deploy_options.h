@@ -27,6 +27,7 @@ struct deploy_options {
 	const char *authority_key_path;
 	const char *key_in_use_path;
 	bool acls;
+	bool reset_acls;
 	bool preflight;
 	bool skip_preflight;
 	bool diff;

@@ -11,6 +11,7 @@
 #include "cmd/connect.h"
 #include "cmd/deploy_options.h"
 #include "consul/deploy.h"
+#include "kube/lease.h"
 #include "util/err.h"
 
 /* Reading and applying all objects. */
@@ -25,7 +26,9 @@ struct deploying {
 	struct connection connection;
 	struct deploy_inputs inputs;
 	struct deploy_request request;
-	bool again; /* a second go: what does not change is not told again */
+	struct kube_lease *lease; /* held from before the plan that replaces servers until the end; NULL: not needed yet */
+	bool applied;             /* this is not the first go: what does not change is not told again */
+	bool warned;              /* nor are warnings */
 };
 
 /* --------------------------------------------------------------------- deploy_apply.c: sending, or showing instead */
@@ -51,14 +54,19 @@ int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan
 /* ------------------------------------------------------------------------- deploy_roll.c: servers that run */
 
 /*
- * Whether servers can be replaced one by one under the engine's rules: they have a leader. Where they have none (a first
- * deploy that never came up), there is no quorum to keep, and Kubernetes replaces them.
+ * Whether servers are replaced one by one under the engine's rules: they have, or had, a leader. Where they never had one (a
+ * first deploy that did not come up), there is no quorum to keep, and Kubernetes replaces them. Looks again for a while: an
+ * election may be all. ERR_REFUSED: servers run that cannot be asked.
  */
 int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret_can, struct err *err)
     __attribute__((warn_unused_result));
 
+/* Takes the Lease of the cluster, for the rest of the run. */
+int deploy_take_lease(struct deploying *deploying, const char *set_name, struct err *err)
+    __attribute__((warn_unused_result));
+
 /*
- * Applies the plan with the Lease held and Kubernetes told not to replace pods by itself, has the engine replace them
+ * With the Lease held: applies the plan with Kubernetes told not to replace pods by itself, has the engine replace them
  * (GOAL_ROLLOUT), and gives the replacing back to Kubernetes. After a failure the next deploy goes on from there.
  */
 int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct err *err)

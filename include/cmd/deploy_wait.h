@@ -16,6 +16,7 @@ struct deploy_wait_options {
 	int64_t deadline_ms;
 	bool acls;           /* ACLs are set up as soon as there is a leader (consul/acl.h) */
 	bool reset_acls;     /* bootstrapping them may be reset, if its token was lost */
+	bool exists;         /* the cluster was there before: what of ACLs cannot be set up is a warning */
 };
 
 /*

@@ -54,6 +54,7 @@ struct deploy_plan {
 	bool unfinished;           /* the same request is to be planned and carried out once more after this */
 	enum manifest_tls tls;     /* as it will be */
 	bool acls;
+	bool sets_up_acls;         /* what is missing of them is to be made when there is a leader */
 	char *going_back_to;       /* the ControllerRevision of deploy_plan_rollback */
 };
 

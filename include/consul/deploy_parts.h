@@ -16,14 +16,17 @@ struct deploy_secret {
 /* Asked first, since the objects depend on it. Owned. */
 struct deploy_existing {
 	cJSON *set;    /* NULL: there is none; likewise below */
-	cJSON *config; /* the content of server.json */
-	cJSON *extra;  /* of settings.json */
+	cJSON *config; /* of the newest template; of one without annotations: that of the ConfigMap */
+	cJSON *extra;
+	cJSON *shared; /* the ConfigMap's */
+	bool annotated; /* the template has its configuration itself */
 	struct deploy_secret gossip;
 	struct deploy_secret authority;
 	struct deploy_secret tls;
 	struct deploy_secret acl;
 	struct deploy_secret bootstrap;
 	struct key_pair authority_pair; /* what NAME-ca holds */
+	char *bundle, *certificate;     /* what NAME-tls does: ca.crt, tls.crt */
 };
 
 #define DEPLOY_EXISTING_INIT { .authority_pair = KEY_PAIR_INIT }
@@ -56,6 +59,10 @@ int deploy_locate(struct kube_client *client, const struct manifest_settings *se
 /* What the request would change and a deploy never changes. */
 int deploy_check_existing(const struct deploy_request *request, const struct deploy_existing *existing,
                           struct err *err) __attribute__((warn_unused_result));
+
+/* Whether servers that get TLS only now can use the NAME-tls that is there. */
+int deploy_check_certificate(const struct deploy_request *request, const struct deploy_existing *existing,
+                             const char *datacenter, struct err *err) __attribute__((warn_unused_result));
 
 /* resource exists and is somebody else's. Returns -1. */
 int deploy_refuse_foreign(const char *resource, const cJSON *live, struct err *err);

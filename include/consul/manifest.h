@@ -8,8 +8,7 @@
  *   Secret               NAME-tls            ca.crt, tls.crt, tls.key: what servers present   (TLS)
  *   Secret               NAME-acl            agent.json, probe: the servers' own tokens       (ACLs)
  *   Secret               NAME-acl-bootstrap  token: the management token; no pod has it       (ACLs)
- *   ConfigMap            NAME-server         server.json, the rest of the configuration
- *   ConfigMap            NAME-settings       settings.json, what a person adds to it; only where there is any
+ *   ConfigMap            NAME-server         server.json, bootstrap_expect
  *   Service              NAME                headless, unready pods included: how servers find each other
  *   Service              NAME-client         HTTP API and DNS on ready servers (= voters): for everybody else
  *   PodDisruptionBudget  NAME                one server at a time
@@ -19,9 +18,9 @@
  *  - Only fields that Kubernetes 1.20 and all newer ones have. Every port names its protocol, every claim
  *    template its apiVersion and kind: server-side apply of old servers needs both.
  *  - The pod template has nothing that depends on the number of servers: scaling restarts nobody. bootstrap_expect is in
- *    the ConfigMap and stays what it was at the first deploy. All else of the configuration, which servers read when they start,
- *    is in an annotation of the template, too: a change of it is a new revision, an old revision tells its configuration,
- *    and a pod what it was started with.
+ *    the ConfigMap and stays what it was at the first deploy. All else of the configuration is in annotations of the
+ *    template, from which a pod's own files are made (downward API): a change of it is a new revision, and a server of an
+ *    older revision starts anew with the configuration of that revision, whatever was deployed since.
  *  - Secrets are not in the template: certificates and keys are renewed without a restart.
  *  - With TLS the plain HTTP API is on the pod's loopback only, for the readiness probe and for who may exec.
  *  - Every planned stop is a clean leave, and ready means: the pod's own address is a raft voter.
@@ -50,9 +49,10 @@
 /* The label that tells objects of ours, and the field manager of what we write. */
 #define MANIFEST_MANAGED_BY "kubectl-consul"
 
-/* The keys of the Secrets and the ConfigMaps; files in the servers' configuration directory. */
+/* The keys of the Secrets and the ConfigMap, and files in the servers' configuration directory. */
 #define MANIFEST_GOSSIP_FILE   "gossip.json"
 #define MANIFEST_SERVER_FILE   "server.json"
+#define MANIFEST_EXPECT_FILE   "expect.json" /* what the ConfigMap's server.json is there */
 #define MANIFEST_SETTINGS_FILE "settings.json"
 #define MANIFEST_AGENT_FILE    "agent.json"
 
@@ -63,8 +63,13 @@
 #define MANIFEST_KEY_PROBE       "probe"
 #define MANIFEST_KEY_TOKEN       "token"
 
-/* The pod template's annotation that holds the configuration: {"server": …, "settings": …}. */
-#define MANIFEST_CONFIGURATION "kubectl-consul/configuration"
+/* The pod template's annotations that hold the configuration: what deploy sets, and what a person adds. */
+#define MANIFEST_ANNOTATION_SERVER   "kubectl-consul/server"
+#define MANIFEST_ANNOTATION_SETTINGS "kubectl-consul/settings"
+
+/* The StatefulSet's: the mode of TLS that is wanted in the end; the revision that a way back leads to, while it is under way. */
+#define MANIFEST_ANNOTATION_TLS  "kubectl-consul/tls"
+#define MANIFEST_ANNOTATION_BACK "kubectl-consul/going-back-to"
 
 /*
  * How far the servers use TLS. Servers of neighbouring modes understand each other, and no others do (seen on 1.8.7), so that it
@@ -74,6 +79,10 @@
  *   on        RPC without a certificate of the authority is refused, and plain HTTP is on the pod's loopback only
  */
 enum manifest_tls { MANIFEST_TLS_OFF, MANIFEST_TLS_ACCEPTED, MANIFEST_TLS_SPOKEN, MANIFEST_TLS_ON };
+
+const char *manifest_tls_name(enum manifest_tls tls); /* "off", "accepted", "spoken", "on" */
+/* The mode of this name; otherwise if there is none. */
+enum manifest_tls manifest_tls_named(const char *name, enum manifest_tls otherwise);
 
 /* Where to go from live on the way to wanted: one mode at a time. */
 enum manifest_tls manifest_next_tls(enum manifest_tls live, enum manifest_tls wanted);
@@ -105,9 +114,12 @@ struct manifest_settings {
 	const char *storage_size;  /* a quantity, "10Gi" */
 	const char *storage_class; /* NULL: the cluster's default; "": none, volumes are made by hand */
 	struct manifest_secrets secrets;
-	const cJSON *server_config; /* instead of what the other settings give, but for bootstrap_expect; NULL: those */
+	const cJSON *server_config; /* instead of what the other settings give; NULL: those */
+	const cJSON *shared_config; /* for pods of a template without annotations: the ConfigMap has this, too; NULL: none */
 	const cJSON *extra; /* what a person adds to the configuration: passed manifest_check_extra; NULL: nothing */
 	enum manifest_tls tls;
+	enum manifest_tls tls_wanted; /* in the end */
+	const char *going_back_to;    /* a revision's name; NULL: it is no way back */
 	bool acls; /* enforced, and what no rule allows is denied */
 	int64_t replicas;
 	int64_t bootstrap_expect; /* how many servers wait for each other before the very first election */
@@ -134,15 +146,21 @@ cJSON *manifest_render(const struct manifest_settings *settings) __attribute__((
  */
 void manifest_keep_immutable(cJSON *set, const cJSON *live);
 
-/* Whether Kubernetes replaces the pods of an older template by itself, or (false) waits until they are deleted. */
+/*
+ * Whether Kubernetes replaces the pods of an older template by itself, or (false) waits until they are deleted. Rolling ends
+ * a way back.
+ */
 void manifest_set_rolling(cJSON *set, bool rolling);
 
-/* What a configuration (server.json, or a template's annotation) tells. config NULL: off. */
+/* Whether some pods of a live set may still be of an older template, or somebody has still to see to it. */
+bool manifest_is_rolling(const cJSON *set);
+
+/* What a configuration tells. config NULL: off. */
 enum manifest_tls manifest_tls_of(const cJSON *config);
 bool manifest_acls_of(const cJSON *config);
 
 /*
- * The configuration that a pod template's annotation has, in its two parts; each NULL where there is none. Owned by the
+ * The configuration that a pod template's annotations have, in its two parts; each NULL where there is none. Owned by the
  * caller. ERR_INVALID: it is no JSON.
  */
 int manifest_configuration(const cJSON *pod_template, cJSON **ret_server, cJSON **ret_extra, struct err *err)
@@ -183,7 +201,6 @@ cJSON *manifest_tls_secret(const struct manifest_settings *settings) __attribute
 cJSON *manifest_acl_secret(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 cJSON *manifest_bootstrap_secret(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 cJSON *manifest_server_config(const struct manifest_settings *settings) __attribute__((warn_unused_result));
-char *manifest_configuration_text(const struct manifest_settings *settings) __attribute__((warn_unused_result));
 
 /* The ports of a Consul server, by what they are for. */
 enum {

@@ -1,9 +1,13 @@
 /* `kubectl consul deploy`: what is wanted and what exists become objects, which are applied, and waited for. */
+#include <inttypes.h>
+
+#include "cmd/claim.h"
 #include "cmd/cmd.h"
 #include "cmd/connect.h"
 #include "cmd/deploy_parts.h"
 #include "cmd/deploy_wait.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -32,10 +36,11 @@ static int make_plan(struct deploying *deploying, struct deploy_plan *plan, stru
 	return deploy_plan(client, &deploying->request, deadline_ms, plan, err);
 }
 
-static void warn(const struct deploying *deploying, const struct deploy_plan *plan)
+static void warn(struct deploying *deploying, const struct deploy_plan *plan)
 {
-	for (size_t i = 0; i < plan->warnings.count; i++)
+	for (size_t i = 0; !deploying->warned && i < plan->warnings.count; i++)
 		fprintf(deploying->context->messages, "Warning: %s\n", plan->warnings.items[i]);
+	deploying->warned = true;
 }
 
 static int wait_for_plan(struct deploying *deploying, const struct deploy_plan *plan, int *ret_exit_code,
@@ -48,8 +53,9 @@ static int wait_for_plan(struct deploying *deploying, const struct deploy_plan *
 		struct deploy_wait_options options = {
 			.name = plan->sets.items[i],
 			.deadline_ms = deadline_ms,
-			.acls = plan->acls,
-			.reset_acls = deploying->options->acls,
+			.acls = plan->sets_up_acls,
+			.reset_acls = deploying->options->reset_acls,
+			.exists = plan->exists,
 		};
 		int exit_code = 0;
 
@@ -92,17 +98,53 @@ static int show(struct deploying *deploying, struct deploy_plan *plan, bool rest
 	*ret_over = true;
 	if (deploy_apply(deploying, plan, false, err) < 0)
 		return -1;
-	return restarts ? deploy_show_steps(deploying, err) : 0;
+	if (restarts && deploy_show_steps(deploying, err) < 0)
+		return -1;
+	return deploy_scale(deploying, plan, err);
 }
 
 /* Servers that run, and a template that they are not of: the engine replaces them, if it can. */
-static int carry_out(struct deploying *deploying, struct deploy_plan *plan, bool restarts, struct err *err)
+static int carry_out(struct deploying *deploying, struct deploy_plan *plan, bool restarts, bool *ret_rolled,
+                     struct err *err)
 {
-	bool rolls = false;
-
-	if (restarts && deploying->options->wait && deploy_can_roll(deploying, plan->sets.items[0], &rolls, err) < 0)
+	*ret_rolled = false;
+	if (restarts && deploy_can_roll(deploying, plan->sets.items[0], ret_rolled, err) < 0)
 		return -1;
-	return rolls ? deploy_roll(deploying, plan, err) : deploy_apply(deploying, plan, false, err);
+	return *ret_rolled ? deploy_roll(deploying, plan, err) : deploy_apply(deploying, plan, false, err);
+}
+
+/* What takes waiting is not begun by who does not wait. */
+static int check_wait(const struct deploying *deploying, const struct deploy_plan *plan, bool restarts, struct err *err)
+{
+	const struct deploy_options *options = deploying->options;
+	const char *what = NULL;
+
+	if (options->wait)
+		return 0;
+	if (restarts)
+		what = "this replaces servers, one at a time";
+	else if (plan->exists && options->replicas)
+		what = "--replicas of a cluster that exists is reached one server at a time";
+	else if (plan->sets_up_acls && !plan->exists)
+		what = "ACLs are bootstrapped as soon as there is a leader";
+	if (!what)
+		return 0;
+	err_set(err, ERR_REFUSED, "%s, which takes waiting", what);
+	return err_hint(err, "leave --wait=false out");
+}
+
+/* As scale has it, before anything else is changed. */
+static int check_size(const struct deploying *deploying, const struct deploy_plan *plan, struct err *err)
+{
+	int64_t wanted = deploying->options->replicas;
+	const struct apply_object *set = deploy_plan_set(plan);
+
+	if (!plan->exists || !wanted || json_int_at(set->live, "spec.replicas", 1) == wanted ||
+	    (wanted >= 3 && wanted % 2 == 1))
+		return 0;
+	err_set(err, ERR_REFUSED, "%" PRId64 " servers are no odd number of at least 3", wanted);
+	return err_hint(err, "kubectl consul scale %" PRId64 " --force -n %s, if it has to be", wanted,
+	                deploying->connection.config.namespace_name);
 }
 
 /*
@@ -130,12 +172,30 @@ static int tell_all_that_is_wrong(struct deploying *deploying, struct err *failu
 	return err_move(err, failure);
 }
 
+/* What is left when everything is applied, and servers were replaced. */
+static int finish(struct deploying *deploying, struct deploy_plan *plan, bool rolled, bool *ret_again,
+                  int *ret_exit_code, struct err *err)
+{
+	if (!deploying->options->wait) {
+		tell_next(deploying, plan);
+		return 0;
+	}
+	*ret_again = plan->unfinished;
+	/* No go begins before all servers are where the last one led. */
+	if (plan->unfinished)
+		return rolled ? 0 : wait_for_plan(deploying, plan, ret_exit_code, err);
+	if (deploy_scale(deploying, plan, err) < 0)
+		return -1;
+	claim_give_back(deploying->context, &deploying->connection, TAKE(deploying->lease));
+	return wait_for_plan(deploying, plan, ret_exit_code, err);
+}
+
 /* One plan; *ret_again: the same request has to be planned once more. */
 static int deploy_once(struct deploying *deploying, struct deploy_plan *plan, bool *ret_again, int *ret_exit_code,
                        struct err *err)
 {
 	const struct deploy_options *options = deploying->options;
-	bool restarts = false, over = false;
+	bool restarts = false, over = false, rolled = false;
 	struct err failure = ERR_INIT;
 
 	if (make_plan(deploying, plan, &failure) < 0)
@@ -149,18 +209,16 @@ static int deploy_once(struct deploying *deploying, struct deploy_plan *plan, bo
 		return -1;
 	if (over)
 		return 0;
-	if (carry_out(deploying, plan, restarts, err) < 0)
+	if (check_wait(deploying, plan, restarts, err) < 0 || check_size(deploying, plan, err) < 0)
 		return -1;
-	*ret_again = plan->unfinished && options->wait;
-	if (*ret_again)
-		return 0;
-	if (!options->wait) {
-		tell_next(deploying, plan);
-		return 0;
+	/* Planned again with the Lease held: whoever had it may have changed what this plan was made from. */
+	if (restarts && !deploying->lease) {
+		*ret_again = true;
+		return deploy_take_lease(deploying, plan->sets.items[0], err);
 	}
-	if (deploy_scale(deploying, plan, err) < 0)
+	if (carry_out(deploying, plan, restarts, &rolled, err) < 0)
 		return -1;
-	return wait_for_plan(deploying, plan, ret_exit_code, err);
+	return finish(deploying, plan, rolled, ret_again, ret_exit_code, err);
 }
 
 static int deploy(struct deploying *deploying, int *ret_exit_code, struct err *err)
@@ -179,7 +237,6 @@ static int deploy(struct deploying *deploying, int *ret_exit_code, struct err *e
 		deploy_plan_release(&plan);
 		if (status < 0)
 			return -1;
-		deploying->again = true;
 	} while (again);
 	return 0;
 }
@@ -204,6 +261,7 @@ static int run_deploy(const struct cmd_context *context, int *ret_exit_code, str
 		                       &deploying.request);
 		status = deploy(&deploying, ret_exit_code, err);
 	}
+	claim_give_back(context, &deploying.connection, deploying.lease);
 	deploy_inputs_release(&deploying.inputs);
 	connection_release(&deploying.connection);
 	return status;

@@ -8,6 +8,7 @@
 #include "consul/observe.h"
 #include "consul/preflight.h"
 #include "util/clock.h"
+#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
 
@@ -48,11 +49,12 @@ int deploy_apply(struct deploying *deploying, struct deploy_plan *plan, bool qui
 
 		if (apply_send(deploying->connection.client, object, &options, err) < 0)
 			return -1;
-		if (!quiet && !(deploying->again && object->change == APPLY_UNCHANGED))
+		if (!quiet && !(deploying->applied && object->change == APPLY_UNCHANGED))
 			fprintf(context->output, "%s %s%s\n", object->resource, apply_change_name(object->change),
 			        dry_run_words(dry_run));
 	}
 	fflush(context->output);
+	deploying->applied = dry_run == CMD_DRY_RUN_NONE;
 	return 0;
 }
 
@@ -64,6 +66,9 @@ void deploy_print(const struct deploying *deploying, const struct deploy_plan *p
 
 	if (plan->new_secrets)
 		fputs("Warning: the output holds new keys: keep it like a password\n", context->messages);
+	if (plan->sets_up_acls && !plan->exists)
+		fputs("Warning: whoever applies this has to run deploy once more: it bootstraps the ACLs\n",
+		      context->messages);
 	fputs(text, context->output);
 	free_secret(text);
 }
@@ -85,7 +90,7 @@ static int list_old(struct deploying *deploying, const char *set_name, bool all,
 	for (size_t i = 0; status == 0 && i < snapshot.server_count; i++) {
 		const struct server *server = &snapshot.servers[i];
 
-		if (server->has_pod && (all || !deploy_is_newest(&snapshot.set, &server->pod)))
+		if (server->has_pod && (all || !str_equal(server->pod.revision, snapshot.set.update_revision)))
 			strv_add(names, server->name);
 	}
 	snapshot_release(&snapshot);
@@ -95,13 +100,14 @@ static int list_old(struct deploying *deploying, const char *set_name, bool all,
 static int tell_restarts(struct deploying *deploying, const struct deploy_plan *plan, const struct apply_object *set,
                          struct err *err)
 {
+	const char *name = json_string_at(set->json, "metadata.name");
 	FILE *output = deploying->context->output;
 	_cleanup_strv_ struct strv names = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
 
-	if (!set || !set->live)
+	if (!set->live || !strv_contains(&plan->sets, name))
 		return 0;
-	if (list_old(deploying, plan->sets.items[0], difference_restarts(set->live, set->result), &names, err) < 0)
+	if (list_old(deploying, name, difference_restarts(set->live, set->result), &names, err) < 0)
 		return -1;
 	list = strv_join(&names, ", ", " and ");
 	if (names.count == 0)
@@ -110,6 +116,18 @@ static int tell_restarts(struct deploying *deploying, const struct deploy_plan *
 		fprintf(output, "to be replaced, one at a time, the leader last: %s\n", list);
 	if (plan->unfinished)
 		fputs("and again after that, until TLS is as it is wanted\n", output);
+	return 0;
+}
+
+static int tell_all_restarts(struct deploying *deploying, const struct deploy_plan *plan, struct err *err)
+{
+	for (size_t i = 0; i < plan->objects.count; i++) {
+		const struct apply_object *object = &plan->objects.items[i];
+
+		if (str_equal(json_string_at(object->json, "kind"), "StatefulSet") &&
+		    tell_restarts(deploying, plan, object, err) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -128,13 +146,17 @@ int deploy_show_difference(struct deploying *deploying, struct deploy_plan *plan
 			continue;
 		if (apply_send(deploying->connection.client, object, &options, err) < 0)
 			return -1;
+		if (object->create_only && !object->result) {
+			fprintf(context->messages, "%s is there, and may not be read: it stays\n", object->resource);
+			continue;
+		}
 		differs |= difference_add(object->resource, object->live, object->result, &text);
 	}
 	difference_screen_add(buf_text(&text), &context->output_term, &screen);
 	fputs(buf_text(&screen), context->output);
 	if (!differs)
 		fputs("no object would change\n", context->output);
-	return tell_restarts(deploying, plan, deploy_plan_set(plan), err);
+	return tell_all_restarts(deploying, plan, err);
 }
 
 /* -------------------------------------------------------------------------------------- --preflight */

@@ -93,6 +93,12 @@ const struct option deploy_option_table[] = {
 	  .help =
 	      "Enforce ACLs in a new cluster, with everything denied that no rule allows. The management token is kept "
 	      "in the Secret NAME-acl-bootstrap, where the other commands find it." },
+	{ .name = "reset-acls",
+	  .kind = OPTION_FLAG,
+	  DEPLOY_AT(reset_acls),
+	  .help =
+	      "Where the management token was lost: bootstrap ACLs once more, as Consul documents it (a file in the "
+	      "leader's data directory, by pods/exec). Other tokens stay as they are." },
 	{ .name = "preflight",
 	  .kind = OPTION_FLAG,
 	  DEPLOY_AT(preflight),
@@ -188,10 +194,10 @@ static int check_alone(const struct cmd_context *context, struct err *err)
 	}
 	if (options->rollback && rotates)
 		return err_set(err, ERR_USAGE, "--rollback and the rotation of keys are two commands");
-	if (rotates &&
-	    (options->diff || options->dry_run != CMD_DRY_RUN_NONE || option_was_given(context->words, "output")))
+	if (rotates && (options->preflight || options->diff || options->dry_run != CMD_DRY_RUN_NONE ||
+	                option_was_given(context->words, "output")))
 		return err_set(err, ERR_USAGE,
-		               "--%s changes no object that could be shown: it cannot be used with --diff, "
+		               "--%s changes keys only, and at once: it cannot be used with --preflight, --diff, "
 		               "--dry-run or -o",
 		               one);
 	return 0;

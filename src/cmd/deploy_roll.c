@@ -15,29 +15,78 @@
 
 /* One look at the cluster. */
 #define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
+/* How long a look that shows no leader is repeated. */
+#define LOOK_PATIENCE_MS ((int64_t)10 * 1000)
+#define LOOK_INTERVAL_MS ((int64_t)1000)
 /* The controller takes up a change within a moment. */
 #define OBSERVED_TIMEOUT_MS  ((int64_t)10 * 1000)
 #define OBSERVED_INTERVAL_MS ((int64_t)200)
 
+/* What one look tells of whether the engine can be trusted with these servers. */
+enum look_outcome {
+	LOOK_LEADER,    /* they have one, or had: what they committed tells */
+	LOOK_NEVER_RAN, /* no server runs, or those that do have nothing yet */
+	LOOK_SILENT,    /* servers run, and cannot be asked */
+};
+
+static enum look_outcome judge_look(const struct snapshot *snapshot, struct err *reason)
+{
+	struct assessment assessment = ASSESSMENT_INIT;
+	bool has_leader, silent = false, committed = false;
+
+	assess(snapshot, &assessment);
+	has_leader = assessment.leader_name != NULL;
+	assessment_release(&assessment);
+	for (size_t i = 0; i < snapshot->server_count; i++) {
+		const struct server *server = &snapshot->servers[i];
+
+		committed |= server->view.self_known && server->view.self.commit_index > 0;
+		if (!server->container || !server->container->running || server->view.self_known)
+			continue;
+		if (!silent)
+			err_copy(reason, &server->view.self_err);
+		silent = true;
+	}
+	if (has_leader || committed)
+		return LOOK_LEADER;
+	return silent ? LOOK_SILENT : LOOK_NEVER_RAN;
+}
+
+static int refuse_silence(const struct err *reason, struct err *err)
+{
+	err_set(err, ERR_REFUSED, "servers run and cannot be asked, so that they cannot be replaced one by one: %s",
+	        reason->message ? reason->message : "no answer");
+	return reason->hint ? err_hint(err, "%s", reason->hint) : -1;
+}
+
 int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret_can, struct err *err)
 {
-	struct snapshot snapshot = SNAPSHOT_INIT;
-	struct assessment assessment = ASSESSMENT_INIT;
-	struct observe_options options = {
-		.namespace_name = deploying->connection.config.namespace_name,
-		.name = set_name,
-		.access = &deploying->connection.access,
-		.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
-	};
-	int status = observe(deploying->connection.client, &options, &snapshot, err);
+	int64_t patience_ms = clock_monotonic_ms() + LOOK_PATIENCE_MS;
 
-	if (status == 0) {
-		assess(&snapshot, &assessment);
-		*ret_can = assessment.leader_name != NULL;
+	for (;;) {
+		struct snapshot snapshot = SNAPSHOT_INIT;
+		_cleanup_err_ struct err reason = ERR_INIT;
+		enum look_outcome outcome = LOOK_SILENT;
+		struct observe_options options = {
+			.namespace_name = deploying->connection.config.namespace_name,
+			.name = set_name,
+			.access = &deploying->connection.access,
+			.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
+		};
+		int status = observe(deploying->connection.client, &options, &snapshot, err);
+
+		if (status == 0)
+			outcome = judge_look(&snapshot, &reason);
+		snapshot_release(&snapshot);
+		*ret_can = outcome == LOOK_LEADER;
+		if (status < 0 || outcome == LOOK_LEADER)
+			return status;
+		/* A look in a bad moment must not hand running servers over to Kubernetes. */
+		if (clock_monotonic_ms() >= patience_ms)
+			return outcome == LOOK_SILENT ? refuse_silence(&reason, err) : 0;
+		if (connect_sleep(&deploying->connection, LOOK_INTERVAL_MS, err) < 0)
+			return -1;
 	}
-	assessment_release(&assessment);
-	snapshot_release(&snapshot);
-	return status;
 }
 
 /* ---------------------------------------------------------------------------------------- the engine */
@@ -110,40 +159,51 @@ static int give_back(struct deploying *deploying, struct apply_object *set, stru
 	return apply_send(deploying->connection.client, set, &options, err);
 }
 
-static int roll_with_lease(struct deploying *deploying, struct deploy_plan *plan, struct kube_lease *lease,
-                           struct err *err)
+int deploy_take_lease(struct deploying *deploying, const char *set_name, struct err *err)
 {
-	struct goal goal = { .kind = GOAL_ROLLOUT };
-	struct apply_object *set = deploy_plan_set(plan);
-	const char *again = deploying->options->no_tls ? "deploy --no-tls" : "deploy";
+	const struct cmd_context *context = deploying->context;
+	struct term_live live;
+	int status;
 
-	manifest_set_rolling(set->json, false);
-	if (deploy_apply(deploying, plan, false, err) < 0)
-		return -1;
-	if (plan->going_back_to && deploy_restore_template(deploying->connection.client, set,
-	                                                   clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err) < 0)
-		return -1;
-	if (wait_until_observed(deploying, set, err) < 0)
-		return -1;
-	if (change(deploying, &goal, again, lease, err) < 0)
-		return hint_to_go_back(deploying, plan->sets.items[0], err);
-	return give_back(deploying, set, err);
+	deploying->lease = claim_new(context, &deploying->connection, set_name, "deploy");
+	term_live_init(&live, fileno(context->messages), &context->messages_term);
+	status = claim_take(deploying->lease, &live, clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err);
+	term_live_release(&live);
+	return status;
+}
+
+/* What of the options a run that goes on needs: the rest is in the cluster by then. New string. */
+static char *words_to_go_on(const struct deploying *deploying)
+{
+	int64_t replicas = deploying->options->replicas;
+
+	if (deploying->options->rollback)
+		return xstrdup("deploy --rollback");
+	return replicas ? xasprintf("deploy --replicas %" PRId64, replicas) : xstrdup("deploy");
 }
 
 int deploy_roll(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
 {
-	const struct cmd_context *context = deploying->context;
-	struct kube_lease *lease = claim_new(context, &deploying->connection, plan->sets.items[0], "deploy");
-	struct term_live live;
-	int status;
+	struct goal goal = { .kind = GOAL_ROLLOUT };
+	struct apply_object *set = deploy_plan_set(plan);
+	_cleanup_free_ char *again = words_to_go_on(deploying);
+	int64_t deadline_ms = clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS;
 
-	term_live_init(&live, fileno(context->messages), &context->messages_term);
-	status = claim_take(lease, &live, clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err);
-	term_live_release(&live);
-	if (status == 0)
-		status = roll_with_lease(deploying, plan, lease, err);
-	claim_give_back(context, &deploying->connection, lease);
-	return status;
+	manifest_set_rolling(set->json, false);
+	if (deploy_apply(deploying, plan, false, err) < 0)
+		return -1;
+	if (plan->going_back_to && deploy_restore_template(deploying->connection.client, set, deadline_ms, err) < 0)
+		return -1;
+	if (wait_until_observed(deploying, set, err) < 0)
+		return -1;
+	if (change(deploying, &goal, again, deploying->lease, err) < 0)
+		return hint_to_go_back(deploying, plan->sets.items[0], err);
+	if (give_back(deploying, set, err) < 0)
+		return err->hint
+		           ? -1
+		           : err_hint(err, "every server is replaced; deploy again gives the replacing of pods back "
+		                           "to Kubernetes");
+	return 0;
 }
 
 int deploy_show_steps(struct deploying *deploying, struct err *err)
@@ -162,5 +222,5 @@ int deploy_scale(struct deploying *deploying, const struct deploy_plan *plan, st
 
 	if (!plan->exists || wanted == 0 || json_int_at(set->live, "spec.replicas", 1) == wanted)
 		return 0;
-	return change(deploying, &goal, again, NULL, err);
+	return change(deploying, &goal, again, deploying->lease, err);
 }

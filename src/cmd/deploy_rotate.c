@@ -5,6 +5,7 @@
 #include "cmd/claim.h"
 #include "cmd/deploy_parts.h"
 #include "cmd/deploy_wait.h"
+#include "consul/diagnosis.h"
 #include "consul/keyring.h"
 #include "consul/observe.h"
 #include "consul/renew.h"
@@ -113,12 +114,34 @@ static int rotate(struct rotating *rotating, struct err *err)
 	return options->rotate_gossip_key ? rotate_gossip_key(rotating, err) : 0;
 }
 
+/* The command that goes on: the same, files of one's own included. New string. */
+static char *words_to_go_on(const struct deploy_options *options)
+{
+	const struct {
+		const char *option;
+		const char *path;
+	} files[] = {
+		{ "tls-ca-cert", options->authority_path },
+		{ "tls-ca-key", options->authority_key_path },
+		{ "tls-ca-key-in-use", options->key_in_use_path },
+	};
+	struct buf words = BUF_TEXT;
+
+	buf_addf(&words, "deploy%s%s%s", options->rotate_certs ? " --rotate-certs" : "",
+	         options->rotate_authority ? " --rotate-ca" : "",
+	         options->rotate_gossip_key ? " --rotate-gossip-key" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *word = files[i].path ? shell_word(files[i].path) : NULL;
+
+		if (word)
+			buf_addf(&words, " --%s %s", files[i].option, word);
+	}
+	return buf_detach(&words);
+}
+
 static int hint_to_go_on(const struct deploying *deploying, struct err *err)
 {
-	const struct deploy_options *options = deploying->options;
-	_cleanup_free_ char *words = xasprintf("deploy%s%s%s", options->rotate_certs ? " --rotate-certs" : "",
-	                                       options->rotate_authority ? " --rotate-ca" : "",
-	                                       options->rotate_gossip_key ? " --rotate-gossip-key" : "");
+	_cleanup_free_ char *words = words_to_go_on(deploying->options);
 	_cleanup_free_ char *command =
 	    again_command(deploying->context, &deploying->connection, deploying->request.name, words);
 

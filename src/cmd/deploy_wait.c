@@ -29,6 +29,7 @@ struct waiting {
 	const char *name;
 	bool acls; /* they are still to be set up */
 	bool reset_acls;
+	bool existed;
 	int64_t started_ms;
 	int64_t deadline_ms;
 	int64_t stuck_since_ms; /* CLOCK_NEVER: not stuck */
@@ -283,6 +284,15 @@ static void tell_line(void *context, const char *line)
 	tell(context, line);
 }
 
+static void tell_acl_failure(struct waiting *waiting, const struct err *failure)
+{
+	_cleanup_free_ char *text = err_text(failure), *shown = str_visible(text, 0);
+	_cleanup_free_ char *line = xasprintf("ACLs are left as they are: %s%s%s", shown, failure->hint ? "; " : "",
+	                                      failure->hint ? failure->hint : "");
+
+	tell(waiting, line);
+}
+
 /* As soon as there is a leader: no other server is ready before its probe has a token. */
 static int set_up_acls(struct waiting *waiting, const struct look *look, struct err *err)
 {
@@ -295,8 +305,15 @@ static int set_up_acls(struct waiting *waiting, const struct look *look, struct 
 		waiting->acls = false;
 		return 0;
 	}
-	if (failure.kind != ERR_UNAVAILABLE && failure.kind != ERR_UNREACHABLE && failure.kind != ERR_TIMEOUT)
+	if (failure.kind == ERR_INTERRUPTED)
 		return err_move(err, &failure);
+	if (failure.kind != ERR_UNAVAILABLE && failure.kind != ERR_UNREACHABLE && failure.kind != ERR_TIMEOUT) {
+		/* Servers that are ready have their tokens: nothing that they need is missing. */
+		if (!waiting->existed || !look->progress.done || waiting->reset_acls)
+			return err_move(err, &failure);
+		tell_acl_failure(waiting, &failure);
+		waiting->acls = false;
+	}
 	err_release(&failure);
 	return 0;
 }
@@ -405,6 +422,7 @@ int deploy_wait(const struct cmd_context *context, struct connection *connection
 		.name = options->name,
 		.acls = options->acls,
 		.reset_acls = options->reset_acls,
+		.existed = options->exists,
 		.started_ms = clock_monotonic_ms(),
 		.deadline_ms = options->deadline_ms,
 		.stuck_since_ms = CLOCK_NEVER,

@@ -42,10 +42,15 @@ int deploy_check(const struct deploy_request *request, struct err *err)
 
 /* ------------------------------------------------------------------------------------ TLS and ACLs */
 
-/* What is neither off nor on is on the way to on, unless it was asked to be off. */
-static enum manifest_tls wanted_tls(enum deploy_wish wish, bool exists, enum manifest_tls live)
+/* As it is: what an earlier deploy was asked for, though it may have been stopped on the way there. */
+static enum manifest_tls wanted_tls(const struct deploy_request *request, const struct deploy_existing *existing,
+                                    enum manifest_tls live)
 {
-	switch (wish) {
+	const cJSON *annotations = json_at(existing->set, "metadata.annotations");
+	const cJSON *kept = json_get(annotations, MANIFEST_ANNOTATION_TLS);
+	enum manifest_tls otherwise = live == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
+
+	switch (request->tls) {
 	case DEPLOY_YES:
 		return MANIFEST_TLS_ON;
 	case DEPLOY_NO:
@@ -53,20 +58,24 @@ static enum manifest_tls wanted_tls(enum deploy_wish wish, bool exists, enum man
 	case DEPLOY_AS_IS:
 		break;
 	}
-	return exists && live == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
+	if (!existing->set)
+		return MANIFEST_TLS_ON;
+	return manifest_tls_named(cJSON_IsString(kept) ? kept->valuestring : NULL, otherwise);
 }
 
-/* Servers that run go one mode at a time. */
+/* Servers that run go one mode at a time, and all of them to one before any goes to the next. */
 static void set_tls(const struct deploy_request *request, const struct deploy_existing *existing,
                     struct manifest_settings *settings, struct deploy_plan *plan)
 {
-	enum manifest_tls live = manifest_tls_of(existing->config);
+	enum manifest_tls live = manifest_tls_of(existing->config), wanted = wanted_tls(request, existing, live);
 	bool exists = existing->set != NULL;
-	enum manifest_tls wanted = wanted_tls(request->tls, exists, live);
 
-	settings->tls = plan->tls = exists ? manifest_next_tls(live, wanted) : wanted;
+	settings->tls_wanted = settings->tls = wanted;
+	if (exists)
+		settings->tls = manifest_is_rolling(existing->set) ? live : manifest_next_tls(live, wanted);
+	plan->tls = settings->tls;
 	plan->unfinished = settings->tls != wanted;
-	if (exists && settings->tls == MANIFEST_TLS_OFF && live == settings->tls && request->tls == DEPLOY_AS_IS)
+	if (exists && wanted == MANIFEST_TLS_OFF && live == wanted && request->tls == DEPLOY_AS_IS)
 		strv_add(
 		    &plan->warnings,
 		    "RPC and the HTTP API of this cluster are not encrypted; --tls turns TLS on, one server at a time");
@@ -82,7 +91,9 @@ static void set_acls(const struct deploy_request *request, const struct deploy_e
 {
 	bool live = manifest_acls_of(existing->config);
 
-	settings->acls = plan->acls = existing->set ? live : request->acls || live;
+	settings->acls = plan->acls = existing->set ? live : request->acls;
+	/* A management token that is not there was put away by its owner: nothing is left to be set up. */
+	plan->sets_up_acls = settings->acls && (!existing->set || existing->bootstrap.there);
 }
 
 /* ------------------------------------------------------------------------------------------ planning */
@@ -95,7 +106,7 @@ struct manifest_settings deploy_resolve(const struct deploy_request *request, co
 	const char *datacenter = or_else(json_string_at(existing->config, "datacenter"), MANIFEST_DATACENTER);
 	int64_t wanted = request->replicas ? request->replicas : MANIFEST_REPLICAS;
 	int64_t replicas = existing->set ? json_int_at(existing->set, "spec.replicas", 1) : wanted;
-	int64_t expect = json_int_at(existing->config, "bootstrap_expect", replicas);
+	int64_t expect = json_int_at(existing->shared, "bootstrap_expect", replicas);
 
 	return (struct manifest_settings){
 		.namespace_name = request->namespace_name,
@@ -105,6 +116,7 @@ struct manifest_settings deploy_resolve(const struct deploy_request *request, co
 		.storage_size = or_else(request->storage_size, size),
 		.storage_class = or_else(request->storage_class, json_string_at(claim, "spec.storageClassName")),
 		.extra = request->extra ? request->extra : existing->extra,
+		.shared_config = existing->set && !existing->annotated ? existing->shared : NULL,
 		.replicas = replicas,
 		/* Without servers nothing was ever frozen: a ConfigMap alone is left over. */
 		.bootstrap_expect = existing->set ? expect : replicas,
@@ -142,8 +154,15 @@ void deploy_add_objects(const struct manifest_settings *settings, const struct d
 	cJSON *rendered = manifest_render(settings), *item;
 
 	while ((item = cJSON_DetachItemFromArray(rendered, 0))) {
-		struct apply_object *object = apply_list_add(list, item);
+		struct apply_object *object;
 
+		/* One that may not be read, and is in use: nothing that is made up takes its place. */
+		if (existing->set && !existing->gossip.known && !settings->secrets.gossip_key &&
+		    str_equal(json_string_at(item, "kind"), "Secret") && !json_get(item, "stringData")) {
+			cJSON_Delete(item);
+			continue;
+		}
+		object = apply_list_add(list, item);
 		object->create_only = is_kind(object, "Secret");
 		if (existing->set && is_kind(object, "StatefulSet"))
 			manifest_keep_immutable(item, existing->set);

@@ -13,7 +13,6 @@ enum {
 	READ_NAMESPACE,
 	READ_SET,
 	READ_CONFIG,
-	READ_SETTINGS,
 	READ_GOSSIP,
 	READ_AUTHORITY,
 	READ_TLS,
@@ -31,7 +30,6 @@ static const struct {
 	[READ_NAMESPACE] = { "/api/v1", NULL, "" },
 	[READ_SET] = { "/apis/apps/v1", "statefulsets", "" },
 	[READ_CONFIG] = { "/api/v1", "configmaps", "-server" },
-	[READ_SETTINGS] = { "/api/v1", "configmaps", "-settings" },
 	[READ_GOSSIP] = { "/api/v1", "secrets", "-gossip" },
 	[READ_AUTHORITY] = { "/api/v1", "secrets", "-ca" },
 	[READ_TLS] = { "/api/v1", "secrets", "-tls" },
@@ -44,6 +42,9 @@ void deploy_existing_release(struct deploy_existing *existing)
 	cJSON_Delete(existing->set);
 	cJSON_Delete(existing->config);
 	cJSON_Delete(existing->extra);
+	cJSON_Delete(existing->shared);
+	free(existing->bundle);
+	free(existing->certificate);
 	key_pair_release(&existing->authority_pair);
 	*existing = (struct deploy_existing)DEPLOY_EXISTING_INIT;
 }
@@ -89,14 +90,17 @@ static int take_config(struct kube_call *call, cJSON **ret_config, struct err *e
 	return expect_config(call->json, ret_config, err);
 }
 
-static int take_extra(struct kube_call *call, cJSON **ret_extra, struct err *err)
+/* What the newest template says counts; templates of earlier versions leave it to the ConfigMap. */
+static int take_configuration(struct deploy_existing *existing, struct err *err)
 {
-	const cJSON *text;
+	const cJSON *template = json_at(existing->set, "spec.template");
 
-	if (!was_found(call, err))
-		return err_is_set(err) ? -1 : 0;
-	text = json_get(json_get(call->json, "data"), MANIFEST_SETTINGS_FILE);
-	return cJSON_IsString(text) ? json_parse(text->valuestring, strlen(text->valuestring), ret_extra, err) : 0;
+	if (manifest_configuration(template, &existing->config, &existing->extra, err) < 0)
+		return -1;
+	existing->annotated = existing->config != NULL;
+	if (!existing->annotated && existing->set)
+		existing->config = cJSON_Duplicate(existing->shared, true);
+	return 0;
 }
 
 /* ----------------------------------------------------------------------------------------- Secrets */
@@ -161,6 +165,8 @@ static int take_secrets(struct kube_call *calls, const char *name, struct deploy
 			return err_wrap(err, "secret/%s%s", name, reads[secrets[i].which].suffix);
 	existing->authority_pair.certificate = secret_value(calls[READ_AUTHORITY].json, MANIFEST_KEY_CERTIFICATE);
 	existing->authority_pair.key = secret_value(calls[READ_AUTHORITY].json, MANIFEST_KEY_KEY);
+	existing->bundle = secret_value(calls[READ_TLS].json, MANIFEST_KEY_AUTHORITY);
+	existing->certificate = secret_value(calls[READ_TLS].json, MANIFEST_KEY_CERTIFICATE);
 	return check_gossip(&calls[READ_GOSSIP], name, &existing->gossip, err);
 }
 
@@ -178,10 +184,10 @@ static int take_existing(struct kube_call *calls, const struct deploy_request *r
 		existing->set = TAKE(calls[READ_SET].json);
 	else if (err_is_set(err))
 		return err_wrap(err, "statefulset.apps/%s", request->name);
-	if (take_config(&calls[READ_CONFIG], &existing->config, err) < 0)
+	if (take_config(&calls[READ_CONFIG], &existing->shared, err) < 0)
 		return err_wrap(err, "configmap/%s-server", request->name);
-	if (take_extra(&calls[READ_SETTINGS], &existing->extra, err) < 0)
-		return err_wrap(err, "configmap/%s-settings", request->name);
+	if (take_configuration(existing, err) < 0)
+		return err_wrap(err, "statefulset.apps/%s", request->name);
 	return take_secrets(calls, request->name, existing, err);
 }
 

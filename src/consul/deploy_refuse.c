@@ -98,6 +98,17 @@ static int refuse_acls(const struct deploy_request *request, struct err *err)
 	         "keys over with consul kv export and import (a snapshot would take the ACLs along)");
 }
 
+/* What it runs with cannot be told: anything that is rendered now may be plain, or another datacenter. */
+static int refuse_unknown_config(const struct deploy_request *request, struct err *err)
+{
+	err_set(err, ERR_REFUSED,
+	        "statefulset.apps/%s exists, but its configmap/%s-server does not, and its pod template has no "
+	        "configuration: what the servers run with is not known",
+	        request->name, request->name);
+	return err_hint(
+	    err, "make the ConfigMap again, with the servers' configuration under the key " MANIFEST_SERVER_FILE);
+}
+
 static int check_secrets(const struct deploy_request *request, const struct deploy_existing *existing, struct err *err)
 {
 	if (existing->gossip.known && !existing->gossip.there)
@@ -128,6 +139,32 @@ static int check_authority(const struct deploy_request *request, const struct de
 	return status;
 }
 
+int deploy_check_certificate(const struct deploy_request *request, const struct deploy_existing *existing,
+                             const char *datacenter, struct err *err)
+{
+	_cleanup_free_ char *name = xasprintf("server.%s.consul", datacenter);
+	struct certificate certificate = CERTIFICATE_INIT;
+	int status;
+
+	if (!existing->bundle || !existing->certificate) {
+		status = err_set(err, ERR_INVALID, "it lacks " MANIFEST_KEY_AUTHORITY " or " MANIFEST_KEY_CERTIFICATE);
+	} else {
+		status = certificate_verify(existing->certificate, existing->bundle, request->now_s, err);
+		if (status == 0)
+			status = certificate_read(existing->certificate, &certificate, err);
+		if (status == 0 && !certificate_has_name(&certificate, name))
+			status = err_set(err, ERR_INVALID, "its certificate is not good for %s", name);
+	}
+	certificate_release(&certificate);
+	if (status == 0)
+		return 0;
+	err->kind = ERR_REFUSED;
+	err_wrap(err, "secret/%s-tls is there already, and servers with it would be refused", request->name);
+	return err_hint(err,
+	                "kubectl delete secret %s-tls %s-ca -n %s, if nobody needs them, lets deploy make new ones",
+	                request->name, request->name, request->namespace_name);
+}
+
 int deploy_check_existing(const struct deploy_request *request, const struct deploy_existing *existing, struct err *err)
 {
 	const char *datacenter = json_string_at(existing->config, "datacenter");
@@ -140,6 +177,8 @@ int deploy_check_existing(const struct deploy_request *request, const struct dep
 		return -1;
 	if (request->datacenter && datacenter && !str_equal(request->datacenter, datacenter))
 		return refuse_fixed(request, "datacenter", datacenter, "a Consul datacenter cannot be renamed", err);
+	if (!existing->config)
+		return refuse_unknown_config(request, err);
 	if (request->acls && !manifest_acls_of(existing->config))
 		return refuse_acls(request, err);
 	return check_secrets(request, existing, err);

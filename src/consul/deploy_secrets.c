@@ -125,8 +125,11 @@ static int make_certificates(const struct deploy_request *request, const struct 
 	if (must_be_readable(request, &existing->tls, "-tls", err) < 0 ||
 	    must_be_readable(request, &existing->authority, "-ca", err) < 0)
 		return -1;
-	if (existing->tls.there)
-		return 0;
+	if (existing->tls.there) {
+		bool in_use = existing->set && manifest_tls_of(existing->config) != MANIFEST_TLS_OFF;
+
+		return in_use ? 0 : deploy_check_certificate(request, existing, settings->datacenter, err);
+	}
 	if (make_authority(request, existing, secrets, &signer, err) < 0 ||
 	    issue(request, settings, signer, &secrets->server, err) < 0)
 		return err_wrap(err, "cannot make the servers' certificate");
@@ -143,8 +146,9 @@ static int make_tokens(const struct deploy_request *request, const struct deploy
 {
 	struct manifest_tokens *tokens = &secrets->tokens;
 
-	if (existing->set && !existing->acl.known)
-		return 0; /* the servers run with it */
+	/* The servers run with it; the management token may have been put away by its owner. */
+	if (existing->set && (!existing->acl.known || existing->acl.there))
+		return 0;
 	if (must_be_readable(request, &existing->acl, "-acl", err) < 0 ||
 	    must_be_readable(request, &existing->bootstrap, "-acl-bootstrap", err) < 0)
 		return -1;
@@ -161,7 +165,7 @@ static int make_tokens(const struct deploy_request *request, const struct deploy
 int deploy_make_secrets(const struct deploy_request *request, const struct deploy_existing *existing,
                         struct manifest_settings *settings, struct deploy_secrets *ret, struct err *err)
 {
-	if (!existing->gossip.there) {
+	if (!existing->gossip.there && !(existing->set && !existing->gossip.known)) {
 		if (deploy_gossip_key(&ret->gossip_key, err) < 0)
 			return -1;
 		settings->secrets.gossip_key = ret->gossip_key;

@@ -40,29 +40,19 @@ static cJSON *service_account(const struct manifest_settings *settings)
 			   NULL);
 }
 
+/* scale changes bootstrap_expect here (consul/expect.h). */
 static cJSON *config_map(const struct manifest_settings *settings)
 {
-	_cleanup_json_ cJSON *config = manifest_server_config(settings);
-	_cleanup_free_ char *text = json_text_pretty(config);
+	_cleanup_json_ cJSON *config = settings->shared_config ? cJSON_Duplicate(settings->shared_config, true)
+							       : cJSON_CreateObject();
+	_cleanup_free_ char *text = NULL;
 
+	json_set(config, "bootstrap_expect", json_int(settings->bootstrap_expect));
+	text = json_text_pretty(config);
 	return json_object("apiVersion", json_string("v1"),
 			   "kind", json_string("ConfigMap"),
 			   "metadata", manifest_metadata(settings, "-server"),
 			   "data", json_object(MANIFEST_SERVER_FILE, json_string(text), NULL),
-			   NULL);
-}
-
-/* What a person adds is in an object of its own: who changes bootstrap_expect in the other leaves it alone. */
-static cJSON *settings_map(const struct manifest_settings *settings)
-{
-	_cleanup_free_ char *text = settings->extra ? json_text_pretty(settings->extra) : NULL;
-
-	if (!text)
-		return NULL;
-	return json_object("apiVersion", json_string("v1"),
-			   "kind", json_string("ConfigMap"),
-			   "metadata", manifest_metadata(settings, "-settings"),
-			   "data", json_object(MANIFEST_SETTINGS_FILE, json_string(text), NULL),
 			   NULL);
 }
 
@@ -146,7 +136,6 @@ cJSON *manifest_render(const struct manifest_settings *settings)
 			  manifest_acl_secret(settings),
 			  manifest_bootstrap_secret(settings),
 			  config_map(settings),
-			  settings_map(settings),
 			  headless_service(settings),
 			  client_service(settings),
 			  disruption_budget(settings),

@@ -49,7 +49,6 @@ static cJSON *new_config(const struct manifest_settings *settings)
 	cJSON *config = json_object(
 		"datacenter", json_string(settings->datacenter),
 		"data_dir", json_string("/consul/data"),
-		"bootstrap_expect", json_int(settings->bootstrap_expect),
 		"retry_join", json_array(json_stringf("%s.%s.svc", settings->name, settings->namespace_name)),
 		"retry_interval", json_string("3s"),
 		"leave_on_terminate", json_bool(true),
@@ -87,36 +86,51 @@ cJSON *manifest_server_config(const struct manifest_settings *settings)
 	if (!settings->server_config)
 		return new_config(settings);
 	config = cJSON_Duplicate(settings->server_config, true);
-	json_set(config, "bootstrap_expect", json_int(settings->bootstrap_expect));
+	json_set(config, "bootstrap_expect", NULL);
 	return config;
 }
 
-char *manifest_configuration_text(const struct manifest_settings *settings)
+static int read_annotation(const cJSON *annotations, const char *key, cJSON **ret_config, struct err *err)
 {
-	cJSON *server = manifest_server_config(settings);
-	_cleanup_json_ cJSON *both = NULL;
+	const cJSON *text = json_get(annotations, key);
 
-	json_set(server, "bootstrap_expect", NULL);
-	both = json_object("server", server, "settings",
-	                   settings->extra ? cJSON_Duplicate(settings->extra, true) : NULL, NULL);
-	return json_text(both);
+	if (!cJSON_IsString(text))
+		return 0;
+	if (json_parse(text->valuestring, strlen(text->valuestring), ret_config, err) < 0)
+		return err_wrap(err, "annotation %s of the pod template", key);
+	return 0;
 }
 
 int manifest_configuration(const cJSON *pod_template, cJSON **ret_server, cJSON **ret_extra, struct err *err)
 {
-	const cJSON *text = json_get(json_at(pod_template, "metadata.annotations"), MANIFEST_CONFIGURATION);
-	_cleanup_json_ cJSON *both = NULL;
+	const cJSON *annotations = json_at(pod_template, "metadata.annotations");
 
-	if (!cJSON_IsString(text))
-		return 0;
-	if (json_parse(text->valuestring, strlen(text->valuestring), &both, err) < 0)
-		return err_wrap(err, "annotation " MANIFEST_CONFIGURATION);
-	*ret_server = cJSON_DetachItemFromObjectCaseSensitive(both, "server");
-	*ret_extra = cJSON_DetachItemFromObjectCaseSensitive(both, "settings");
-	return 0;
+	if (read_annotation(annotations, MANIFEST_ANNOTATION_SERVER, ret_server, err) < 0)
+		return -1;
+	return read_annotation(annotations, MANIFEST_ANNOTATION_SETTINGS, ret_extra, err);
 }
 
 /* ------------------------------------------------------------------------------------------- modes */
+
+static const char *const tls_names[] = {
+	[MANIFEST_TLS_OFF] = "off",
+	[MANIFEST_TLS_ACCEPTED] = "accepted",
+	[MANIFEST_TLS_SPOKEN] = "spoken",
+	[MANIFEST_TLS_ON] = "on",
+};
+
+const char *manifest_tls_name(enum manifest_tls tls)
+{
+	return tls_names[tls];
+}
+
+enum manifest_tls manifest_tls_named(const char *name, enum manifest_tls otherwise)
+{
+	for (enum manifest_tls tls = MANIFEST_TLS_OFF; tls <= MANIFEST_TLS_ON; tls++)
+		if (str_equal(name, tls_names[tls]))
+			return tls;
+	return otherwise;
+}
 
 enum manifest_tls manifest_next_tls(enum manifest_tls live, enum manifest_tls wanted)
 {

@@ -148,19 +148,35 @@ static cJSON *container(const struct manifest_settings *settings)
 		NULL);
 }
 
-static cJSON *only(const char *key)
-{
-	return json_array(json_object("key", json_string(key), "path", json_string(key), NULL));
-}
-
 static cJSON *projected(const char *kind, const struct manifest_settings *settings, const char *suffix,
-			const char *key, bool optional)
+			const char *key, const char *path)
 {
 	return json_object(
-		kind, json_object("name", json_stringf("%s%s", settings->name, suffix),
-				  "items", only(key),
-				  "optional", optional ? json_bool(true) : NULL,
-				  NULL),
+		kind, json_object(
+			"name", json_stringf("%s%s", settings->name, suffix),
+			"items", json_array(json_object("key", json_string(key), "path", json_string(path), NULL)),
+			NULL),
+		NULL);
+}
+
+static cJSON *from_annotation(const char *annotation, const char *path)
+{
+	return json_object(
+		"path", json_string(path),
+		"fieldRef", json_object("apiVersion", json_string("v1"),
+					"fieldPath", json_stringf("metadata.annotations['%s']", annotation),
+					NULL),
+		NULL);
+}
+
+/* What the pod's own template says. */
+static cJSON *own_configuration(void)
+{
+	return json_object(
+		"downwardAPI", json_object(
+			"items", json_array(from_annotation(MANIFEST_ANNOTATION_SERVER, MANIFEST_SERVER_FILE),
+					    from_annotation(MANIFEST_ANNOTATION_SETTINGS, MANIFEST_SETTINGS_FILE)),
+			NULL),
 		NULL);
 }
 
@@ -172,10 +188,12 @@ static cJSON *config_volume(const struct manifest_settings *settings)
 		"projected", json_object(
 			"defaultMode", json_int(MODE_GROUP_READ),
 			"sources", json_array(
-				projected("configMap", settings, "-server", MANIFEST_SERVER_FILE, false),
-				projected("configMap", settings, "-settings", MANIFEST_SETTINGS_FILE, true),
-				projected("secret", settings, "-gossip", MANIFEST_GOSSIP_FILE, false),
-				settings->acls ? projected("secret", settings, "-acl", MANIFEST_AGENT_FILE, true) : NULL),
+				own_configuration(),
+				projected("configMap", settings, "-server", MANIFEST_SERVER_FILE, MANIFEST_EXPECT_FILE),
+				projected("secret", settings, "-gossip", MANIFEST_GOSSIP_FILE, MANIFEST_GOSSIP_FILE),
+				settings->acls ? projected("secret", settings, "-acl", MANIFEST_AGENT_FILE,
+							   MANIFEST_AGENT_FILE)
+					       : NULL),
 			NULL),
 		NULL);
 }
@@ -200,7 +218,10 @@ static cJSON *acl_volume(const struct manifest_settings *settings)
 	return json_object("name", json_string("acl"),
 			   "secret", json_object("secretName", json_stringf("%s-acl", settings->name),
 						 "defaultMode", json_int(MODE_GROUP_READ),
-						 "items", only(MANIFEST_KEY_PROBE),
+						 "items", json_array(json_object(
+							"key", json_string(MANIFEST_KEY_PROBE),
+							"path", json_string(MANIFEST_KEY_PROBE),
+							NULL)),
 						 "optional", json_bool(true),
 						 NULL),
 			   NULL);
@@ -240,15 +261,23 @@ static cJSON *pod_security(void)
 			   NULL);
 }
 
+static cJSON *configuration_annotations(const struct manifest_settings *settings)
+{
+	_cleanup_json_ cJSON *server = manifest_server_config(settings);
+	_cleanup_free_ char *server_text = json_text(server);
+	_cleanup_free_ char *settings_text = settings->extra ? json_text(settings->extra) : xstrdup("{}");
+
+	return json_object(MANIFEST_ANNOTATION_SERVER, json_string(server_text),
+			   MANIFEST_ANNOTATION_SETTINGS, json_string(settings_text),
+			   NULL);
+}
+
 static cJSON *pod_template(const struct manifest_settings *settings)
 {
-	_cleanup_free_ char *configuration = manifest_configuration_text(settings);
-
 	return json_object(
-		"metadata", json_object(
-			"labels", manifest_labels(settings),
-			"annotations", json_object(MANIFEST_CONFIGURATION, json_string(configuration), NULL),
-			NULL),
+		"metadata", json_object("labels", manifest_labels(settings),
+					"annotations", configuration_annotations(settings),
+					NULL),
 		"spec", json_object(
 			"serviceAccountName", json_string(settings->name),
 			"automountServiceAccountToken", json_bool(false),
@@ -288,10 +317,16 @@ static cJSON *claim_template(const struct manifest_settings *settings)
  */
 cJSON *manifest_statefulset(const struct manifest_settings *settings)
 {
+	cJSON *metadata = manifest_metadata(settings, "");
+
+	json_set(metadata, "annotations", json_object(
+		MANIFEST_ANNOTATION_TLS, json_string(manifest_tls_name(settings->tls_wanted)),
+		MANIFEST_ANNOTATION_BACK, json_string(settings->going_back_to),
+		NULL));
 	return json_object(
 		"apiVersion", json_string("apps/v1"),
 		"kind", json_string("StatefulSet"),
-		"metadata", manifest_metadata(settings, ""),
+		"metadata", metadata,
 		"spec", json_object(
 			"serviceName", json_string(settings->name),
 			"replicas", json_int(settings->replicas),
@@ -329,14 +364,30 @@ void manifest_keep_immutable(cJSON *set, const cJSON *live)
 	manifest_complete(set);
 }
 
-/* null takes away what older Kubernetes have put there by default, and do not accept beside OnDelete. */
+/* null takes away what Kubernetes has put there by default, and does not accept beside OnDelete. */
 void manifest_set_rolling(cJSON *set, bool rolling)
 {
 	cJSON *strategy = json_object("type", json_string(rolling ? "RollingUpdate" : "OnDelete"), NULL);
+	cJSON *metadata = cJSON_GetObjectItemCaseSensitive(set, "metadata");
+	cJSON *annotations = cJSON_GetObjectItemCaseSensitive(metadata, "annotations");
 
 	if (!rolling)
 		cJSON_AddItemToObject(strategy, "rollingUpdate", cJSON_CreateNull());
 	json_set(cJSON_GetObjectItemCaseSensitive(set, "spec"), "updateStrategy", strategy);
+	if (rolling && annotations)
+		json_set(annotations, MANIFEST_ANNOTATION_BACK, NULL);
+}
+
+bool manifest_is_rolling(const cJSON *set)
+{
+	const cJSON *status = json_get(set, "status");
+
+	if (str_equal(json_string_at(set, "spec.updateStrategy.type"), "OnDelete"))
+		return true;
+	if (json_int_at(status, "observedGeneration", 0) < json_int_at(set, "metadata.generation", 0))
+		return true;
+	return json_int_at(status, "replicas", 0) > json_int_at(status, "updatedReplicas", 0) &&
+	       !str_equal(json_string_at(status, "currentRevision"), json_string_at(status, "updateRevision"));
 }
 
 static void complete_ports(const cJSON *owner, const char *key)

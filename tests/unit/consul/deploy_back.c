@@ -58,8 +58,7 @@ Test(deploy_back, the_template_and_its_configuration_come_back)
 {
 	struct deploy_request image = usual, plain = usual;
 	struct fixture fixture;
-	_cleanup_json_ cJSON *extra = json_object("log_level", json_string("DEBUG"), NULL), *earlier = NULL,
-	                     *before = NULL;
+	_cleanup_json_ cJSON *extra = json_object("log_level", json_string("DEBUG"), NULL), *earlier = NULL;
 
 	plain.tls = DEPLOY_NO;
 	image.image = "mine/consul:1.9.0";
@@ -68,22 +67,45 @@ Test(deploy_back, the_template_and_its_configuration_come_back)
 	fixture_start(&fixture);
 	fixture_deploy(&fixture, &plain);
 	earlier = cJSON_Duplicate(json_at(fixture_kept(&fixture, SET_PATH), "spec.template"), true);
-	before =
-	    cJSON_Parse(json_get(json_get(fixture_kept(&fixture, CONFIG_PATH), "data"), "server.json")->valuestring);
 	fixture_deploy(&fixture, &image);
 	keep_revisions(&fixture, earlier);
 
 	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
 	cr_expect_str_eq(fixture.plan.going_back_to, "consul-a");
-	cr_expect(cJSON_Compare(planned_template(&fixture), earlier, true));
+	cr_expect(cJSON_Compare(planned_template(&fixture), earlier, true), "settings of people's own included");
 	cr_expect_eq(fixture.plan.tls, MANIFEST_TLS_OFF);
+	cr_expect_not(fixture.plan.unfinished);
 	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, true), 0);
-	{
-		const cJSON *data = json_get(fixture_kept(&fixture, CONFIG_PATH), "data");
-		_cleanup_json_ cJSON *config = cJSON_Parse(json_get(data, "server.json")->valuestring);
+	/* It stays there: what was wanted before has been given up. */
+	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
+	cr_expect_eq(fixture.plan.tls, MANIFEST_TLS_OFF);
+	fixture_stop(&fixture);
+}
 
-		cr_expect(cJSON_Compare(config, before, true), "bootstrap_expect included");
-	}
+/* It is brought to its end by the same command, which would turn round otherwise. */
+Test(deploy_back, one_that_was_stopped_goes_on)
+{
+	struct deploy_request image = usual;
+	struct fixture fixture;
+	_cleanup_json_ cJSON *earlier = NULL;
+
+	image.image = "mine/consul:1.9.0";
+	fixture_start(&fixture);
+	fixture_deploy(&fixture, &usual);
+	earlier = cJSON_Duplicate(json_at(fixture_kept(&fixture, SET_PATH), "spec.template"), true);
+	fixture_deploy(&fixture, &image);
+	keep_revisions(&fixture, earlier);
+	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
+	manifest_set_rolling(deploy_plan_set(&fixture.plan)->json, false);
+	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, true), 0);
+
+	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
+	cr_expect_str_eq(fixture.plan.going_back_to, "consul-a");
+	cr_expect(cJSON_Compare(planned_template(&fixture), earlier, true));
+	/* At its end nothing tells of it any more. */
+	manifest_set_rolling(deploy_plan_set(&fixture.plan)->json, true);
+	cr_expect_null(
+	    json_get(json_at(deploy_plan_set(&fixture.plan)->json, "metadata.annotations"), MANIFEST_ANNOTATION_BACK));
 	fixture_stop(&fixture);
 }
 

@@ -39,8 +39,9 @@ static const cJSON *pod_of(const cJSON *objects)
 
 static cJSON *server_config(const cJSON *objects)
 {
-	const cJSON *data = json_at(find(objects, "ConfigMap", "consul-server"), "data");
-	const cJSON *text = json_get(data, "server.json");
+	const cJSON *annotations =
+	    json_at(find(objects, "StatefulSet", "consul"), "spec.template.metadata.annotations");
+	const cJSON *text = json_get(annotations, MANIFEST_ANNOTATION_SERVER);
 	struct err err = ERR_INIT;
 	cJSON *config = NULL;
 
@@ -95,12 +96,15 @@ Test(manifest, nothing_in_the_pod_template_depends_on_the_number_of_servers)
 Test(manifest, bootstrap_expect_is_its_own_setting)
 {
 	struct manifest_settings grown = usual;
-	_cleanup_json_ cJSON *objects = NULL, *config = NULL;
+	_cleanup_json_ cJSON *objects = NULL, *config = NULL, *shared = NULL;
 
 	grown.replicas = 5;
 	objects = manifest_render(&grown);
 	config = server_config(objects);
-	cr_assert_eq(json_int_at(config, "bootstrap_expect", 0), 3);
+	cr_assert_null(json_get(config, "bootstrap_expect"));
+	shared = cJSON_Parse(
+	    json_get(json_at(find(objects, "ConfigMap", "consul-server"), "data"), "server.json")->valuestring);
+	cr_assert_eq(json_int_at(shared, "bootstrap_expect", 0), 3);
 	cr_assert_eq(json_int_at(find(objects, "StatefulSet", "consul"), "spec.replicas", 0), 5);
 }
 
