@@ -2,7 +2,7 @@
  * consul/preflight.h - everything that would go wrong with a deploy, found before anything is written, all of it at once.
  *
  * Reads only (reviews of rights are asked by POST, and kept by nobody). What may not be read is unknown, and no problem.
- * Objects whose live version could not be read count as new ones.
+ * Objects whose live version could not be read count as new ones; but nothing is said to delete then (blind).
  *
  * Sources: Kubernetes API reference: authorization.k8s.io/v1 SelfSubjectAccessReview, authentication.k8s.io/v1
  * SelfSubjectReview (from 1.28), storage.k8s.io/v1 StorageClass, core/v1 Node; consul/pod_security.h, consul/image_reference.h.
@@ -51,7 +51,7 @@ struct preflight_request {
 	bool acls;                        /* ACLs will be set up: the tunnel, the Secrets */
 	bool restarts;                    /* pods will be replaced one by one: the Lease, delete on pods */
 	bool scales;                      /* the number of servers will change, too: statefulsets/scale */
-	bool rotates;                     /* certificates or the gossip key: the tunnel, the Secrets */
+	bool blind;                       /* live versions may be unread: whether the StatefulSet exists is not known then */
 };
 
 /*

@@ -173,6 +173,19 @@ static void say_of_new(const struct scene *scene, const struct leftovers *leftov
 	}
 }
 
+/* Its own servers' data may be what it has in use: nothing is said to delete. */
+static void say_of_unknown(const struct leftovers *leftovers, struct preflight_check *check)
+{
+	_cleanup_free_ char *shown = shown_leftovers(leftovers);
+
+	check_say(
+	    check, PREFLIGHT_UNKNOWN,
+	    "%s are there, and whether statefulset.apps/%s exists could not be read: they are its own, or left by an "
+	    "earlier cluster",
+	    shown, scene_name(leftovers->set));
+	check_hint(check, PREFLIGHT_UNKNOWN, "delete nothing before that is known");
+}
+
 /* One that exists: the data of its own servers, which are away now. */
 static void say_of_existing(const struct leftovers *leftovers, struct preflight_check *check)
 {
@@ -198,6 +211,8 @@ static void look_at_leftovers(const struct scene *scene, const struct apply_obje
 	collect_leftovers(scene, claims, &leftovers);
 	if (leftovers.servers > 0 && set->live)
 		say_of_existing(&leftovers, check);
+	else if (leftovers.servers > 0 && scene->request->blind)
+		say_of_unknown(&leftovers, check);
 	else if (leftovers.servers > 0)
 		say_of_new(scene, &leftovers, check);
 	if (leftovers.going.count > 0) {

@@ -9,7 +9,7 @@
 /* From this version on an upgrade of a connection by GET takes create, too. */
 enum { MINOR_UPGRADE_CREATES = 35 };
 
-enum { ALWAYS = 1, ACLS = 2, RESTARTS = 4, SCALES = 8, ROTATES = 16 };
+enum { ALWAYS = 1, RESTARTS = 2, SCALES = 4 };
 
 enum { OF_CLUSTER = 1, NAMED = 2, NAMESPACE_ITSELF = 4 };
 
@@ -116,7 +116,6 @@ static void parse_collection(const char *collection, struct right *right)
 static void add_object(const struct preflight_request *request, const struct apply_object *object,
                        struct rights *rights)
 {
-	bool changes_secrets = request->acls || request->rotates;
 	struct right right = { .weight = RIGHT_NEEDED }, wish;
 
 	parse_collection(object->collection, &right);
@@ -124,13 +123,11 @@ static void add_object(const struct preflight_request *request, const struct app
 	wish = right;
 	wish.weight = RIGHT_WISHED;
 	wish.loss = "whether it exists is not known before";
-	if (!object->create_only)
-		add_verbs(rights, object->live ? "get patch" : "get patch create", &right);
-	else if (changes_secrets)
+	if (!object->create_only || request->acls)
 		add_verbs(rights, object->live ? "get patch" : "get patch create", &right);
 	else
 		add_verbs(rights, "get", &wish);
-	if (object->create_only && !changes_secrets && !object->live)
+	if (object->create_only && !request->acls && !object->live)
 		add_verbs(rights, "create", &right);
 	free(right.group);
 	free(right.resource);
@@ -141,8 +138,7 @@ void rights_collect(const struct preflight_request *request, struct rights *righ
 {
 	unsigned when = ALWAYS;
 
-	when |= (request->acls ? ACLS : 0u) | (request->restarts ? RESTARTS : 0u) | (request->scales ? SCALES : 0u) |
-	        (request->rotates ? ROTATES : 0u);
+	when |= (request->restarts ? RESTARTS : 0u) | (request->scales ? SCALES : 0u);
 	for (size_t i = 0; i < request->objects->count; i++)
 		add_object(request, &request->objects->items[i], rights);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -277,15 +273,14 @@ static enum right_answer way_answer(const struct scene *scene, const char *resou
 	return answer;
 }
 
-/* Either way will do to ask; ACLs and rotations speak the HTTP API, by the tunnel. */
+/* Either way will do to ask; ACLs speak the HTTP API, by the tunnel. */
 static void add_missing_way(const struct scene *scene, struct strv *missing)
 {
-	bool tunnel_only = scene->request->acls || scene->request->rotates;
 	const char *verbs = scene->minor >= MINOR_UPGRADE_CREATES ? "get, create" : "get";
 
 	if (way_answer(scene, "pods/portforward") != RIGHT_MISSING)
 		return;
-	if (tunnel_only)
+	if (scene->request->acls)
 		strv_addf(missing, "%s pods/portforward", verbs);
 	else if (way_answer(scene, "pods/exec") == RIGHT_MISSING)
 		strv_addf(missing, "%s pods/portforward (or pods/exec)", verbs);

@@ -50,7 +50,7 @@ Test(preflight, a_new_cluster_without_a_problem)
 
 Test(preflight, writes_nothing_and_asks_for_each_right_once)
 {
-	static const struct preflight_case usual = { .acls = true, .restarts = true, .scales = true, .rotates = true };
+	static const struct preflight_case usual = { .acls = true, .restarts = true, .scales = true };
 	struct preflight_scene scene;
 	_cleanup_strv_ struct strv bodies = STRV_INIT;
 
@@ -314,6 +314,19 @@ static const struct claims_row {
 	  500,
 	  { .all_exists = true, .pods = "{'metadata':{'name':'consul-0'}},{'metadata':{'name':'consul-1'}}" },
 	  { "leftover claims", NOTE, "away for more than 168 hours", "health", NULL } },
+	{ "nobody knows whether the set exists",
+	  3,
+	  500,
+	  { .blind = true },
+	  { "leftover claims", UNKNOWN, "data-consul-0 (20d), data-consul-1 (20d) and data-consul-2 (20d) are there",
+	    "delete nothing", NULL } },
+	{ "what is blind, and was read all the same",
+	  3,
+	  24,
+	  { .blind = true,
+	    .all_exists = true,
+	    .pods = "{'metadata':{'name':'consul-0'}},{'metadata':{'name':'consul-1'}}" },
+	  { "leftover claims", FINE, "go on with their own data: data-consul-2 (24h)", NULL, NULL } },
 	{ "unreadable pods", 3, 1, { .pods = "403" }, { "leftover claims", UNKNOWN, "may not read pods", NULL, NULL } },
 	{ "a list that is cut", 0, 1, { .cut = true }, { "leftover claims", UNKNOWN, "too many", NULL, NULL } },
 };

@@ -231,7 +231,7 @@ void scene_run(struct preflight_scene *scene, const struct preflight_case *how)
 		                             .acls = how->acls,
 		                             .restarts = how->restarts,
 		                             .scales = how->scales,
-		                             .rotates = how->rotates };
+		                             .blind = how->blind };
 
 	scene_start(scene, how);
 	make_objects(scene);
