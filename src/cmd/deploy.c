@@ -14,8 +14,8 @@
 /* Waiting, when --timeout does not say. */
 #define WAIT_TIMEOUT_MS ((int64_t)300 * 1000)
 
-/* Of problems that a preflight finds after the plan has failed for one. */
-enum { MORE_THAN_ONE = 2 };
+/* Of problems that a preflight finds after the plan has failed for one, which says less than rights that lack. */
+enum { ONE = 1, MORE_THAN_ONE = 2 };
 
 static int make_plan(struct deploying *deploying, struct deploy_plan *plan, struct err *err)
 {
@@ -156,13 +156,14 @@ static int tell_all_that_is_wrong(struct deploying *deploying, struct err *failu
 	const struct deploy_options *options = deploying->options;
 	struct deploy_plan plan = DEPLOY_PLAN_INIT;
 	struct err problems = ERR_INIT;
+	size_t at_least = failure->kind == ERR_FORBIDDEN ? ONE : MORE_THAN_ONE;
 	bool may_be_more =
 	    failure->kind == ERR_FORBIDDEN || failure->kind == ERR_NOT_FOUND || failure->kind == ERR_REFUSED;
 
 	if (may_be_more && options->files.count == 0 && !options->rollback && !options->skip_preflight &&
 	    deploy_plan_blindly(deploying->connection.client, &deploying->request,
 	                        clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, &plan, &problems) == 0 &&
-	    deploy_preflight(deploying, &plan, false, MORE_THAN_ONE, &problems) < 0 && problems.kind == ERR_REFUSED &&
+	    deploy_preflight(deploying, &plan, false, at_least, &problems) < 0 && problems.kind == ERR_REFUSED &&
 	    failure->kind != ERR_REFUSED) {
 		err_release(failure);
 		err_move(failure, &problems);

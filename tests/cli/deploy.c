@@ -213,6 +213,30 @@ Test(deploy, a_missing_namespace_has_a_command_to_paste)
 	apiserver_stop(server);
 }
 
+Test(deploy, rights_that_lack_are_told_at_once_with_the_role_to_paste)
+{
+	static const struct apiserver_route routes[] = {
+		{ .method = "GET",
+		  .path = "*/configmaps/*",
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "configmaps is forbidden") } },
+		{ .method = "POST",
+		  .path = "*/selfsubjectaccessreviews",
+		  .answer = { .status = 201, .body = "{\"status\":{\"allowed\":false}}" } },
+		NAMESPACE_ROUTE,
+		{ 0 },
+	};
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, routes, RUN_ARGV("deploy"), &result);
+	cr_assert_eq(result.exit_code, 4);
+	cli_assert_says(&result, "kind: Role");
+	cli_assert_says(&result, "1 problem was found before the first change; nothing was written");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
 Test(deploy, what_was_done_before_a_failure_is_printed)
 {
 	static const struct apiserver_route routes[] = {

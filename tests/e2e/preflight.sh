@@ -15,12 +15,29 @@ plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --prefligh
 expect 'nothing to say where all is well, restricted or not' 0 'restricted'
 check 'and nothing is written' unchanged
 
-kubectl -n "$namespace" apply -f - >/dev/null <<TXT
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data-consul-1}
-spec: {accessModes: [ReadWriteOnce], storageClassName: none, resources: {requests: {storage: 1Gi}}}
-TXT
+# A claim with a volume of its own, as one that an earlier cluster left behind: what never had a volume holds no data.
+leftover() {
+	kubectl apply -f - <<-TXT
+		apiVersion: v1
+		kind: PersistentVolume
+		metadata: {name: $namespace}
+		spec:
+		  accessModes: [ReadWriteOnce]
+		  capacity: {storage: 1Gi}
+		  storageClassName: none
+		  persistentVolumeReclaimPolicy: Retain
+		  claimRef: {namespace: $namespace, name: data-consul-1}
+		  hostPath: {path: /nonexistent}
+		---
+		apiVersion: v1
+		kind: PersistentVolumeClaim
+		metadata: {name: data-consul-1, namespace: $namespace}
+		spec: {accessModes: [ReadWriteOnce], storageClassName: none, volumeName: $namespace, resources: {requests: {storage: 1Gi}}}
+	TXT
+}
+is_bound() { [ "$(kubectl -n "$namespace" get pvc data-consul-1 -o jsonpath='{.status.phase}')" = Bound ]; }
+leftover >/dev/null
+check 'a claim that was left behind' until_true 20 is_bound
 before=$(all_objects)
 plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-class none --preflight
 expect 'no such StorageClass and a leftover claim, at once' 4 'PROBLEM +storage class.*"none"' 'data-consul-1'
@@ -53,6 +70,7 @@ fi
 
 # deploy -o yaml, and the pods it makes, are what others take.
 kubectl -n "$namespace" delete pvc --all >/dev/null
+kubectl delete persistentvolume "$namespace" >/dev/null
 plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --acls -o yaml
 kubectl_accepts() { kubectl -n "$namespace" apply --dry-run=server -f - <"$scratch/out"; }
 check 'kubectl accepts deploy --acls -o yaml' kubectl_accepts
