@@ -2,17 +2,16 @@
  * consul/acl.h - ACLs of a cluster that deploy made: bootstrapped once, and the tokens that the servers themselves need.
  *
  * Secrets, made by deploy before the first server starts (consul/manifest.h):
- *   NAME-acl            agent.json  {"acl":{"tokens":{"agent":"UUID","agent_master":"P"}}}, read by every server as configuration
+ *   NAME-acl            agent.json  {"acl":{"tokens":{"agent":"UUID"}}}, read by every server as configuration
  *                       probe       "X-Consul-Token: P", the readiness probe's header
  *   NAME-acl-bootstrap  token       the management token; no pod mounts it
  * The UUIDs exist before Consul knows them: a token is made in Consul with the secret that its Secret has, so that nothing has to
  * be restarted or written back. Only the management token of a Consul before 1.11, which chooses it itself, is.
  *
- * P is agent_master too (from 1.11 on agent_recovery, and still taken by this name): with it an agent answers agent/self and
- * agent/members whatever Consul knows, so that a probe is told the truth before there is a leader, before ACLs are
- * bootstrapped, and in a cluster of which some servers run without ACLs still. There, on 1.8.7 (tried), a server with ACLs
- * answers "ACL not found" to everybody else, the anonymous included: it asks the leader, which has no ACLs. And an unknown
- * token is refused, whatever the default policy.
+ * An unknown token is refused, whatever the default policy: where that is "deny" nobody but the leader is ready until P is made in
+ * Consul. So ACLs are set up as soon as there is a leader, not when all servers are ready. In a cluster of which some servers run
+ * without ACLs still, a server with ACLs answers "ACL not found" on 1.8.7 (tried), to the anonymous as well: it asks the leader,
+ * which has no ACLs.
  *
  * Policies kubectl-consul-probe (operator "read") and kubectl-consul-agent (node_prefix "" write, service_prefix "" read),
  * and a token with each.
@@ -37,14 +36,18 @@ typedef void acl_tell(void *context, const char *line);
 
 /*
  * Does what is missing, told from the Secrets and from Consul; nothing is done twice, and a run that was killed anywhere is
- * continued by the next. Where the token was lost (Consul says that it is bootstrapped already, and the Secret's token is
- * unknown to it) bootstrapping is reset as Consul documents it, through pods/exec into the leader, and done again; but only
- * if reset is set, otherwise ERR_REFUSED, whose hint says so.
+ * continued by the next. Where Consul knows the servers' own tokens nothing is missing, and no management token is needed: its
+ * Secret may have been put away, and the user's own token may do less.
+ *
+ * Where the management token was lost (Consul says that it is bootstrapped already, and the Secret's token is unknown to it)
+ * bootstrapping is reset as Consul documents it, through pods/exec into the leader, and done again; but only if reset is set
+ * (deploy --reset-acls), otherwise ERR_REFUSED with that command. With reset the Secret must be there, and the management token
+ * is looked at although the servers' own are known.
  *
  * ERR_UNAVAILABLE: no server answers yet, there is no leader yet, or servers without ACLs are left: try again later.
- * ERR_FORBIDDEN: the Secrets, pods/portforward, or a token of the user's that is unknown or too weak. ERR_NOT_FOUND,
- * ERR_INVALID: the Secrets. A Consul before 1.11 gives its token out once: whoever is killed before it is written has to
- * reset. Blocks. Afterwards access has the management token, unless the user gave one.
+ * ERR_FORBIDDEN: the Secrets, pods/portforward, or a token of the user's that is unknown or too weak to make what is missing.
+ * ERR_NOT_FOUND, ERR_INVALID: the Secrets. A Consul before 1.11 gives its token out once: whoever is killed before it is written
+ * has to reset. Blocks. Afterwards access has the management token, unless the user gave one or its Secret is not there.
  */
 int acl_setup(struct kube_client *client, const struct snapshot *snapshot, struct access *access, bool reset,
               acl_tell *tell, void *tell_context, int64_t deadline_ms, struct err *err)

@@ -18,6 +18,7 @@ static void setup_release(struct acl_setup *setup)
 		free_secret(setup->tokens[i]);
 	free_secret(setup->management);
 	secret_free(setup->secret);
+	err_release(&setup->missing);
 	free(setup->name);
 }
 
@@ -44,10 +45,23 @@ static int read_server_tokens(struct acl_setup *setup, struct err *err)
 	_cleanup_free_ char *name = xasprintf("%s-acl", setup->snapshot->set.name);
 	_cleanup_secret_ cJSON *secret = NULL;
 
-	if (secret_read(setup->client, setup->snapshot->namespace_name, name, setup->deadline_ms, &secret, err) < 0)
-		return acl_missing_hint(setup, err);
+	if (secret_read(setup->client, setup->snapshot->namespace_name, name, setup->deadline_ms, &secret, err) < 0) {
+		_cleanup_free_ char *command = progress_command(setup->snapshot, "deploy");
+
+		return err->kind == ERR_NOT_FOUND ? err_hint(err, "`%s` makes it again", command) : -1;
+	}
 	if (take_server_tokens(setup, secret, err) < 0)
 		return err_wrap(err, "secret/%s", name);
+	return 0;
+}
+
+/* Whether that is an obstacle is seen when it is needed. */
+static int note_missing(struct acl_setup *setup, struct err *err)
+{
+	if (err->kind != ERR_NOT_FOUND && err->kind != ERR_FORBIDDEN)
+		return -1;
+	err_move(&setup->missing, err);
+	setup->state.missing = true;
 	return 0;
 }
 
@@ -58,8 +72,9 @@ static int read_management(struct acl_setup *setup, struct err *err)
 		setup->management = xstrdup(setup->access->given);
 		return 0;
 	}
-	if (acl_read_management(setup, err) < 0 ||
-	    secret_text(setup->secret, ACL_KEY_TOKEN, &setup->management, err) < 0)
+	if (acl_read_management(setup, err) < 0)
+		return note_missing(setup, err);
+	if (secret_text(setup->secret, ACL_KEY_TOKEN, &setup->management, err) < 0)
 		return -1;
 	if (setup->management && access_check_token(setup->management, err) < 0)
 		return err_wrap(err, "secret/%s", setup->name);
@@ -118,7 +133,7 @@ static int add_policy(struct acl_setup *setup, int which, struct err *err)
 	if (put(setup, "/v1/acl/policy", body, "make an ACL policy", err) < 0)
 		return -1;
 	setup->state.policy[which] = true;
-	acl_tell_line(setup, "ACL policy %s made", acl_policy_name(which));
+	progress_tell(&setup->progress, "ACL policy %s made", acl_policy_name(which));
 	return 0;
 }
 
@@ -152,7 +167,7 @@ static int add_token(struct acl_setup *setup, int which, struct err *err)
 	if (status < 0)
 		return -1;
 	setup->state.token[which] = ACL_YES;
-	acl_tell_line(setup, "ACL token made, with policy %s", acl_policy_name(which));
+	progress_tell(&setup->progress, "ACL token made, with policy %s", acl_policy_name(which));
 	return 0;
 }
 
@@ -160,11 +175,29 @@ static int add_token(struct acl_setup *setup, int which, struct err *err)
 
 static int lost(const struct acl_setup *setup, struct err *err)
 {
+	_cleanup_free_ char *command = progress_command(setup->snapshot, "deploy --reset-acls");
+
 	err_set(err, ERR_REFUSED, "ACLs are bootstrapped already, and Consul does not know the token in secret/%s",
 	        setup->name);
 	return err_hint(err,
 	                "if you have a management token, give it by --token-file, or put it into that Secret under "
-	                "the key \"" ACL_KEY_TOKEN "\"; otherwise bootstrapping can be reset, which makes another one");
+	                "the key \"" ACL_KEY_TOKEN
+	                "\"; if it is lost: %s resets bootstrapping by a file on the leader, and "
+	                "makes a new management token (the other tokens and policies stay)",
+	                command);
+}
+
+/* The Secret was put away, or never made; and the servers' tokens are still to be made. */
+static int missing(struct acl_setup *setup, struct err *err)
+{
+	_cleanup_free_ char *command = progress_command(setup->snapshot, "deploy --reset-acls");
+	bool is_gone = setup->missing.kind == ERR_NOT_FOUND;
+
+	err_move(err, &setup->missing);
+	err_wrap(err, "Consul does not know the servers' own tokens, and making them takes a management token");
+	if (!is_gone)
+		return -1;
+	return err_hint(err, "give yours by --token-file; if it is lost: %s makes a new one", command);
 }
 
 static int do_step(struct acl_setup *setup, struct acl_step step, struct err *err)
@@ -176,14 +209,15 @@ static int do_step(struct acl_setup *setup, struct acl_step step, struct err *er
 		if (acl_bootstrap(setup, err) < 0)
 			return -1;
 		if (setup->state.management == ACL_YES && !setup->state.unkept)
-			acl_tell_line(setup, "ACLs bootstrapped; the management token is in secret/%s", setup->name);
+			progress_tell(&setup->progress, "ACLs bootstrapped; the management token is in secret/%s",
+			              setup->name);
 		return 0;
 	case ACL_STEP_RESET:
 		return acl_reset(setup, err);
 	case ACL_STEP_KEEP:
 		if (acl_keep(setup, err) < 0)
 			return -1;
-		acl_tell_line(setup, "ACLs bootstrapped; the management token is in secret/%s", setup->name);
+		progress_tell(&setup->progress, "ACLs bootstrapped; the management token is in secret/%s", setup->name);
 		return 0;
 	case ACL_STEP_ASK_POLICIES:
 		return ask_policies(setup, err);
@@ -193,6 +227,8 @@ static int do_step(struct acl_setup *setup, struct acl_step step, struct err *er
 		return ask_token(setup, step.which, err);
 	case ACL_STEP_ADD_TOKEN:
 		return add_token(setup, step.which, err);
+	case ACL_STEP_MISSING:
+		return missing(setup, err);
 	case ACL_STEP_LOST:
 		return lost(setup, err);
 	case ACL_STEP_NOT_GIVEN:
@@ -210,11 +246,10 @@ int acl_setup(struct kube_client *client, const struct snapshot *snapshot, struc
 	struct acl_setup setup = { .client = client,
 		                   .snapshot = snapshot,
 		                   .access = access,
-		                   .tell = tell,
-		                   .tell_context = tell_context,
+		                   .progress = { .tell = tell, .context = tell_context },
 		                   .deadline_ms = deadline_ms,
 		                   .state = { .may_reset = reset } };
-	struct acl_step step = { ACL_STEP_ASK_MANAGEMENT, 0 };
+	struct acl_step step;
 	int status;
 
 	setup.name = xasprintf("%s-acl-bootstrap", snapshot->set.name);
@@ -225,7 +260,7 @@ int acl_setup(struct kube_client *client, const struct snapshot *snapshot, struc
 		status = acl_find_leader(&setup, err);
 	while (status == 0 && (step = acl_next(&setup.state)).kind != ACL_STEP_DONE)
 		status = do_step(&setup, step, err);
-	if (status == 0 && !access->given)
+	if (status == 0 && !access->given && setup.management)
 		access_take(access, TAKE(setup.management));
 	setup_release(&setup);
 	return status;

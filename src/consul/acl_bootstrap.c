@@ -2,7 +2,6 @@
 #include "acl_parts.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,32 +17,12 @@ enum { RESETS_MAX = 3 };
 /* How often the new token is written when somebody changes its Secret meanwhile: it must not be lost. */
 enum { KEEP_TRIES = 5 };
 
-__attribute__((format(printf, 2, 3))) void acl_tell_line(const struct acl_setup *setup, const char *format, ...)
-{
-	_cleanup_free_ char *line = NULL;
-	va_list arguments;
-
-	va_start(arguments, format);
-	line = xvasprintf(format, arguments);
-	va_end(arguments);
-	setup->tell(setup->tell_context, line);
-}
-
-int acl_missing_hint(const struct acl_setup *setup, struct err *err)
-{
-	if (err->kind == ERR_NOT_FOUND)
-		err_hint(err, "`kubectl consul deploy -n %s` makes it again", setup->snapshot->namespace_name);
-	return -1;
-}
-
 /* Also again, when somebody has changed it. */
 int acl_read_management(struct acl_setup *setup, struct err *err)
 {
 	secret_free(TAKE(setup->secret));
-	if (secret_read(setup->client, setup->snapshot->namespace_name, setup->name, setup->deadline_ms, &setup->secret,
-	                err) < 0)
-		return acl_missing_hint(setup, err);
-	return 0;
+	return secret_read(setup->client, setup->snapshot->namespace_name, setup->name, setup->deadline_ms,
+	                   &setup->secret, err);
 }
 
 /* ----------------------------------------------------------------------------------------- Consul */
@@ -265,7 +244,8 @@ int acl_reset(struct acl_setup *setup, struct err *err)
 			         setup->snapshot->namespace_name);
 		return err_wrap(err, "cannot reset the bootstrapping of ACLs in pod %s", setup->leader->name);
 	}
-	acl_tell_line(setup, "bootstrapping of ACLs reset on the leader %s: its token was lost", setup->leader->name);
+	progress_tell(&setup->progress, "bootstrapping of ACLs reset on the leader %s: its token was lost",
+	              setup->leader->name);
 	setup->state.bootstrapped = false;
 	return 0;
 }
@@ -273,6 +253,7 @@ int acl_reset(struct acl_setup *setup, struct err *err)
 int acl_keep(struct acl_setup *setup, struct err *err)
 {
 	const struct secret_change change = { ACL_KEY_TOKEN, setup->management };
+	_cleanup_free_ char *command = progress_command(setup->snapshot, "deploy --reset-acls");
 	struct err cause = ERR_INIT;
 	int status = -1;
 
@@ -286,8 +267,10 @@ int acl_keep(struct acl_setup *setup, struct err *err)
 		err_release(&cause);
 	if (status < 0) {
 		err_move(err, &cause);
-		err_hint(err, "Consul has given out its management token, and it could not be kept: run it again, and "
-		              "let it reset bootstrapping");
+		err_hint(
+		    err,
+		    "Consul has given out its management token, and it could not be kept; this makes another one: %s",
+		    command);
 		return -1;
 	}
 	setup->state.unkept = false;

@@ -183,6 +183,8 @@ static struct acl_step step(enum acl_step_kind kind, int which)
 /* Until there is a management token that Consul knows. */
 static struct acl_step next_management(const struct acl_state *state)
 {
+	if (state->missing)
+		return step(ACL_STEP_MISSING, 0);
 	if (state->management == ACL_NOT_ASKED)
 		return step(ACL_STEP_ASK_MANAGEMENT, 0);
 	if (state->given)
@@ -192,8 +194,24 @@ static struct acl_step next_management(const struct acl_state *state)
 	return step(state->may_reset ? ACL_STEP_RESET : ACL_STEP_LOST, 0);
 }
 
+/*
+ * The first that was not asked for, ACL_TOKENS when all are known, -1 when one is not. A token is made after everything
+ * else: servers whose tokens are known lack nothing, and whoever deploys need not have a management token at all.
+ */
+static int next_to_ask(const struct acl_state *state)
+{
+	for (int i = 0; i < ACL_TOKENS; i++)
+		if (state->token[i] != ACL_YES)
+			return state->token[i] == ACL_NO ? -1 : i;
+	return ACL_TOKENS;
+}
+
 struct acl_step acl_next(const struct acl_state *state)
 {
+	int ask = state->may_reset ? -1 : next_to_ask(state);
+
+	if (ask >= 0)
+		return ask == ACL_TOKENS ? step(ACL_STEP_DONE, 0) : step(ACL_STEP_ASK_TOKEN, ask);
 	if (state->management != ACL_YES)
 		return next_management(state);
 	if (state->unkept)

@@ -16,6 +16,7 @@
 
 #include "consul/acl.h"
 #include "consul/agent.h"
+#include "consul/progress.h"
 #include "util/err.h"
 
 /* ------------------------------------------------------------------------------- what Consul says */
@@ -64,6 +65,7 @@ enum acl_known { ACL_NOT_ASKED, ACL_YES, ACL_NO };
 
 struct acl_state {
 	bool given;               /* the management token is the user's own: nothing is bootstrapped */
+	bool missing;             /* its Secret is not there, or may not be read */
 	bool may_reset;
 	enum acl_known management; /* Consul knows the management token */
 	bool bootstrapped;        /* Consul will not do it again without a reset */
@@ -84,6 +86,7 @@ enum acl_step_kind {
 	ACL_STEP_ADD_TOKEN,
 	ACL_STEP_DONE,
 	/* nothing can be done: */
+	ACL_STEP_MISSING,     /* there is no management token to make the servers' with */
 	ACL_STEP_LOST,        /* bootstrapped, the token is lost, and it may not be reset */
 	ACL_STEP_NOT_GIVEN,   /* the user's own token is none */
 };
@@ -104,13 +107,13 @@ struct acl_setup {
 	struct kube_client *client;
 	const struct snapshot *snapshot;
 	struct access *access;
-	acl_tell *tell;
-	void *tell_context;
+	struct progress progress;
 	int64_t deadline_ms;
 
 	const struct server *leader;
 	char *name;       /* of the management token's Secret */
 	cJSON *secret;    /* that */
+	struct err missing; /* why there is none */
 	char *management; /* secret, as below */
 	char *tokens[ACL_TOKENS];
 	int64_t reset_index;
@@ -118,13 +121,8 @@ struct acl_setup {
 	struct acl_state state;
 };
 
-__attribute__((format(printf, 2, 3))) void acl_tell_line(const struct acl_setup *setup, const char *format, ...);
-
 /* Reads the management token's Secret, also again when somebody has changed it. */
 int acl_read_management(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
-
-/* For a Secret that could not be read. Returns -1. */
-int acl_missing_hint(const struct acl_setup *setup, struct err *err);
 
 /* Everything is said to the leader itself: bootstrapping is reset by a file there. ERR_UNAVAILABLE: there is none. */
 int acl_find_leader(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));

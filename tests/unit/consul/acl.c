@@ -75,6 +75,13 @@ static void expect_success(struct fixture *fixture, bool reset)
 	expect_complete(fixture);
 }
 
+static void expect_hint(const struct fixture *fixture, const char *words)
+{
+	const char *hint = fixture->scene.err.hint;
+
+	cr_expect(hint && strstr(hint, words), "\"%s\" is not in \"%s\"", words, hint ? hint : "");
+}
+
 static void expect_failure(struct fixture *fixture, enum err_kind kind, const char *words)
 {
 	cr_assert_eq(run(fixture, false), -1);
@@ -157,7 +164,7 @@ Test(acl, a_lost_token_is_said_to_be_lost_when_it_could_not_be_written)
 
 	start(&fixture, &(struct cluster_secrets){ .chooses = true, .fail_at = 2 });
 	expect_failure(&fixture, ERR_UNAVAILABLE, "secret/consul-acl-bootstrap: ");
-	cr_expect(strstr(fixture.scene.err.hint, "reset"), "%s", fixture.scene.err.hint);
+	expect_hint(&fixture, "kubectl consul deploy --reset-acls -n consul");
 	stop(&fixture);
 }
 
@@ -168,10 +175,76 @@ Test(acl, a_reset_is_for_a_lost_token_only_and_done_on_the_leader)
 	start(&fixture, &(struct cluster_secrets){ .bootstrapped = true });
 	strv_add(&fixture.secrets.managers, USERS);
 	expect_failure(&fixture, ERR_REFUSED, "ACLs are bootstrapped already");
+	expect_hint(&fixture, "if it is lost: kubectl consul deploy --reset-acls -n consul resets bootstrapping");
 	cr_expect_eq(apiserver_count(fixture.scene.api, NULL, "*/exec"), 0);
 	expect_success(&fixture, true);
 	cr_expect(str_starts_with(buf_text(&fixture.told),
 	                          "bootstrapping of ACLs reset on the leader consul-0: its token was lost\n"));
+	stop(&fixture);
+}
+
+Test(acl, a_reset_is_for_a_lost_token_though_the_servers_own_are_known)
+{
+	struct fixture fixture;
+
+	start(&fixture, &(struct cluster_secrets){ 0 });
+	expect_success(&fixture, false);
+	strv_release(&fixture.secrets.managers);
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	cr_expect_eq(apiserver_count(fixture.scene.api, NULL, "*/exec"), 0);
+	expect_success(&fixture, true);
+	cr_expect(strstr(buf_text(&fixture.told), "reset on the leader consul-0"));
+	stop(&fixture);
+}
+
+/* ----------------------------------------------------------------- the management token was put away */
+
+Test(acl, a_management_token_that_was_put_away_is_not_needed)
+{
+	struct fixture fixture;
+	int writes;
+
+	start(&fixture, &(struct cluster_secrets){ 0 });
+	expect_success(&fixture, false);
+	json_set(fixture.secrets.secrets, "consul-acl-bootstrap", NULL);
+	access_release(&fixture.access);
+	writes = fixture.secrets.writes;
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	cr_expect_str_eq(buf_text(&fixture.told), "");
+	cr_expect_eq(fixture.secrets.writes, writes);
+	cr_expect_null(fixture.access.found);
+	stop(&fixture);
+}
+
+Test(acl, nor_one_that_may_not_be_read)
+{
+	static const struct apiserver_route routes[] = {
+		{ .path = "*/secrets/consul-acl-bootstrap",
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "no") } },
+		{ 0 }
+	};
+	struct fixture fixture;
+
+	start(&fixture, &(struct cluster_secrets){ 0 });
+	scene_script(&fixture.scene, routes, NULL);
+	expect_failure(&fixture, ERR_FORBIDDEN,
+	               "Consul does not know the servers' own tokens, and making them takes a management token");
+	strv_add(&fixture.secrets.tokens, AGENT);
+	strv_add(&fixture.secrets.tokens, PROBE);
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	stop(&fixture);
+}
+
+Test(acl, it_is_needed_where_a_servers_token_is_unknown)
+{
+	struct fixture fixture;
+
+	start(&fixture, &(struct cluster_secrets){ .bootstrapped = true });
+	strv_add(&fixture.secrets.tokens, PROBE);
+	json_set(fixture.secrets.secrets, "consul-acl-bootstrap", NULL);
+	expect_failure(&fixture, ERR_NOT_FOUND, "secret/consul-acl-bootstrap: ");
+	expect_hint(&fixture, "if it is lost: kubectl consul deploy --reset-acls -n consul makes a new one");
+	cr_expect_eq(fixture.secrets.writes, 0);
 	stop(&fixture);
 }
 
@@ -202,6 +275,10 @@ Test(acl, the_users_own_token_may_be_wrong_or_too_weak)
 	expect_failure(&fixture, ERR_FORBIDDEN, "Consul on consul-0 does not know the ACL token that was given");
 	strv_add(&fixture.secrets.tokens, USERS);
 	expect_failure(&fixture, ERR_FORBIDDEN, "Consul on consul-0 refuses to list ACL policies: Permission denied");
+	strv_add(&fixture.secrets.tokens, AGENT);
+	strv_add(&fixture.secrets.tokens, PROBE);
+	cr_assert_eq(run(&fixture, false), 0, "nothing is missing: %s", fixture.scene.err.message);
+	cr_expect_eq(fixture.secrets.writes, 0);
 	stop(&fixture);
 }
 
