@@ -99,6 +99,9 @@ int deploy_restore_template(struct kube_client *client, const struct apply_objec
 /* The StatefulSet among the plan's objects; NULL: none. Borrowed. */
 struct apply_object *deploy_plan_set(const struct deploy_plan *plan);
 
+/* The same as deploy_try tells, without asking: what the server would fill in by default is not known. Pure. */
+bool deploy_would_restart(const struct deploy_plan *plan);
+
 /*
  * Lets the API server try all that exists already, so that what it refuses shows before anything is written. *ret_restarts is
  * whether servers have to be replaced one by one, by a new template or because a deploy that did so was stopped.

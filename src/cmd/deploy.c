@@ -191,20 +191,32 @@ static int finish(struct deploying *deploying, struct deploy_plan *plan, bool ro
 	return wait_for_plan(deploying, plan, ret_exit_code, err);
 }
 
+/* Whether servers would be replaced; what the API server refuses shows here, unless nothing is to be sent to it. */
+static int try_plan(struct deploying *deploying, struct deploy_plan *plan, bool *ret_restarts, struct err *err)
+{
+	const struct deploy_options *options = deploying->options;
+
+	if (options->files.count > 0 || option_was_given(deploying->context->words, "output"))
+		return 0;
+	if (options->dry_run == CMD_DRY_RUN_CLIENT) {
+		*ret_restarts = deploy_would_restart(plan);
+		return 0;
+	}
+	return deploy_try(deploying->connection.client, plan, options->force_conflicts || options->rollback,
+	                  clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, ret_restarts, err);
+}
+
 /* One plan; *ret_again: the same request has to be planned once more. */
 static int deploy_once(struct deploying *deploying, struct deploy_plan *plan, bool *ret_again, int *ret_exit_code,
                        struct err *err)
 {
-	const struct deploy_options *options = deploying->options;
 	bool restarts = false, over = false, rolled = false;
 	struct err failure = ERR_INIT;
 
 	if (make_plan(deploying, plan, &failure) < 0)
 		return tell_all_that_is_wrong(deploying, &failure, err);
 	warn(deploying, plan);
-	if (options->files.count == 0 && !option_was_given(deploying->context->words, "output") &&
-	    deploy_try(deploying->connection.client, plan, options->force_conflicts || options->rollback,
-	               clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, &restarts, err) < 0)
+	if (try_plan(deploying, plan, &restarts, err) < 0)
 		return -1;
 	if (show(deploying, plan, restarts, &over, err) < 0)
 		return -1;

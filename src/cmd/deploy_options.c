@@ -185,13 +185,16 @@ static int check_alone(const struct cmd_context *context, struct err *err)
 	bool rotates = options->rotate_certs || options->rotate_authority || options->rotate_gossip_key;
 
 	for (size_t i = 0; one && i < ARRAY_SIZE(built_in); i++) {
-		bool signs = options->rotate_certs &&
-		             (str_starts_with(built_in[i], "tls-ca-") || str_equal(built_in[i], "cluster-domain"));
+		bool signs =
+		    (options->rotate_certs && str_starts_with(built_in[i], "tls-ca-")) ||
+		    ((options->rotate_certs || options->rotate_authority) && str_equal(built_in[i], "cluster-domain"));
 
 		if (option_was_given(context->words, built_in[i]) && !signs)
 			return err_set(err, ERR_USAGE, "--%s cannot be used with --%s, which changes nothing else",
 			               built_in[i], one);
 	}
+	if (options->key_in_use_path && !options->rotate_certs && !options->rotate_authority)
+		return err_set(err, ERR_USAGE, "--tls-ca-key-in-use goes with --rotate-certs or --rotate-ca");
 	if (options->rollback && rotates)
 		return err_set(err, ERR_USAGE, "--rollback and the rotation of keys are two commands");
 	if (rotates && (options->preflight || options->diff || options->dry_run != CMD_DRY_RUN_NONE ||

@@ -271,6 +271,16 @@ int deploy_plan_blindly(struct kube_client *client, const struct deploy_request 
 
 /* ------------------------------------------------------------------------------- what it comes to */
 
+bool deploy_would_restart(const struct deploy_plan *plan)
+{
+	const struct apply_object *set = deploy_plan_set(plan);
+
+	if (!set || !set->live)
+		return false;
+	return !apply_is_part(json_at(set->json, "spec.template"), json_at(set->live, "spec.template")) ||
+	       str_equal(json_string_at(set->live, "spec.updateStrategy.type"), "OnDelete");
+}
+
 int deploy_try(struct kube_client *client, struct deploy_plan *plan, bool force_conflicts, int64_t deadline_ms,
                bool *ret_restarts, struct err *err)
 {

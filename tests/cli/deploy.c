@@ -160,6 +160,83 @@ Test(deploy, unwise_numbers_are_warned_of)
 	apiserver_stop(server);
 }
 
+/* ------------------------------------------------------------------------------------ looking before */
+
+Test(deploy, a_preflight_tells_and_writes_nothing)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--preflight"), &result);
+	cr_assert_eq(result.exit_code, 0, "%s%s", result.output, result.error_output);
+	cli_assert_says(&result, "namespace \"consul\" is there");
+	cli_assert_says(&result, "the pods fit level restricted");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+/* All that is wrong, not only the first of it. */
+Test(deploy, a_plan_that_fails_tells_of_everything_else_too)
+{
+	static const struct apiserver_route routes[] = {
+		NAMESPACE_ROUTE,
+		{ .method = "GET",
+		  .path = "/apis/apps/v1/namespaces/consul/statefulsets/consul",
+		  .answer = { .status = 403, .body = STATUS_FAILURE(403, "Forbidden", "statefulsets is forbidden") } },
+		{ 0 },
+	};
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, routes, RUN_ARGV("deploy", "--storage-class", "fast"), &result);
+	cr_assert_neq(result.exit_code, 0);
+	cr_assert_str_empty(result.output);
+	cli_assert_says(&result, "statefulsets is forbidden");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, a_difference_hides_what_secrets_hold)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--diff", "--acls"), &result);
+	cr_assert_eq(result.exit_code, 0, "%s%s", result.output, result.error_output);
+	cli_assert_says(&result, "+++ statefulset.apps/consul after");
+	cli_assert_says(&result, "***");
+	cr_assert_null(strstr(result.output, "BEGIN PRIVATE KEY"));
+	cr_assert_null(strstr(result.output, "X-Consul-Token"));
+	for (size_t i = 0; i < apiserver_request_total(server); i++) {
+		const struct apiserver_request *request = apiserver_request_at(server, i);
+
+		cr_assert(str_equal(request->method, "GET") || strstr(request->path, "selfsubject") ||
+		          strstr(request->query, "dryRun=All"));
+	}
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
+Test(deploy, acls_take_waiting)
+{
+	struct run_result result;
+	struct apiserver *server;
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--acls", "--wait=false"), &result);
+	cr_assert_eq(result.exit_code, 4);
+	cli_assert_says(&result, "ACLs are bootstrapped as soon as there is a leader, which takes waiting");
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+
+	apiserver_stop(server);
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "--acls", "-o", "yaml"), &result);
+	cli_assert_says(&result, "has to run deploy once more");
+	run_result_release(&result);
+	apiserver_stop(server);
+}
+
 /* -------------------------------------------------------------------------------------------- bad input */
 
 struct bad_case {
@@ -184,6 +261,18 @@ Test(deploy, bad_input_writes_nothing)
 		{ { "-f", "/dev/null" }, "error: no objects passed to apply" },
 		{ { "-f", "/dev/null", "--image", "x" }, "error: --image cannot be used with -f" },
 		{ { "-f", "https://example.com/x" }, "error: -f takes files" },
+		{ { "-f", "/dev/null", "--rollback" }, "error: --rollback cannot be used with -f" },
+		{ { "--tls", "--no-tls" }, "error: --tls or --no-tls: one of them is wrong" },
+		{ { "--tls-ca-cert", "/dev/null" }, "error: --tls-ca-cert and --tls-ca-key are needed together" },
+		{ { "--tls-ca-cert", "/dev/null", "--tls-ca-key", "/dev/null" }, "error: --tls-ca-cert /dev/null" },
+		{ { "--tls-ca-cert", "/nope", "--tls-ca-key", "/nope" }, "error: --tls-ca-cert: " },
+		{ { "--tls-ca-key-in-use", "/dev/null" }, "error: --tls-ca-key-in-use goes with --rotate-certs" },
+		{ { "--set-config", "/nope" }, "error: --set-config: " },
+		{ { "--set-config", "/dev/null" }, "error: --set-config /dev/null" },
+		{ { "--rotate-ca", "--preflight" }, "error: --rotate-ca changes keys only, and at once" },
+		{ { "--rotate-certs", "--image", "x" }, "error: --image cannot be used with --rotate-certs" },
+		{ { "--rollback", "--rotate-gossip-key" }, "error: --rollback and the rotation of keys" },
+		{ { "--preflight", "--skip-preflight" }, "error: --preflight or --skip-preflight" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
