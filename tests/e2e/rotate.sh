@@ -61,7 +61,9 @@ if [ -z "${E2E_QUICK:-}" ]; then # three turns, each waits until kubelet has bro
 fi
 measure_stop
 
-# A server that begins anew has to find the others with what is there now.
-kubectl -n "$namespace" delete pod consul-2 >/dev/null
+# A server that begins anew, in the same pod, has to find the others with what is there now.
+restarted() { [ "$(kubectl -n "$namespace" get pod consul-2 -o jsonpath='{.status.containerStatuses[0].restartCount}')" = 1 ]; }
+in_pod consul-2 kill 1
+check 'a server leaves, and is started' until_true 60 restarted
 plugin health -n "$namespace" --wait --timeout 2m
-expect 'a server that starts with all that is new comes back' 0 'HEALTHY' '3/3 voters'
+expect 'and comes back with all that is new' 0 'HEALTHY' '3/3 voters'
