@@ -35,8 +35,8 @@ check 'no pod was restarted' same_pods
 same_secrets() { [ "$(secret_data)" = "$secrets" ]; }
 check 'no secret was made again' same_secrets
 
-plugin deploy -n "$namespace" --replicas 5
-expect 'deploy does not scale' 4 'scale'
+plugin deploy -n "$namespace" --replicas 5 --timeout 4m
+expect 'deploy scales as scale does, one server at a time' 0 'step 2: replicas 4 -> 5' 'HEALTHY' '5/5 voters'
 plugin deploy -n no-such-namespace-"$$" --image "$E2E_IMAGE" --timeout 30s
 expect 'a namespace that does not exist' 1 'namespaces? .*not found'
 plugin deploy -n "$namespace" --name bad --storage-size lots
