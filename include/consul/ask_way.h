@@ -73,6 +73,9 @@ struct ask_endpoint {
 };
 struct ask_endpoint ask_endpoint_of(const struct kube_container *container);
 
+/* Where it presents a certificate, be it beside plain HTTP; https is false where it has no such port that can be told. */
+struct ask_endpoint ask_certificate_endpoint_of(const struct kube_container *container);
+
 /*
  * The shell script of the exec way, for `sh -c SCRIPT BOUNDARY`, or `sh -c SCRIPT BOUNDARY token` when the first line of its
  * stdin is a token; a new string, the same every time: it is part of a URL, and in audit logs.

@@ -121,7 +121,7 @@ int agent_certificate(struct kube_client *client, const struct server *server, i
 
 	if (check_server(server, err) < 0)
 		return -1;
-	endpoint = ask_endpoint_of(server->container);
+	endpoint = ask_certificate_endpoint_of(server->container);
 	*ret_pem = NULL;
 	if (!endpoint.https)
 		return 0;

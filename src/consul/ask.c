@@ -79,18 +79,21 @@ void ask_take_http(const struct ask_question *question, long http_status, const 
 		err_set(err, ERR_UNAVAILABLE, "Consul answers %s with %ld: %s", question->path, http_status, shown);
 }
 
+static bool has_port(const struct kube_container *container, int64_t number)
+{
+	for (size_t i = 0; i < container->port_count; i++)
+		if (container->ports[i].number == number)
+			return true;
+	return false;
+}
+
 struct ask_endpoint ask_endpoint_of(const struct kube_container *container)
 {
 	struct ask_endpoint endpoint = { .port = 8500 };
 	const char *address = kube_container_env(container, "CONSUL_HTTP_ADDR");
 	const char *ssl = kube_container_env(container, "CONSUL_HTTP_SSL");
-	bool has_http = false, has_https = false;
 	int64_t number;
 
-	for (size_t i = 0; i < container->port_count; i++) {
-		has_http |= container->ports[i].number == 8500;
-		has_https |= container->ports[i].number == 8501;
-	}
 	if (address) {
 		const char *colon = strrchr(address, ':');
 
@@ -99,9 +102,18 @@ struct ask_endpoint ask_endpoint_of(const struct kube_container *container)
 			endpoint.port = 8501;
 		if (colon && str_to_int64(colon + 1, &number) == 0 && number > 0 && number < 65536)
 			endpoint.port = (uint16_t)number;
-	} else if (has_https && !has_http) {
+	} else if (has_port(container, 8501) && !has_port(container, 8500)) {
 		endpoint = (struct ask_endpoint){ .port = 8501, .https = true };
 	}
+	return endpoint;
+}
+
+struct ask_endpoint ask_certificate_endpoint_of(const struct kube_container *container)
+{
+	struct ask_endpoint endpoint = ask_endpoint_of(container);
+
+	if (!endpoint.https && has_port(container, 8501))
+		endpoint = (struct ask_endpoint){ .port = 8501, .https = true };
 	return endpoint;
 }
 

@@ -106,7 +106,7 @@ struct cluster *cluster_start(const struct cluster_options *options)
 	api.routes = cluster->routes;
 	api.execs = cluster->execs;
 	api.ports = cluster->ports;
-	if (options->https && !api.tunnel_names)
+	if ((options->https || options->https_too) && !api.tunnel_names)
 		api.tunnel_names = "server.dc1.consul";
 	cluster->api = apiserver_start(&api);
 	apiserver_add(cluster->api, options->api.routes, options->api.execs, options->api.ports);

@@ -111,6 +111,7 @@ struct cluster_options {
 	bool secret_is_missing; /* though SET-acl is mounted */
 	bool secret_is_barred;  /* get on it is forbidden */
 	bool https;             /* the container declares 8501 only, and speaks TLS there */
+	bool https_too;         /* it declares both, and speaks both */
 	size_t frame_bytes;     /* of execs and tunnels, as in their rows; 0: as they are */
 	size_t write_bytes;
 	struct apiserver_options api; /* its rows are looked at before the cluster's */

@@ -55,6 +55,9 @@ static cJSON *container(const struct cluster_state *state, const struct cluster_
 	ports = json_array(json_object("name", json_string(https ? "https" : "http"), "containerPort",
 	                               json_int(https ? 8501 : 8500), NULL),
 	                   json_object("name", json_string("server"), "containerPort", json_int(8300), NULL));
+	if (state->options->https_too)
+		cJSON_AddItemToArray(ports,
+		                     json_object("name", json_string("https"), "containerPort", json_int(8501), NULL));
 
 	return json_object("name", json_string(state->container), "image", json_stringf(IMAGE, cluster_version(server)),
 	                   "args", json_array(json_string("agent"), json_string("-server")), "ports", ports, NULL);

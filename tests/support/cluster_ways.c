@@ -100,14 +100,16 @@ enum port_kind cluster_choose_port(void *context, const char *pod, uint16_t port
 	struct cluster *cluster = context;
 	int index = cluster_find(&cluster->state, pod);
 
-	if (index < 0 || port != (cluster->options.https ? HTTPS_PORT : HTTP_PORT) ||
-	    cluster->state.servers[index].agent == AGENT_DOWN)
+	bool is_https = port == HTTPS_PORT && (cluster->options.https || cluster->options.https_too);
+	bool is_http = port == HTTP_PORT && !cluster->options.https;
+
+	if (index < 0 || (!is_http && !is_https) || cluster->state.servers[index].agent == AGENT_DOWN)
 		return PORT_ERROR;
 	if (cluster->state.servers[index].agent == AGENT_HANGS)
 		return PORT_SILENT;
 	if (cluster->state.servers[index].way == WAY_HALF_FRAME)
 		return PORT_HALF_FRAME;
-	return cluster->options.https ? PORT_HTTPS : PORT_HTTP;
+	return is_https ? PORT_HTTPS : PORT_HTTP;
 }
 
 /* A directory for the shell of this server; new string. */

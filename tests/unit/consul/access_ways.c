@@ -354,6 +354,18 @@ Test(access_ways, https_shows_the_certificate)
 	free(pem);
 }
 
+Test(access_ways, a_certificate_beside_plain_http_is_seen)
+{
+	char *pem = NULL;
+
+	start(&(struct cluster_options){ .count = 1, .https_too = true });
+	cr_assert_eq(agent_certificate(scene.client, &scene.snapshot.servers[0], clock_monotonic_ms() + TELL_LONG_MS,
+	                               &pem, &scene.err),
+	             0, "%s", scene.err.message);
+	cr_assert(pem && str_starts_with(pem, "-----BEGIN CERTIFICATE-----\n"));
+	free(pem);
+}
+
 Test(access_ways, without_https_there_is_no_certificate)
 {
 	char *pem = (char[]){ "?" };
