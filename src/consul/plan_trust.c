@@ -240,11 +240,14 @@ bool plan_is_moving(struct planning *planning)
 	FOR_EACH_PLACE (place, diagnosis)
 		if (!place->wanted && place->server->pod.deleting && plan_saves_quorum(planning, place))
 			return true;
-	FOR_EACH_PLACE (place, diagnosis)
-		if (!place->wanted && place->server->has_pod &&
-		    (place->server->pod.deleting || !is_held_up_by_old(planning)))
-			return place->server->pod.deleting ? plan_wait_for(planning, place)
-			                                   : wait_to_be_stopped(planning, place);
+	FOR_EACH_PLACE (place, diagnosis) {
+		if (place->wanted || !place->server->has_pod)
+			continue;
+		if (place->server->pod.deleting)
+			return plan_wait_for(planning, place);
+		if (!is_held_up_by_old(planning))
+			return wait_to_be_stopped(planning, place);
+	}
 	return has_not_begun(planning);
 }
 
