@@ -155,18 +155,27 @@ bool manifest_acls_of(const cJSON *config)
 
 /* ------------------------------------------------------------------------------- what people add */
 
-/* What deploy answers for, and what to use instead; NULL: nothing, it is as it has to be. */
+/* By path: what deploy answers for, and what to use instead; NULL: nothing, it is as it has to be. */
 static const struct {
-	const char *key;
+	const char *path;
 	const char *instead;
 } reserved[] = {
 	{ "acl", "--acls" },
+	{ "acl_agent_master_token", "--acls" },
+	{ "acl_agent_token", "--acls" },
 	{ "acl_datacenter", "--acls" },
 	{ "acl_default_policy", "--acls" },
+	{ "acl_down_policy", "--acls" },
+	{ "acl_enable_key_list_policy", "--acls" },
+	{ "acl_enforce_version_8", "--acls" },
 	{ "acl_master_token", "--acls" },
-	{ "acl_agent_token", "--acls" },
+	{ "acl_replication_token", "--acls" },
+	{ "acl_token", "--acls" },
+	{ "acl_ttl", "--acls" },
 	{ "addresses", NULL },
 	{ "advertise_addr", NULL },
+	{ "advertise_addr_ipv4", NULL },
+	{ "advertise_addr_ipv6", NULL },
 	{ "auto_config", NULL },
 	{ "auto_encrypt", NULL },
 	{ "bind_addr", NULL },
@@ -176,21 +185,30 @@ static const struct {
 	{ "ca_path", "--tls-ca-cert" },
 	{ "cert_file", "--tls-ca-cert" },
 	{ "client_addr", NULL },
+	{ "connect.ca_config", NULL },
 	{ "data_dir", NULL },
 	{ "datacenter", "--datacenter" },
 	{ "disable_keyring_file", NULL },
 	{ "domain", NULL },
+	{ "enable_acl_replication", "--acls" },
 	{ "encrypt", "--rotate-gossip-key" },
 	{ "encrypt_verify_incoming", NULL },
 	{ "encrypt_verify_outgoing", NULL },
+	{ "http_config.allow_write_http_from", NULL },
+	{ "http_config.block_endpoints", NULL },
 	{ "key_file", "--tls-ca-key" },
 	{ "leave_on_terminate", NULL },
 	{ "node_id", NULL },
 	{ "node_name", NULL },
+	{ "non_voting_server", NULL },
 	{ "ports", NULL },
 	{ "primary_datacenter", NULL },
+	{ "read_replica", NULL },
 	{ "retry_join", NULL },
+	{ "serf_lan", NULL },
+	{ "serf_wan", NULL },
 	{ "server", NULL },
+	{ "server_name", NULL },
 	{ "skip_leave_on_interrupt", NULL },
 	{ "start_join", NULL },
 	{ "tls", "--tls or --no-tls" },
@@ -201,18 +219,67 @@ static const struct {
 	{ "verify_server_hostname", "--tls or --no-tls" },
 };
 
+static int check_reserved(const char *path, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		if (!str_equal_nocase(path, reserved[i].path))
+			continue;
+		if (reserved[i].instead)
+			return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy; use %s", path,
+			               reserved[i].instead);
+		return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy, and has to be as it is", path);
+	}
+	return 0;
+}
+
+static bool ends_with_nocase(const char *text, const char *end)
+{
+	size_t length = strlen(text), wanted = strlen(end);
+
+	return length >= wanted && str_equal_nocase(text + length - wanted, end);
+}
+
+/* Tokens of services, checks and watches; of Circonus; a Vault's. To find servers by a provider takes its credentials.
+ */
+static bool holds_secret(const char *path, const cJSON *item)
+{
+	static const char *const ends[] = { "token", "secret", "password", "private_key", "license" };
+
+	if (!cJSON_IsString(item))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (ends_with_nocase(path, ends[i]))
+			return true;
+	return ends_with_nocase(path, "retry_join_wan") && strstr(item->valuestring, "provider=");
+}
+
+/*
+ * All that is in json, whose path is that (NULL: the whole). Consul does not tell upper case from lower case in keys, and
+ * takes a list of one object for the object.
+ */
+static int check_added(const char *path, const cJSON *json, struct err *err)
+{
+	const cJSON *item;
+
+	if (path && holds_secret(path, json))
+		return err_set(
+		    err, ERR_USAGE,
+		    "--set-config: \"%s\" holds a secret, and what is added can be read by everybody who may read "
+		    "ConfigMaps or pods",
+		    path);
+	cJSON_ArrayForEach (item, json) {
+		_cleanup_free_ char *below = path && item->string ? xasprintf("%s.%s", path, item->string)
+		                                                  : xstrdup(item->string ? item->string : path);
+
+		if ((item->string && check_reserved(below, err) < 0) || check_added(below, item, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int manifest_check_extra(const cJSON *extra, struct err *err)
 {
 	if (!cJSON_IsObject(extra))
 		return err_set(err, ERR_USAGE, "--set-config: the file must hold one JSON object");
-	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
-		if (!json_get(extra, reserved[i].key))
-			continue;
-		if (reserved[i].instead)
-			return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy; use %s", reserved[i].key,
-			               reserved[i].instead);
-		return err_set(err, ERR_USAGE, "--set-config: \"%s\" is set by deploy, and has to be as it is",
-		               reserved[i].key);
-	}
-	return 0;
+	return check_added(NULL, extra, err);
 }

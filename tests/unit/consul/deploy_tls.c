@@ -417,6 +417,20 @@ Test(deploy_tls, what_deploy_answers_for_cannot_be_added)
 	} cases[] = { { "{\"encrypt\":\"x\"}", "--rotate-gossip-key" },
 		      { "{\"acl\":{}}", "--acls" },
 		      { "{\"data_dir\":\"/x\"}", "has to be as it is" },
+		      { "{\"Verify_Incoming_RPC\":false}", "\"Verify_Incoming_RPC\" is set by deploy; use --tls or" },
+		      { "{\"acl_replication_token\":\"x\"}", "--acls" },
+		      { "{\"telemetry\":{},\"connect\":{\"CA_Config\":{}}}", "\"connect.CA_Config\" is set" },
+		      { "{\"connect\":[{\"ca_config\":{}}]}", "\"connect.ca_config\" is set" },
+		      { "{\"http_config\":{\"block_endpoints\":[\"/v1/\"]}}", "\"http_config.block_endpoints\"" },
+		      { "{\"http_config\":{\"use_cache\":true,\"allow_write_HTTP_from\":[]}}", "as it is" },
+		      { "{\"advertise_addr_ipv4\":\"10.0.0.1\"}", "as it is" },
+		      { "{\"serf_lan\":\"10.0.0.1\"}", "as it is" },
+		      { "{\"telemetry\":{\"circonus_api_token\":\"x\"}}",
+		        "telemetry.circonus_api_token\" holds a secret" },
+		      { "{\"services\":[{\"name\":\"a\",\"Token\":\"x\"}]}", "\"services.Token\" holds a secret" },
+		      { "{\"cloud\":{\"client_secret\":\"x\"}}", "holds a secret" },
+		      { "{\"license\":\"x\"}", "holds a secret" },
+		      { "{\"retry_join_wan\":[\"a\",\"provider=aws secret_access_key=x\"]}", "holds a secret" },
 		      { "[]", "one JSON object" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -426,6 +440,25 @@ Test(deploy_tls, what_deploy_answers_for_cannot_be_added)
 		cr_assert_eq(manifest_check_extra(extra, &err), -1);
 		cr_expect_eq(err.kind, ERR_USAGE);
 		cr_expect(strstr(err.message, cases[i].says), "%s", err.message);
+	}
+}
+
+Test(deploy_tls, anything_else_can_be_added)
+{
+	static const char *const cases[] = {
+		"{}",
+		"{\"log_level\":\"debug\",\"limits\":{\"http_max_conns_per_client\":500}}",
+		"{\"telemetry\":{\"prometheus_retention_time\":\"60s\"},\"connect\":{\"enabled\":true}}",
+		"{\"http_config\":{\"response_headers\":{\"server\":\"x\"}},\"retry_join_wan\":[\"10.0.0.1\"]}",
+		"{\"services\":[{\"name\":\"server\",\"port\":80,\"enable_tag_override\":false}]}",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_json_ cJSON *extra = cJSON_Parse(cases[i]);
+		_cleanup_err_ struct err err = ERR_INIT;
+
+		cr_assert_not_null(extra, "%s", cases[i]);
+		cr_expect_eq(manifest_check_extra(extra, &err), 0, "%s: %s", cases[i], err.message);
 	}
 }
 
