@@ -75,8 +75,12 @@ void deploy_print(const struct deploying *deploying, const struct deploy_plan *p
 
 /* ------------------------------------------------------------------------------------------- --diff */
 
-/* Which pods are not of the template that the set has now. */
-static int list_old(struct deploying *deploying, const char *set_name, bool all, struct strv *names, struct err *err)
+/*
+ * Which pods are not of the template that the set has now, or (changes) would have. next: the revision it would be
+ * then; NULL: a new one, that no pod is of.
+ */
+static int list_old(struct deploying *deploying, const char *set_name, bool changes, const char *next,
+                    struct strv *names, struct err *err)
 {
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	struct observe_options options = {
@@ -89,8 +93,9 @@ static int list_old(struct deploying *deploying, const char *set_name, bool all,
 
 	for (size_t i = 0; status == 0 && i < snapshot.server_count; i++) {
 		const struct server *server = &snapshot.servers[i];
+		const char *newest = changes ? next : snapshot.set.update_revision;
 
-		if (server->has_pod && (all || !str_equal(server->pod.revision, snapshot.set.update_revision)))
+		if (server->has_pod && (!newest || !str_equal(server->pod.revision, newest)))
 			strv_add(names, server->name);
 	}
 	snapshot_release(&snapshot);
@@ -107,7 +112,8 @@ static int tell_restarts(struct deploying *deploying, const struct deploy_plan *
 
 	if (!set->live || !strv_contains(&plan->sets, name))
 		return 0;
-	if (list_old(deploying, name, difference_restarts(set->live, set->result), &names, err) < 0)
+	if (list_old(deploying, name, difference_restarts(set->live, set->result), plan->going_back_to, &names, err) <
+	    0)
 		return -1;
 	list = strv_join(&names, ", ", " and ");
 	if (names.count == 0)

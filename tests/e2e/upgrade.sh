@@ -69,6 +69,8 @@ led=$(leader)
 stops_at_first
 # Both ways: asan's quick run takes the one, the full run the other.
 if [ -z "${E2E_QUICK:-}" ]; then
+	plugin deploy -n "$namespace" --rollback --diff
+	expect 'deploy --rollback --diff names only the server that is to go back' 0 'the leader last: consul-[012]$'
 	plugin deploy -n "$namespace" --rollback --timeout 3m
 	expect 'deploy --rollback goes back' 0 'HEALTHY' '3/3 voters'
 else
