@@ -1,6 +1,6 @@
 /*
  * consul/tell_way.h - the orders a server is given, and the two ways of giving them. Used by consul/tell.c and its parts
- * only, but for tell_words.
+ * only, but for tell_words and tell_check_server.
  *
  * An order is one row: method and path of the HTTP API, the CLI's words, and the right it takes. Adding an order is
  * adding a row.
@@ -53,6 +53,9 @@ struct tell_try {
 	struct buf answer; /* the body, or what the CLI printed */
 	bool untouched;    /* when it failed: nothing was done, and the other way may do better */
 };
+
+/* Whether it can be reached at all: ERR_UNREACHABLE without a pod, or a container that Consul is known to run in. */
+int tell_check_server(const struct server *server, struct err *err) __attribute__((warn_unused_result));
 
 /* Both block. ERR_NOT_FOUND is Consul's only: a pod that is gone is ERR_UNREACHABLE, as is an order that was not sent in time. */
 int tell_by_tunnel(struct tell_try *attempt, struct err *err) __attribute__((warn_unused_result));

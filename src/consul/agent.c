@@ -28,16 +28,6 @@ static void on_done(void *context, struct kube_tunnel_call *call)
 	*(bool *)context = true;
 }
 
-static int check_server(const struct server *server, struct err *err)
-{
-	if (!server->has_pod)
-		return err_set(err, ERR_UNREACHABLE, "%s has no pod", server->name);
-	if (!server->container)
-		return err_set(err, ERR_UNREACHABLE, "pod %s has no container that Consul is known to run in",
-		               server->name);
-	return 0;
-}
-
 static int explain(const struct server *server, struct err *err)
 {
 	if (err->kind != ERR_FORBIDDEN)
@@ -87,7 +77,7 @@ int agent_call(struct kube_client *client, const struct server *server, const st
 	struct kube_tunnel_call tunnel_call = KUBE_TUNNEL_CALL_INIT;
 	int status;
 
-	if (check_server(server, err) < 0)
+	if (tell_check_server(server, err) < 0)
 		return -1;
 	tunnel_call.method = call->method;
 	tunnel_call.path = call->path;
@@ -119,7 +109,7 @@ int agent_certificate(struct kube_client *client, const struct server *server, i
 	struct ask_endpoint endpoint;
 	int status;
 
-	if (check_server(server, err) < 0)
+	if (tell_check_server(server, err) < 0)
 		return -1;
 	endpoint = ask_certificate_endpoint_of(server->container);
 	*ret_pem = NULL;

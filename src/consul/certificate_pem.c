@@ -7,6 +7,8 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#include "util/pem.h"
+
 void certificate_list_free(STACK_OF(X509) * *list)
 {
 	sk_X509_pop_free(*list, X509_free);
@@ -20,32 +22,11 @@ int certificate_failed(struct err *err, const char *what)
 	return err_set(err, ERR_FAILED, "cannot %s: %s", what, reason ? reason : "OpenSSL gives no reason");
 }
 
-/* Never a prompt: notes that a password was asked for, and gives none. */
-static int no_password(char *password, int size, int for_writing, void *context)
-{
-	bool *asked = context;
-
-	(void)password;
-	(void)size;
-	(void)for_writing;
-	*asked = true;
-	return -1;
-}
-
-static BIO *open_text(const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-
-	if (!bio)
-		abort();
-	return bio;
-}
-
 /* NULL at the end, and with *ret_broken set at a block that is no certificate although it says so. */
 static X509 *next_certificate(BIO *bio, bool *ret_broken)
 {
 	bool asked = false;
-	X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, &asked);
+	X509 *certificate = PEM_read_bio_X509(bio, NULL, pem_no_password, &asked);
 
 	*ret_broken = !certificate && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE;
 	ERR_clear_error();
@@ -54,7 +35,7 @@ static X509 *next_certificate(BIO *bio, bool *ret_broken)
 
 int certificate_load(const char *pem, STACK_OF(X509) * *ret_list, struct err *err)
 {
-	_cleanup_bio_ BIO *bio = open_text(pem);
+	_cleanup_bio_ BIO *bio = pem_open(pem);
 	_cleanup_x509s_ STACK_OF(X509) *list = sk_X509_new_null();
 	X509 *certificate;
 	bool broken;
@@ -74,9 +55,9 @@ int certificate_load(const char *pem, STACK_OF(X509) * *ret_list, struct err *er
 
 int certificate_load_key(const char *pem, EVP_PKEY **ret_key, struct err *err)
 {
-	_cleanup_bio_ BIO *bio = open_text(pem);
+	_cleanup_bio_ BIO *bio = pem_open(pem);
 	bool encrypted = false;
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, &encrypted);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, pem_no_password, &encrypted);
 
 	ERR_clear_error();
 	if (!key && encrypted) {

@@ -254,8 +254,8 @@ static bool holds_secret(const char *path, const cJSON *item)
 }
 
 /*
- * All that is in json, whose path is that (NULL: the whole). Consul does not tell upper case from lower case in keys, and
- * takes a list of one object for the object.
+ * All that is in json, whose path is that (NULL: the whole). Consul does not tell upper case from lower case in keys,
+ * and takes a list of one object for the object.
  */
 static int check_added(const char *path, const cJSON *json, struct err *err)
 {

@@ -238,7 +238,7 @@ static int go(struct tell_try *attempt, enum ask_way via, enum ask_way *ret_way,
 	return err_move(err, &second);
 }
 
-static int check_server(const struct server *server, struct err *err)
+int tell_check_server(const struct server *server, struct err *err)
 {
 	if (!server->has_pod)
 		return err_set(err, ERR_UNREACHABLE, "%s has no pod", server->name);
@@ -309,7 +309,7 @@ int tell(struct kube_client *client, const struct server *server, const struct t
 	enum ask_way way;
 	int status;
 
-	if (check_server(server, err) < 0 || check_argument(row, attempt.argument, err) < 0)
+	if (tell_check_server(server, err) < 0 || check_argument(row, attempt.argument, err) < 0)
 		return -1;
 	status = go_by_access(&attempt, access, &way, err);
 	buf_release(&attempt.answer);
@@ -330,7 +330,7 @@ int tell_autopilot(struct kube_client *client, const struct server *server, cons
 	struct err failure = ERR_INIT;
 	enum ask_way way;
 
-	if (check_server(server, &failure) == 0 && go_by_access(&attempt, access, &way, &failure) == 0) {
+	if (tell_check_server(server, &failure) == 0 && go_by_access(&attempt, access, &way, &failure) == 0) {
 		const char *text = buf_text(&attempt.answer);
 		int status = way == ASK_EXEC
 		                 ? tell_decode_autopilot_text(text, attempt.answer.len, ret_autopilot, &failure)

@@ -20,29 +20,9 @@
 #include <openssl/ssl.h>
 
 #include "util/mem.h"
+#include "util/pem.h"
 
 /* -------------------------------------------------------------------------------- parsing and checking */
-
-/* Never a prompt: notes that a password was asked for, and gives none. */
-static int no_password(char *password, int size, int for_writing, void *context)
-{
-	bool *asked = context;
-
-	(void)password;
-	(void)size;
-	(void)for_writing;
-	*asked = true;
-	return -1;
-}
-
-static BIO *open_pem(const char *pem)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-
-	if (!bio)
-		abort();
-	return bio;
-}
 
 /* The next certificate, or NULL at the end. Blocks that are none are passed over, as Go does. */
 static X509 *next_certificate(BIO *bio)
@@ -50,7 +30,7 @@ static X509 *next_certificate(BIO *bio)
 	bool asked = false;
 
 	for (;;) {
-		X509 *certificate = PEM_read_bio_X509(bio, NULL, no_password, &asked);
+		X509 *certificate = PEM_read_bio_X509(bio, NULL, pem_no_password, &asked);
 
 		if (certificate || ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
 			return certificate;
@@ -59,7 +39,7 @@ static X509 *next_certificate(BIO *bio)
 
 static int read_authorities(struct transport_tls *tls, const char *ca_pem, struct err *err)
 {
-	BIO *bio = open_pem(ca_pem);
+	BIO *bio = pem_open(ca_pem);
 	X509 *certificate;
 	size_t count = 0;
 
@@ -81,7 +61,7 @@ static int read_authorities(struct transport_tls *tls, const char *ca_pem, struc
 
 static void read_chain(struct transport_tls *tls, const char *pem)
 {
-	BIO *bio = open_pem(pem);
+	BIO *bio = pem_open(pem);
 	X509 *certificate;
 
 	tls->certificate = next_certificate(bio);
@@ -96,11 +76,11 @@ static void read_chain(struct transport_tls *tls, const char *pem)
 
 static EVP_PKEY *read_key(const char *pem, bool *ret_encrypted)
 {
-	BIO *bio = open_pem(pem);
+	BIO *bio = pem_open(pem);
 	EVP_PKEY *key;
 
 	*ret_encrypted = false;
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_password, ret_encrypted);
+	key = PEM_read_bio_PrivateKey(bio, NULL, pem_no_password, ret_encrypted);
 	BIO_free(bio);
 	return key;
 }

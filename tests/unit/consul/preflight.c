@@ -72,6 +72,13 @@ Test(preflight, writes_nothing_and_asks_for_each_right_once)
 	scene_end(&scene);
 }
 
+static void expect_outcomes(const struct preflight_scene *scene, const enum preflight_outcome *outcomes)
+{
+	for (size_t i = 0; i < scene->found.count; i++)
+		cr_expect_eq(scene->found.items[i].outcome, outcomes[i], "%s: %s", scene->found.items[i].name,
+		             scene->found.items[i].text);
+}
+
 Test(preflight, all_problems_are_told_at_once)
 {
 	static const struct preflight_case how = {
@@ -89,9 +96,7 @@ Test(preflight, all_problems_are_told_at_once)
 	struct preflight_scene scene;
 
 	scene_run(&scene, &how);
-	for (size_t i = 0; i < scene.found.count; i++)
-		cr_expect_eq(scene.found.items[i].outcome, outcomes[i], "%s: %s", scene.found.items[i].name,
-		             scene.found.items[i].text);
+	expect_outcomes(&scene, outcomes);
 	cr_assert(preflight_has_problem(&scene.found));
 	scene_end(&scene);
 }
@@ -111,9 +116,7 @@ Test(preflight, nothing_readable_is_unknown_and_no_problem)
 	struct preflight_scene scene;
 
 	scene_run(&scene, &how);
-	for (size_t i = 0; i < scene.found.count; i++)
-		cr_expect_eq(scene.found.items[i].outcome, outcomes[i], "%s: %s", scene.found.items[i].name,
-		             scene.found.items[i].text);
+	expect_outcomes(&scene, outcomes);
 	cr_assert_not(preflight_has_problem(&scene.found));
 	scene_end(&scene);
 }
