@@ -70,12 +70,15 @@ static bool is_out_of_raft(const struct sim_world *sim, int ordinal)
 
 /*
  * A server that has led under a former address is taken out of raft as soon as it leads no more, to be added under the
- * one that it has: if it is seen in between, it need not leave any more.
+ * one that it has: if it is seen in between, it need not leave any more. Nor can one that has just ended, by a template
+ * whose servers do not live.
  */
 static bool need_not_leave(const struct sim_world *sim, const struct step *expected, const struct step *step)
 {
-	return expected && expected->kind == STEP_LEAVE && step->kind == STEP_RESTART &&
-	       str_equal(expected->through, step->object) && is_out_of_raft(sim, view_ordinal(step->object));
+	int ordinal = step->kind == STEP_RESTART ? view_ordinal(step->object) : -1;
+
+	return ordinal >= 0 && expected && expected->kind == STEP_LEAVE && str_equal(expected->through, step->object) &&
+	       (is_out_of_raft(sim, ordinal) || !sim->rules->seen.servers[ordinal].pod_running);
 }
 
 void forecast_check(struct sim_world *sim, const struct step *step)
