@@ -51,6 +51,7 @@ struct deploy_plan {
 	struct strv warnings;      /* sentences for the user */
 	bool new_secrets;          /* objects holds keys or tokens that nobody has seen yet */
 	bool exists;               /* the StatefulSet is there */
+	bool blind;                /* of deploy_plan_blindly */
 	bool unfinished;           /* the same request is to be planned and carried out once more after this */
 	enum manifest_tls tls;     /* as it will be */
 	bool acls;

@@ -214,6 +214,7 @@ int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan
 		.objects = &plan->objects,
 		.acls = plan->acls,
 		.restarts = restarts,
+		.blind = plan->blind,
 		.scales = plan->exists && options->replicas > 0,
 	};
 	_cleanup_buf_ struct buf screen = BUF_TEXT;

@@ -255,6 +255,7 @@ int deploy_plan_blindly(struct kube_client *client, const struct deploy_request 
 	struct deploy_secrets secrets = DEPLOY_SECRETS_INIT;
 	int status;
 
+	ret_plan->blind = true;
 	set_tls(request, &existing, &settings, ret_plan);
 	set_acls(request, &existing, &settings, ret_plan);
 	status = deploy_make_secrets(request, &existing, &settings, &secrets, err);
