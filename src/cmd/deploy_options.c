@@ -1,6 +1,7 @@
 /* See include/cmd/deploy_options.h. */
 #include "cmd/deploy_options.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "util/file.h"
@@ -265,6 +266,7 @@ static int read_extra(const char *path, cJSON **ret_extra, struct err *err)
 
 	if (read_text("set-config", path, false, &text, err) < 0)
 		return -1;
+	assert(text);
 	if (json_parse(text, strlen(text), ret_extra, err) < 0)
 		return err_wrap(err, "--set-config %s", path);
 	return 0;

@@ -1,6 +1,7 @@
 /* See acl_parts.h: what is said to Consul, and the management token until it is known and kept. */
 #include "acl_parts.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,7 @@ static int write_reset_file(const struct acl_setup *setup, struct err *err)
 	struct kube_exec exec = KUBE_EXEC_INIT;
 	int status;
 
+	assert(setup->leader);
 	exec.namespace_name = setup->leader->pod.namespace_name;
 	exec.pod = setup->leader->pod.name;
 	exec.container = setup->leader->container->name;
