@@ -39,6 +39,7 @@ struct deploy_request {
 	const cJSON *extra;
 	enum deploy_wish tls;  /* as it is: on for a new cluster */
 	bool acls;             /* for a new cluster; not given: as it is */
+	bool reset_acls;       /* the management token was lost: a Secret for another is made, if there is none */
 	const struct key_pair *authority; /* the user's own, with its key */
 	const char *cluster_domain;       /* "cluster.local" */
 	int64_t now_s;                    /* wall clock: when certificates begin */

@@ -310,6 +310,7 @@ void deploy_options_request(const struct cmd_context *context, const char *names
 		       : options->no_tls ? DEPLOY_NO
 		                         : DEPLOY_AS_IS,
 		.acls = options->acls,
+		.reset_acls = options->reset_acls,
 		.authority = inputs->authority.certificate ? &inputs->authority : NULL,
 		.cluster_domain = options->cluster_domain,
 		.now_s = now_s,

@@ -93,7 +93,7 @@ static void set_acls(const struct deploy_request *request, const struct deploy_e
 
 	settings->acls = plan->acls = existing->set ? live : request->acls;
 	/* A management token that is not there was put away by its owner: nothing is left to be set up. */
-	plan->sets_up_acls = settings->acls && (!existing->set || existing->bootstrap.there);
+	plan->sets_up_acls = settings->acls && (!existing->set || existing->bootstrap.there || request->reset_acls);
 }
 
 /* ------------------------------------------------------------------------------------------ planning */

@@ -147,7 +147,7 @@ static int make_tokens(const struct deploy_request *request, const struct deploy
 	struct manifest_tokens *tokens = &secrets->tokens;
 
 	/* The servers run with it; the management token may have been put away by its owner. */
-	if (existing->set && (!existing->acl.known || existing->acl.there))
+	if (existing->set && !request->reset_acls && (!existing->acl.known || existing->acl.there))
 		return 0;
 	if (must_be_readable(request, &existing->acl, "-acl", err) < 0 ||
 	    must_be_readable(request, &existing->bootstrap, "-acl-bootstrap", err) < 0)

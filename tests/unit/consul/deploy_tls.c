@@ -365,6 +365,11 @@ Test(deploy_tls, acls_are_there_from_the_start_with_tokens_made_once)
 	fixture_deploy(&fixture, &usual);
 	cr_assert_null(json_get(fixture.store.objects, bootstrap_path));
 	cr_assert_not(fixture.plan.sets_up_acls);
+	/* Unless it was lost, and is to be made anew. */
+	request.reset_acls = true;
+	fixture_deploy(&fixture, &request);
+	cr_assert_not_null(json_get(fixture.store.objects, bootstrap_path));
+	cr_assert(fixture.plan.sets_up_acls);
 	fixture_stop(&fixture);
 }
 
