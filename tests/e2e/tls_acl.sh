@@ -138,6 +138,12 @@ weak_token() { # may read one key, and nothing of the servers
 	consul_in consul-0 acl token create -policy-name weak | awk '$1 == "SecretID:" { print $2 }'
 }
 (umask 077 && weak_token >"$scratch/weak")
+known_everywhere() { # to a server that has not heard of it yet it is another cluster's
+	local pod token
+	token=$(<"$scratch/weak")
+	for pod in consul-0 consul-1 consul-2; do consul_in "$pod" acl token read -self || return 1; done
+}
+check 'a token that may nearly nothing' until_true 20 known_everywhere
 plugin health -n "$namespace" --token-file "$scratch/weak"
 expect 'health with a token that lacks a right names the rule' 2 'CON204' 'lacks .*"read"' 'operator'
 
