@@ -268,9 +268,12 @@ static int check_added(const char *path, const cJSON *json, struct err *err)
 		    "ConfigMaps or pods",
 		    path);
 	cJSON_ArrayForEach (item, json) {
-		_cleanup_free_ char *below = path && item->string ? xasprintf("%s.%s", path, item->string)
-		                                                  : xstrdup(item->string ? item->string : path);
+		_cleanup_free_ char *below = NULL;
 
+		if (path && item->string)
+			below = xasprintf("%s.%s", path, item->string);
+		else
+			below = xstrdup_null(item->string ? item->string : path);
 		if ((item->string && check_reserved(below, err) < 0) || check_added(below, item, err) < 0)
 			return -1;
 	}
