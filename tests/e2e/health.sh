@@ -40,7 +40,7 @@ fi
 
 names_victim() {
 	plugin health -n "$namespace" --timeout 10s
-	[ "$code" = 3 ] && printf '%s' "$out" | grep -q 'DEGRADED' && printf '%s' "$out" | grep -qE '(CON[0-9]+).*consul-1'
+	[ "$code" = 3 ] && grep -q 'DEGRADED' <<<"$out" && grep -qE '(CON[0-9]+).*consul-1' <<<"$out"
 }
 crash consul-1
 check 'a killed server is named, exit code 3' until_true 20 names_victim
@@ -55,7 +55,7 @@ two_down() { # VIA
 	first=$!
 	crash_until_down consul-2 && wait "$first" || return 1
 	plugin health -n "$namespace" --timeout 10s --via "$1"
-	[ "$code" = 2 ] && printf '%s' "$out" | grep -qE '1/[23] voters'
+	[ "$code" = 2 ] && grep -qE '1/[23] voters' <<<"$out"
 }
 for via in auto tunnel exec; do
 	until_true 90 two_down "$via"

@@ -44,7 +44,8 @@ expect() {
 		return 0
 	fi
 	for pattern in "$@"; do
-		if ! printf '%s\n%s\n' "$out" "$err" | grep -qE -- "$pattern"; then
+		# No pipe: grep -q closes it when it has found the pattern, and with pipefail that is a failure.
+		if ! grep -qE -- "$pattern" <<<"$out"$'\n'"$err"; then
 			not_ok "$name: no \"$pattern\" in the output"
 			show_last
 			return 0
