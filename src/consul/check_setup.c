@@ -126,7 +126,8 @@ static void check_rollout(struct diagnosis *diagnosis)
 		finding =
 		    diagnosis_add(diagnosis, "rollout-unfinished", NULL,
 		                  "no change of the StatefulSet reaches its pods: its updateStrategy is OnDelete");
-	finding_set_cause(finding, "a deploy is under way, or was stopped before it was finished");
+	finding_set_cause(finding, "a deploy is under way, or was stopped before it was finished; deploy goes on, and "
+	                           "deploy --rollback goes back");
 	remedy_deploy(diagnosis, NULL, finding);
 }
 

@@ -328,7 +328,9 @@ const struct finding_kind finding_kinds[] = {
 	  "StatefulSet has OnDelete: a deploy is at work right now, or it was interrupted, or a server did not come "
 	  "back and it went no further.\n\n"
 	  "Nothing is lost, and the servers work as they are. `kubectl consul deploy` without options goes on where "
-	  "it was left. Until then `kubectl rollout restart` does nothing, and `kubectl consul scale` refuses while "
+	  "it was left; `kubectl consul deploy --rollback` goes back to the template before, for a new one by which "
+	  "servers do not start. Until then `kubectl rollout restart` does nothing, and `kubectl consul scale` refuses "
+	  "while "
 	  "pods of an older revision run." },
 	{ "CON513", "certificate-expired", SEVERITY_DEGRADED, "A server's certificate has expired",
 	  "Connections between servers that stand go on for a while, so the cluster may seem well. Every new one is "
