@@ -41,15 +41,19 @@ char *refusal_words(const struct err *err)
 	return xstrndup(start, (size_t)(end - start));
 }
 
+/* One that was made a moment ago is known to some servers only: then it is known. */
 bool refusal_is_unknown_token(const struct diagnosis *diagnosis)
 {
+	bool any = false;
+
 	FOR_EACH_PLACE (place, diagnosis) {
 		const struct err *err = refusal_first(&place->server->view);
 
-		if (err && access_is_unknown_token(err->message))
-			return true;
+		if (err && !access_is_unknown_token(err->message))
+			return false;
+		any |= err != NULL;
 	}
-	return false;
+	return any;
 }
 
 bool refusal_hides_leader(const struct diagnosis *diagnosis)
