@@ -11,6 +11,7 @@
 #include "cmd/connect.h"
 #include "cmd/deploy_options.h"
 #include "consul/deploy.h"
+#include "consul/snapshot.h"
 #include "kube/lease.h"
 #include "util/err.h"
 
@@ -52,6 +53,10 @@ int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan
                      struct err *err) __attribute__((warn_unused_result));
 
 /* ------------------------------------------------------------------------- deploy_roll.c: servers that run */
+
+/* One look at the StatefulSet's servers (consul/observe.h), within 15 s. ret_snapshot is released in either case. */
+int deploy_look(struct deploying *deploying, const char *set_name, struct snapshot *ret_snapshot, struct err *err)
+    __attribute__((warn_unused_result));
 
 /*
  * Whether servers are replaced one by one under the engine's rules: they have, or had, a leader. Where they never had one (a

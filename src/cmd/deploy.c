@@ -1,6 +1,7 @@
 /* `kubectl consul deploy`: what is wanted and what exists become objects, which are applied, and waited for. */
 #include <inttypes.h>
 
+#include "cmd/again.h"
 #include "cmd/claim.h"
 #include "cmd/cmd.h"
 #include "cmd/connect.h"
@@ -138,13 +139,16 @@ static int check_size(const struct deploying *deploying, const struct deploy_pla
 {
 	int64_t wanted = deploying->options->replicas;
 	const struct apply_object *set = deploy_plan_set(plan);
+	_cleanup_free_ char *words = NULL, *command = NULL;
 
 	if (!plan->exists || !wanted || json_int_at(set->live, "spec.replicas", 1) == wanted ||
 	    (wanted >= 3 && wanted % 2 == 1))
 		return 0;
-	err_set(err, ERR_REFUSED, "%" PRId64 " servers are no odd number of at least 3", wanted);
-	return err_hint(err, "kubectl consul scale %" PRId64 " --force -n %s, if it has to be", wanted,
-	                deploying->connection.config.namespace_name);
+	words = xasprintf("scale %" PRId64 " --force", wanted);
+	command = again_command(deploying->context, &deploying->connection, plan->sets.items[0], words);
+	err_set(err, ERR_REFUSED, "statefulset.apps/%s: %" PRId64 " servers are no odd number of at least 3",
+	        plan->sets.items[0], wanted);
+	return err_hint(err, "if it has to be: %s", command);
 }
 
 /*

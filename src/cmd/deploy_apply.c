@@ -5,7 +5,6 @@
 #include "cmd/difference_screen.h"
 #include "cmd/preflight_screen.h"
 #include "consul/difference.h"
-#include "consul/observe.h"
 #include "consul/preflight.h"
 #include "util/clock.h"
 #include "util/json.h"
@@ -83,13 +82,7 @@ static int list_old(struct deploying *deploying, const char *set_name, bool chan
                     struct strv *names, struct err *err)
 {
 	struct snapshot snapshot = SNAPSHOT_INIT;
-	struct observe_options options = {
-		.namespace_name = deploying->connection.config.namespace_name,
-		.name = set_name,
-		.access = &deploying->connection.access,
-		.deadline_ms = clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS,
-	};
-	int status = observe(deploying->connection.client, &options, &snapshot, err);
+	int status = deploy_look(deploying, set_name, &snapshot, err);
 
 	for (size_t i = 0; status == 0 && i < snapshot.server_count; i++) {
 		const struct server *server = &snapshot.servers[i];

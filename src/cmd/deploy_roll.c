@@ -22,6 +22,18 @@
 #define OBSERVED_TIMEOUT_MS  ((int64_t)10 * 1000)
 #define OBSERVED_INTERVAL_MS ((int64_t)200)
 
+int deploy_look(struct deploying *deploying, const char *set_name, struct snapshot *ret_snapshot, struct err *err)
+{
+	struct observe_options options = {
+		.namespace_name = deploying->connection.config.namespace_name,
+		.name = set_name,
+		.access = &deploying->connection.access,
+		.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
+	};
+
+	return observe(deploying->connection.client, &options, ret_snapshot, err);
+}
+
 /* What one look tells of whether the engine can be trusted with these servers. */
 enum look_outcome {
 	LOOK_LEADER,    /* they have one, or had: what they committed tells */
@@ -52,11 +64,16 @@ static enum look_outcome judge_look(const struct snapshot *snapshot, struct err 
 	return silent ? LOOK_SILENT : LOOK_NEVER_RAN;
 }
 
-static int refuse_silence(const struct err *reason, struct err *err)
+static int refuse_silence(const struct deploying *deploying, const char *set_name, const struct err *reason,
+                          struct err *err)
 {
-	err_set(err, ERR_REFUSED, "servers run and cannot be asked, so that they cannot be replaced one by one: %s",
-	        reason->message ? reason->message : "no answer");
-	return reason->hint ? err_hint(err, "%s", reason->hint) : -1;
+	_cleanup_free_ char *health = again_command(deploying->context, &deploying->connection, set_name, "health");
+
+	err_set(
+	    err, ERR_REFUSED,
+	    "servers of statefulset.apps/%s run and cannot be asked, so that they cannot be replaced one by one: %s",
+	    set_name, reason->message ? reason->message : "no answer");
+	return err_hint(err, "%s%s%s tells more", reason->hint ? reason->hint : "", reason->hint ? "\n" : "", health);
 }
 
 int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret_can, struct err *err)
@@ -67,13 +84,7 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 		struct snapshot snapshot = SNAPSHOT_INIT;
 		_cleanup_err_ struct err reason = ERR_INIT;
 		enum look_outcome outcome = LOOK_SILENT;
-		struct observe_options options = {
-			.namespace_name = deploying->connection.config.namespace_name,
-			.name = set_name,
-			.access = &deploying->connection.access,
-			.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
-		};
-		int status = observe(deploying->connection.client, &options, &snapshot, err);
+		int status = deploy_look(deploying, set_name, &snapshot, err);
 
 		if (status == 0)
 			outcome = judge_look(&snapshot, &reason);
@@ -83,7 +94,7 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 			return status;
 		/* A look in a bad moment must not hand running servers over to Kubernetes. */
 		if (clock_monotonic_ms() >= patience_ms)
-			return outcome == LOOK_SILENT ? refuse_silence(&reason, err) : 0;
+			return outcome == LOOK_SILENT ? refuse_silence(deploying, set_name, &reason, err) : 0;
 		if (connect_sleep(&deploying->connection, LOOK_INTERVAL_MS, err) < 0)
 			return -1;
 	}

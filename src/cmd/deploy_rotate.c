@@ -7,14 +7,11 @@
 #include "cmd/deploy_wait.h"
 #include "consul/diagnosis.h"
 #include "consul/keyring.h"
-#include "consul/observe.h"
 #include "consul/renew.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
 
-/* One look at the cluster. */
-#define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
 /* Renewing the Lease. */
 #define KEEP_TIMEOUT_MS ((int64_t)10 * 1000)
 
@@ -46,20 +43,6 @@ static struct progress progress_of(struct rotating *rotating)
 	return (struct progress){ .tell = tell, .keep = keep, .context = rotating };
 }
 
-/* A fresh one for each: what came before has changed the cluster. */
-static int look(struct rotating *rotating, struct snapshot *ret_snapshot, struct err *err)
-{
-	struct deploying *deploying = rotating->deploying;
-	struct observe_options options = {
-		.namespace_name = deploying->connection.config.namespace_name,
-		.name = deploying->request.name,
-		.access = &deploying->connection.access,
-		.deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS,
-	};
-
-	return observe(deploying->connection.client, &options, ret_snapshot, err);
-}
-
 static const char *datacenter_of(const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->server_count; i++)
@@ -73,7 +56,7 @@ static int rotate_certificates(struct rotating *rotating, struct err *err)
 	struct deploying *deploying = rotating->deploying;
 	struct progress progress = progress_of(rotating);
 	struct snapshot snapshot = SNAPSHOT_INIT;
-	int status = look(rotating, &snapshot, err);
+	int status = deploy_look(deploying, deploying->request.name, &snapshot, err);
 
 	if (status == 0) {
 		struct renew_request request = {
@@ -96,7 +79,7 @@ static int rotate_gossip_key(struct rotating *rotating, struct err *err)
 	struct deploying *deploying = rotating->deploying;
 	struct progress progress = progress_of(rotating);
 	struct snapshot snapshot = SNAPSHOT_INIT;
-	int status = look(rotating, &snapshot, err);
+	int status = deploy_look(deploying, deploying->request.name, &snapshot, err);
 
 	if (status == 0)
 		status = keyring_rotate(deploying->connection.client, &snapshot, &deploying->connection.access,
