@@ -45,9 +45,18 @@ roll_out() {
 	measure_stop
 }
 
+# A server that starts before the others' names resolve joins its own name, which is in the pod's /etc/hosts, and never
+# tries again. All three may do that: then somebody has to introduce them.
+introduce_servers() {
+	local addresses
+	addresses=$(kubectl -n "$namespace" get pods -o jsonpath='{.items[*].status.podIP}')
+	[ "$(wc -w <<<"$addresses")" -eq 3 ] && consul_in consul-0 join $addresses
+}
+
 foreign() {
 	new_namespace rollout-foreign
 	foreign_servers | kubectl -n "$namespace" apply -f - >/dev/null
+	check 'the servers know each other' until_true 60 introduce_servers
 	plugin health -n "$namespace" --wait --timeout 3m
 	expect 'three servers that somebody else set up' 0 'HEALTHY'
 	roll_out foreign change_template
