@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "consul/crash.h"
 #include "consul/plan.h"
+#include "consul/remains.h"
 #include "consul/snapshot.h"
 #include "util/err.h"
 
@@ -44,6 +46,18 @@ struct world {
 
 	/* The pod of this name, gently, if it is still the one that was seen: one that has changed or gone is left alone. */
 	int (*delete_pod)(void *context, const struct snapshot *seen, const char *name, struct err *err);
+
+	/*
+	 * Ends the processes of these servers at once, all at the same time, each after its peers.json was put in if it has one: see
+	 * consul/crash.h for the errors. Nothing is retried.
+	 */
+	int (*crash)(void *context, const struct snapshot *seen, struct crash_order *orders, size_t count, struct err *err);
+
+	/* Removes a peers.json that waits in this server's data directory. */
+	int (*remove_peers)(void *context, const struct snapshot *seen, const struct crash_order *order, struct err *err);
+
+	/* What is in the servers' data directories: see remains_look (consul/remains.h). */
+	int (*inspect)(void *context, const struct snapshot *seen, struct remains *ret_remains, struct err *err);
 
 	/* What Kubernetes' events say of why this server does not come: added to plan->text. May be NULL. */
 	int (*explain)(void *context, const struct snapshot *seen, struct plan *plan, struct err *err);

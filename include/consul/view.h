@@ -49,8 +49,9 @@ struct self {
 	bool is_server;
 	enum raft_role role;
 	char *leader_address;  /* "10.244.0.7:8300"; NULL: knows no leader */
-	uint64_t term;
+	uint64_t term;         /* the current one; a server that is cut off raises it with every election in vain */
 	uint64_t last_log_index;
+	uint64_t last_log_term; /* of that entry: with the index, how far its log is; 0: not told, or the log is empty */
 	uint64_t commit_index;
 	uint64_t applied_index;
 	int64_t last_contact_ms; /* since it heard the leader; 0 on the leader; -1: never or unknown */
@@ -61,6 +62,7 @@ struct self {
 	int64_t verifies_incoming;  /* it accepts RPC by TLS with a certificate of the authority only */
 	int64_t verifies_hostname;  /* and that only of servers */
 	int64_t acls_enabled;
+	char *data_dir;        /* "/consul/data"; NULL when not told (info) */
 };
 
 #define SELF_INIT                                                                                                      \
