@@ -1,13 +1,24 @@
 /*
- * consul/probe.h - a small client beside a drill: writes a key again and again, and reads it, through the servers that are not being
- * crashed, and keeps when it was served and when not.
+ * consul/probe.h - a small client beside a drill: it writes and reads all the time, through the servers that are not being crashed,
+ * and keeps when it was served and when not, and whether a write that was acknowledged got lost.
  *
- * Lives on the client's loop: everything happens while somebody runs that (consul/act.h's looks and sleeps do). Tunnels only
- * (kube/tunnel.h), one per server, kept open. The key is "kubectl-consul/probe/RANDOM", removed at the end. Under ACLs it takes key_prefix
- * "kubectl-consul/" { policy = "write" }.
+ * Lives on the client's loop: everything happens while somebody runs that (consul/act.h's looks and sleeps do); time in which nobody
+ * does looks like a gap. Tunnels only (kube/tunnel.h), whatever access says of the way; HTTPS inside is not verified, as there.
+ * RBAC: get and create on pods/portforward.
  *
- * A write (PUT /v1/kv/KEY) is one every PROBE_INTERVAL_MS, whatever became of those before: Consul holds a request without a leader for
- * some seconds and may carry it out after all; each is given up after PROBE_TIMEOUT_MS. Reads (GET, default consistency) the same.
+ * Every PROBE_INTERVAL_MS a write begins: PUT /v1/kv/kubectl-consul/probe/RANDOM/N, value N, through the servers in turn; and a read: GET
+ * of the first of those keys, default consistency. Under ACLs that takes key_prefix "kubectl-consul/" { policy = "write" }.
+ *
+ * Nothing of that is written twice. Without a leader Consul holds a request up to 7 s (rpc_hold_timeout), looks for one every 0.44 s at
+ * most, and carries the request out when there is one, even if nobody waits for the answer any more: an old write could come after
+ * a newer one of the same key, and look like a loss. And a key that is written again hides that its older value was lost. So each
+ * write has its own key, and at the end each acknowledged one is looked for; what was not acknowledged may be there or not.
+ *
+ * PROBE_LANES writes, and as many reads, are under way with one server at the same time, each in a tunnel of its own: most wait at a
+ * server that holds them, and the first that is served ends the gap, whenever it was sent. While all are under way no further ones
+ * begin. Each is given up after PROBE_TIMEOUT_MS and another one begins in its place, so that one which hangs at a server that lost
+ * its leader without noticing does not make the gap longer than it is. A server that cannot be reached, or breaks off, rests for a
+ * second with that lane, and the others go on.
  */
 #ifndef CONSUL_PROBE_H
 #define CONSUL_PROBE_H
@@ -22,28 +33,33 @@
 #include "util/err.h"
 
 #define PROBE_INTERVAL_MS ((int64_t)50)
-#define PROBE_TIMEOUT_MS  ((int64_t)1000)
+#define PROBE_TIMEOUT_MS  ((int64_t)2000)
+#define PROBE_LANES       3
+/* Where all the keys are, of every probe: what one that was killed has left there can be removed with `consul kv delete -recurse`. */
+#define PROBE_PREFIX      "kubectl-consul/probe/"
 
-/* What became of one kind of request. Pure. */
+/* What became of one kind of request. Pure. Times are monotonic (util/clock.h). */
 struct probe_count {
-	int64_t tried, served, failed; /* those that came to an end */
-	int64_t last_served_ms;        /* when one was last served; -1: never. Monotonic, as all of these */
+	int64_t tried, served, failed; /* tried: those that came to an end, the sum of the others; a late answer is a failure */
+	int64_t last_served_ms;        /* when one was last served; -1: never */
 	int64_t longest_gap_ms;        /* longest time from one that was served to the next that was */
-	int64_t gap_from_ms;           /* when that began */
+	int64_t gap_from_ms;           /* when that began; -1: there was none */
 	struct err first_err;          /* the first failure, in its words */
 };
 
-#define PROBE_COUNT_INIT { .last_served_ms = -1 }
+#define PROBE_COUNT_INIT { .last_served_ms = -1, .gap_from_ms = -1 }
 void probe_count_served(struct probe_count *count, int64_t now_ms);
-void probe_count_failed(struct probe_count *count, struct err *err); /* takes what is in err */
+void probe_count_failed(struct probe_count *count, struct err *err); /* takes what is in err, and leaves it empty */
 void probe_count_end(struct probe_count *count, int64_t now_ms);     /* a gap that is still open counts up to now */
 void probe_count_release(struct probe_count *count);
 
+/* Writes acknowledged: writes.served. */
 struct probe_result {
 	struct probe_count writes, reads;
-	uint64_t last_acknowledged; /* the number that was written last of those acknowledged; 0: none */
-	bool checked;               /* it was read back at the end */
-	uint64_t read_back;         /* a number at least as high as last_acknowledged: nothing was lost */
+	bool checked;         /* each write that was acknowledged was looked for at the end, consistently */
+	int64_t lost;         /* how many of them were not there; 0 is what Consul promises */
+	struct err check_err; /* why they were not checked */
+	char *left;           /* the prefix of keys that could not be removed; NULL: nothing was left behind */
 };
 
 #define PROBE_RESULT_INIT { .writes = PROBE_COUNT_INIT, .reads = PROBE_COUNT_INIT }
@@ -52,17 +68,26 @@ void probe_result_release(struct probe_result *result);
 struct probe;
 
 /*
- * Begins: one write and one read are served before it returns (else its err: no right, no leader, no tunnel), at the latest at deadline_ms. Every
- * server of the snapshot that can be asked by a tunnel is used, but victim (a pod; NULL: all). access is borrowed for the probe's life.
+ * Begins: one write and one read are served before it returns, at the latest at deadline_ms. Every server of the snapshot that can be
+ * asked by a tunnel is used, but victim (a pod; NULL: all). client and access are borrowed for the probe's life, and the token of access
+ * may not change meanwhile; the snapshot is not needed any more.
+ *
+ * ERR_FORBIDDEN, at once: no right to tunnels, or an ACL token that may not write there; the hint has the rule to add. Otherwise, at
+ * the deadline, what went wrong first, or ERR_TIMEOUT. ERR_UNREACHABLE: no server is left to be asked.
  */
 int probe_start(struct kube_client *client, const struct snapshot *snapshot, const struct access *access, const char *victim,
                 int64_t deadline_ms, struct probe **ret_probe, struct err *err) __attribute__((warn_unused_result));
 
-/* Ends: waits for what is under way, reads the key back, removes it. Blocks, at the latest until deadline_ms; fails only when interrupted. */
+/*
+ * Ends: a gap still open counts up to now. Waits for what is under way (PROBE_TIMEOUT_MS at most), looks for what was acknowledged, and
+ * removes the keys. Blocks, at the latest until deadline_ms: without a leader nothing can be looked for or removed, which is no failure
+ * but in the result. Fails only when interrupted (ERR_INTERRUPTED); ret_result (PROBE_RESULT_INIT) has what was counted even so, and is
+ * released by the caller. Only probe_free may follow.
+ */
 int probe_stop(struct probe *probe, int64_t deadline_ms, struct probe_result *ret_result, struct err *err)
     __attribute__((warn_unused_result));
 
-/* Ends at once whatever is under way; the key stays unless it was removed. NULL is fine. */
+/* Ends at once whatever is under way; without probe_stop before it the keys stay. NULL is fine. */
 void probe_free(struct probe *probe);
 
 #endif
