@@ -278,6 +278,24 @@ static int world_tell(void *context, const struct snapshot *seen, const struct s
 	return 0;
 }
 
+/* ----------------------------------------------------------------------------------- its containers */
+
+static int world_crash(void *context, const struct snapshot *seen, struct crash_order *orders, size_t count,
+                       struct err *err)
+{
+	const struct world_kube *world = context;
+
+	return crash(world->client, seen, orders, count, in_ms(world, CHANGE_MS), err);
+}
+
+static int world_remove_peers(void *context, const struct snapshot *seen, const struct crash_order *order,
+                              struct err *err)
+{
+	const struct world_kube *world = context;
+
+	return crash_remove_peers(world->client, seen, order, in_ms(world, CHANGE_MS), err);
+}
+
 /* --------------------------------------------------------------------------------------------- time */
 
 static int64_t world_now_ms(void *context)
@@ -304,6 +322,8 @@ void world_kube(struct world_kube *context, struct world *ret_world)
 		.set_expect = world_set_expect,
 		.delete_claim = world_delete_claim,
 		.delete_pod = world_delete_pod,
+		.crash = world_crash,
+		.remove_peers = world_remove_peers,
 		.explain = world_explain,
 		.now_ms = world_now_ms,
 		.sleep = world_sleep,
