@@ -73,7 +73,7 @@ struct probe;
  * may not change meanwhile; the snapshot is not needed any more.
  *
  * ERR_FORBIDDEN, at once: no right to tunnels, or an ACL token that may not write there; the hint has the rule to add. Otherwise, at
- * the deadline, what went wrong first, or ERR_TIMEOUT. ERR_UNREACHABLE: no server is left to be asked.
+ * the deadline, what went wrong last, or ERR_TIMEOUT. ERR_UNREACHABLE: no server is left to be asked. A few keys may be left behind then.
  */
 int probe_start(struct kube_client *client, const struct snapshot *snapshot, const struct access *access, const char *victim,
                 int64_t deadline_ms, struct probe **ret_probe, struct err *err) __attribute__((warn_unused_result));
