@@ -1,7 +1,10 @@
 /*
  * consul/drill.h - one server crashes on purpose, and what the cluster does about it is written down with times.
  *
- * drill_check and drill_take are pure; drill_run blocks, and knows the cluster only through a world (consul/act.h).
+ * Pure but for drill_look and drill_run, which block, and know the cluster only through a world (consul/act.h).
+ *
+ * Who leads is told by the survivors alone, and a leader is another one when raft's term is a later one: it may be the
+ * same server again. What the crashed server says of itself counts from when it is back.
  */
 #ifndef CONSUL_DRILL_H
 #define CONSUL_DRILL_H
@@ -20,12 +23,12 @@
 /* What happens, in the order in which it is shown; not everything happens in every drill, or in this order. */
 enum drill_mark_kind {
 	DRILL_DOWN,        /* the server does not answer any more, or its container has ended */
-	DRILL_LEADER_LOST, /* only where it led: no survivor names a leader any more, or not the same one */
-	DRILL_NEW_LEADER,  /* only where it led: all survivors name one again, of a later term; who: its pod */
-	DRILL_RESTARTED,   /* its container runs again, or its pod was made anew */
+	DRILL_LEADER_LOST, /* only where it led: no survivor names that leader any more */
+	DRILL_NEW_LEADER,  /* only where it led: all survivors name one of a later term, who says so himself; who: his pod */
+	DRILL_RESTARTED,   /* its container runs again, or it answers again, or its pod was made anew and runs */
 	DRILL_ALIVE,       /* every server answers, and has it as alive with its present address */
-	DRILL_VOTER,       /* every server has it as a voter with that address, and it lags nobody */
-	DRILL_VERDICT,     /* the verdict is as good as before the crash, and its pod is ready; who: that verdict */
+	DRILL_VOTER,       /* every server has it as a voter with that address, it follows a leader, and does not lag */
+	DRILL_VERDICT,     /* and the verdict is as good as before, its pod ready, the restart known; who: the verdict */
 };
 #define DRILL_MARKS 7
 
@@ -34,7 +37,7 @@ const char *drill_mark_name(enum drill_mark_kind kind); /* "down", "leader-lost"
 struct drill_mark {
 	bool expected; /* in this drill */
 	bool happened;
-	bool unseen;   /* it must have happened, since what follows from it did, between two looks; at_ms is of the later one */
+	bool unseen;   /* it must have been between two looks, since what follows from it was seen; at_ms is of the later */
 	int64_t at_ms; /* since the crash, when it was seen: up to one look later than it was */
 	char *who;     /* NULL: nobody in particular. Owned */
 };
@@ -46,28 +49,29 @@ struct drill {
 	bool led;
 	int64_t restarts;    /* of its container, before */
 	int64_t started_at;  /* the same */
-	uint64_t term;       /* the leader's, before */
+	uint64_t term;       /* raft's, before */
 	enum verdict before; /* the verdict */
 	struct drill_mark marks[DRILL_MARKS];
 	int64_t looks;
-	int64_t longest_look_ms; /* from one look to the next: how exact the times are */
+	int64_t since_ms;        /* when the last one ended, since the crash */
+	int64_t longest_look_ms; /* from the end of one to that of the next: how exact the times are */
 };
 
 #define DRILL_INIT { 0 }
 void drill_release(struct drill *drill);
 
 /*
- * Whether pod (NULL: whoever leads) may be crashed now: there is a leader all agree on, every server answers and the views and
- * peer sets agree, no rollout or other change is under way, the pod is a live voter, and without it the quorum still stands (rule
- * RULE_QUORUM otherwise). PLAN_DONE: it may, *ret_pod is borrowed from the snapshot; else PLAN_REFUSE, may_pass where looking again
- * may help. ret_plan is released by the caller.
+ * Whether pod (NULL: whoever leads) may be crashed now: there is a leader all agree on, every server answers, is a
+ * stable voter, and alive for all others, no rollout or other change is under way, and without the pod the quorum still
+ * stands (RULE_QUORUM otherwise). PLAN_DONE: it may, *ret_pod is borrowed from the snapshot; else PLAN_REFUSE, may_pass
+ * where looking again may help. ret_plan is released by the caller.
  */
 void drill_check(const struct snapshot *snapshot, const char *pod, const char **ret_pod, struct plan *ret_plan);
 
 /* The drill that is about to begin, from the snapshot it was checked with. */
 void drill_begin(const struct snapshot *snapshot, const char *pod, struct drill *ret_drill);
 
-/* Takes one look, since_ms after the crash: marks what it shows for the first time; a bit (1 << kind) for each of them. */
+/* Takes one look, since_ms after the crash: marks what it shows for the first time; a bit (1 << kind) for each. */
 unsigned drill_take(struct drill *drill, const struct snapshot *snapshot, int64_t since_ms);
 
 bool drill_is_over(const struct drill *drill); /* all that is expected has happened */
@@ -80,26 +84,43 @@ void drill_list_missing(const struct drill *drill, struct strv *list);
 
 /* ------------------------------------------------------------------------------------------ the loop */
 
-typedef void drill_tell(void *context, const struct drill *drill, unsigned marks); /* 0: it has just been crashed */
+/*
+ * After each look: marks as of drill_take; 0 says how time goes by, and, the first time (drill->looks is 0), that the
+ * server has just been crashed.
+ */
+typedef void drill_tell(void *context, const struct drill *drill, unsigned marks);
 
 struct drill_options {
 	const char *pod;     /* NULL: whoever leads */
 	int64_t deadline_ms; /* of world->now_ms */
-	drill_tell *tell;    /* may be NULL */
-	void *tell_context;
-	/* Called right after the process was crashed, with world->now_ms of that moment; may be NULL. */
-	void (*crashed)(void *context, int64_t at_ms);
-	void *crashed_context;
+	drill_tell *tell;    /* this and those below may be NULL; all get context */
+
+	/* Why it is looked again before the crash: a refusal that may pass, a look that failed. */
+	void (*wait)(void *context, const char *text);
+
+	/* Right before the crash, with whom it will be. -1: it is not done, and drill_run fails with err. */
+	int (*prepare)(void *context, const struct snapshot *snapshot, const char *pod, struct err *err);
+
+	void *context;
 };
 
 #define DRILL_INTERVAL_MS ((int64_t)100) /* between two looks */
 
 /*
- * Looks until drill_check allows it (a refusal that may pass is looked at again, ACT_PATIENCE_MS at most), crashes the server through
- * world->crash, and looks until the drill is over. ret_drill (DRILL_INIT) is released by the caller in either case, and has what was seen.
- * ERR_REFUSED: the check's reason. ERR_TIMEOUT: names what had not happened. A look that fails is looked again; looks fail for
- * ACT_PATIENCE_MS: its err. The time of the crash is the middle between sending the order and its end, no more than the
- * exec's round trip wrong.
+ * The first look: until drill_check allows it; a refusal that may pass, and a look that fails, is looked at again, for
+ * ACT_PATIENCE_MS at most. ERR_REFUSED: the check's reason. ret_snapshot (SNAPSHOT_INIT) is released by the caller
+ * in either case; *ret_pod is borrowed from it.
+ */
+int drill_look(const struct world *world, const struct drill_options *options, struct snapshot *ret_snapshot,
+               const char **ret_pod, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * drill_look, crashes the server through world->crash, and looks until the drill is over. ret_drill (DRILL_INIT) is
+ * released by the caller in either case, and has what was seen; victim NULL: nothing was crashed (ERR_INTERRUPTED in
+ * the middle of it leaves that open). ERR_TIMEOUT: names what had not happened. Looks fail for ACT_PATIENCE_MS: their err.
+ * An answer to the crash that was lost is no failure: whether it took place is seen.
+ *
+ * The time of the crash is the middle between sending the order and its end, no more than the exec's round trip wrong.
  */
 int drill_run(const struct world *world, const struct drill_options *options, struct drill *ret_drill, struct err *err)
     __attribute__((warn_unused_result));
