@@ -117,8 +117,8 @@ int drill_look(const struct world *world, const struct drill_options *options, s
 /*
  * drill_look, crashes the server through world->crash, and looks until the drill is over. ret_drill (DRILL_INIT) is
  * released by the caller in either case, and has what was seen; victim NULL: nothing was crashed (ERR_INTERRUPTED in
- * the middle of it leaves that open). ERR_TIMEOUT: names what had not happened. Looks fail for ACT_PATIENCE_MS: their err.
- * An answer to the crash that was lost is no failure: whether it took place is seen.
+ * the middle of it leaves that open). ERR_TIMEOUT: names what had not happened. Looks fail for ACT_PATIENCE_MS: their
+ * err. An answer to the crash that was lost is no failure: whether it took place is seen.
  *
  * The time of the crash is the middle between sending the order and its end, no more than the exec's round trip wrong.
  */

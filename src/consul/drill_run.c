@@ -108,13 +108,8 @@ static int crash_it(struct drilling *drilling, const struct snapshot *seen, cons
 {
 	const struct world *world = drilling->world;
 	struct crash_order order = { .pod = pod };
-	int64_t sent_ms;
-	int status = world->keep(world->context, err);
-
-	if (status < 0)
-		return status;
-	sent_ms = now(drilling);
-	status = world->crash(world->context, seen, &order, 1, doubt);
+	int64_t sent_ms = now(drilling);
+	int status = world->crash(world->context, seen, &order, 1, doubt);
 	*ret_at_ms = sent_ms + (now(drilling) - sent_ms) / 2;
 	err_release(&order.err);
 	return status == 0 || err_leaves_open(doubt) ? 0 : err_move(err, doubt);
@@ -177,6 +172,8 @@ int drill_run(const struct world *world, const struct drill_options *options, st
 
 	if (status == 0 && options->prepare)
 		status = options->prepare(options->context, &snapshot, pod, err);
+	if (status == 0)
+		status = world->keep(world->context, err);
 	if (status == 0) {
 		drill_begin(&snapshot, pod, ret_drill);
 		status = crash_it(&drilling, &snapshot, pod, &crashed_ms, &doubt, err);

@@ -342,6 +342,15 @@ static int set_expect(void *context, const struct snapshot *seen, int64_t expect
 	return order(context, seen, text, err);
 }
 
+static int crash_one(void *context, const struct snapshot *seen, struct crash_order *orders, size_t count,
+                     struct err *err)
+{
+	_cleanup_free_ char *text = xasprintf("crash %s", orders[0].pod);
+
+	cr_expect_eq(count, 1);
+	return order(context, seen, text, err);
+}
+
 static int explain(void *context, const struct snapshot *seen, struct plan *plan, struct err *err)
 {
 	struct script *script = context;
@@ -384,6 +393,7 @@ void script_world(struct script *script, struct world *ret_world)
 		.set_expect = set_expect,
 		.delete_claim = delete_claim,
 		.delete_pod = delete_pod,
+		.crash = crash_one,
 		.explain = script->event ? explain : NULL,
 		.now_ms = now_ms,
 		.sleep = sleep_ms,
@@ -451,6 +461,13 @@ static char *end_of(const struct err *err)
 static void expect_text(const char *got, const char *expected)
 {
 	cr_expect_eq(fnmatch(expected, got, FNM_NOESCAPE), 0, "got      %s\n  expected %s", got, expected);
+}
+
+void script_expect_end(const struct err *err, const char *expected)
+{
+	_cleanup_free_ char *got = end_of(err);
+
+	expect_text(got, expected);
 }
 
 void script_expect(struct script *script, const struct goal *goal, const char *end, int64_t steps, const char *pending)

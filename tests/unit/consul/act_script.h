@@ -3,7 +3,7 @@
  * number that sleep advances. Everything that act does and tells is a line of a log that tests compare:
  *
  *   MS order 4 | order leave consul-4 | order force-leave consul-4 | order delete data-consul-4 |
- *      order restart consul-4
+ *      order restart consul-4 | order crash consul-4
  *   MS step N: TEXT | done N after MS: TEXT | wait: TEXT | note: TEXT      a wait only when its text is another
  *
  * MS is the script's clock, which begins at 0.
@@ -79,6 +79,9 @@ int script_run(struct script *script, const struct goal *goal, struct act_result
  * effect; and that what is under way at the end is "STEP" or nothing (NULL).
  */
 void script_expect(struct script *script, const struct goal *goal, const char *end, int64_t steps, const char *pending);
+
+/* Asserts the end alone. */
+void script_expect_end(const struct err *err, const char *expected);
 
 /* Asserts the lines of the log, NULL at the end, "*" for anything, and releases it. */
 void script_check_log(struct script *script, const char *const *lines);
