@@ -4,6 +4,9 @@
  * The token is, in this order: the user's own (--token-file, CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE); that of the
  * Secret NAME-acl-bootstrap of a cluster that deploy made with ACLs, if it may be read (observe looks for it); none. In
  * a tunnel it travels as a header, to exec over stdin: never in a URL, in argv, in a log, or in an error.
+ *
+ * A server keeps tokens in what it stores: one that has no leader since it started knows none yet, and refuses whatever it is shown,
+ * but for its own recovery token (consul/acl.h). That is used there, and only there; the Secret has it, too.
  */
 #ifndef CONSUL_ACCESS_H
 #define CONSUL_ACCESS_H
@@ -23,6 +26,7 @@ struct access {
 
 	/* What observe has found; owned. */
 	char *found;       /* the Secret's token; secret; NULL: none */
+	char *recovery;    /* the servers' recovery token, of the same Secret; secret; NULL: none */
 	bool looked;       /* for it, and it is there or not there: found and err say which. Not set: not yet, or try again */
 	struct err err;    /* why the Secret could not be read; empty: it could, or it is none of ours */
 };
@@ -33,8 +37,12 @@ struct access {
 enum ask_way access_via(const struct access *access);
 const char *access_token(const struct access *access);
 
-/* Takes token (a new string, secret) as the one that was found, from now on. */
+/* Takes token (a new string, secret) as the one that was found, or as the recovery token, from now on. */
 void access_take(struct access *access, char *token);
+void access_take_recovery(struct access *access, char *token);
+
+/* For a server that does not know the token; borrowed; NULL: there is none, or the user's own token was given. Takes NULL. */
+const char *access_recovery(const struct access *access);
 
 /* Wipes what is owned. */
 void access_release(struct access *access);

@@ -32,6 +32,9 @@ struct ask_target {
  * Asks all targets at the same time for members, raft configuration and themselves, by the way and with the token of access
  * (NULL: auto, none); blocks until each has answered or failed, at the latest at deadline_ms. Fails only when interrupted: a
  * server's failure is in its view.
+ *
+ * Who does not know the Secret's token is asked again: with the recovery token, then without. What it says to that one
+ * is its view, with peers from itself; peers_err says then that it does not know the token.
  */
 int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
 	      int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));

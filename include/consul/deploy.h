@@ -125,6 +125,9 @@ int deploy_plan_files(struct kube_client *client, const char *namespace_name, in
 /* 32 random bytes in base64, as `consul keygen` makes them; freed by free_secret. */
 int deploy_gossip_key(char **ret_key, struct err *err) __attribute__((warn_unused_result));
 
+/* A random UUID (RFC 4122, version 4), which Consul takes as the secret of a token; freed by free_secret. */
+int deploy_token(char **ret_token, struct err *err) __attribute__((warn_unused_result));
+
 /* The plan's objects as text that `kubectl apply -f -` takes: YAML documents, or a List in JSON. A secret; free_secret.
  */
 char *deploy_plan_yaml(const struct deploy_plan *plan) __attribute__((warn_unused_result));

@@ -62,6 +62,7 @@
 #define MANIFEST_KEY_KEY         "tls.key"
 #define MANIFEST_KEY_PROBE       "probe"
 #define MANIFEST_KEY_TOKEN       "token"
+#define MANIFEST_KEY_RECOVERY    "recovery"
 
 /* The pod template's annotations that hold the configuration: what deploy sets, and what a person adds. */
 #define MANIFEST_ANNOTATION_SERVER   "kubectl-consul/server"
@@ -92,6 +93,7 @@ struct manifest_tokens {
 	char *agent;
 	char *probe;
 	char *management;
+	char *recovery;
 };
 
 /*

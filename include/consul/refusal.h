@@ -26,6 +26,15 @@ char *refusal_words(const struct err *err);
 /* Some server does not know the token at all. */
 bool refusal_is_unknown_token(const struct diagnosis *diagnosis);
 
+/*
+ * The server did not know the token, and told about itself to its recovery token or to nobody (consul/ask.h): its view has all
+ * that is needed.
+ */
+bool refusal_was_got_round(const struct view *view);
+
+/* There is no leader, some server tells, and those that refuse do not know the token: without one since they started they know none. */
+bool refusal_lacks_leader(const struct diagnosis *diagnosis);
+
 /* Servers answer, and what they refuse is why nobody tells who leads: that there is no leader cannot be said then. */
 bool refusal_hides_leader(const struct diagnosis *diagnosis);
 

@@ -37,12 +37,18 @@ void remedy_reap(const struct diagnosis *diagnosis, const struct strv *names, st
 /* More servers, or fewer: `kubectl consul scale`. */
 void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
 
+/* Servers back that were scaled away with the quorum: by kubectl, since without a leader `kubectl consul scale` refuses. */
+void remedy_scale_set(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding);
+
+/* `kubectl consul recover`, which only looks: what is left of a cluster without a quorum, and what could be done. */
+void remedy_recover(const struct diagnosis *diagnosis, struct finding *finding);
+
 /* `kubectl consul deploy` again, which goes on with what was begun; with option ("--tls"), or NULL. */
 void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding);
 
 /*
  * Another token, or more of the one there is: the right to read the Secret that has one; deploy, which goes on with setting up ACLs,
- * where that Secret has none or Consul does not know it; after a refusal by tunnel without a token the container's own, which exec
+ * where that Secret has none or Consul does not know it; where that is for the lack of a leader, what helps against that; after a refusal by tunnel without a token the container's own, which exec
  * uses; else which rules are needed.
  */
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding);

@@ -34,9 +34,21 @@ void access_take(struct access *access, char *token)
 	err_release(&access->err);
 }
 
+void access_take_recovery(struct access *access, char *token)
+{
+	free_secret(access->recovery);
+	access->recovery = token;
+}
+
+const char *access_recovery(const struct access *access)
+{
+	return access && !access->given ? access->recovery : NULL;
+}
+
 void access_release(struct access *access)
 {
 	free_secret(access->found);
+	free_secret(access->recovery);
 	err_release(&access->err);
 	*access = (struct access)ACCESS_INIT;
 }
@@ -106,20 +118,32 @@ static void wipe(cJSON *secret)
 			mem_wipe(value->valuestring, strlen(value->valuestring));
 }
 
-/* A Secret without a token is one that the bootstrapping has not filled in yet. */
-static void take_secret(struct access *access, const char *name, const cJSON *secret)
+static int decode(const char *value, char **ret_token, struct err *err)
 {
 	_cleanup_buf_ struct buf text = { .max = VALUE_MAX, .secret = true };
+
+	if (base64_decode(value, &text, err) < 0)
+		return -1;
+	return access_parse_token(buf_text(&text), text.len, ret_token, err);
+}
+
+/* A Secret without a token is one that the bootstrapping has not filled in yet; of an earlier deploy it has no other.
+ */
+static void take_secret(struct access *access, const char *name, const cJSON *secret)
+{
 	const char *value = json_string_at(secret, "data.token");
+	const char *recovery = json_string_at(secret, "data.recovery");
+	_cleanup_err_ struct err unusable = ERR_INIT;
 	char *token = NULL;
 
+	if (!str_is_empty(recovery) && decode(recovery, &token, &unusable) == 0)
+		access_take_recovery(access, TAKE(token));
 	if (str_is_empty(value)) {
 		err_set(&access->err, ERR_NOT_FOUND, "secret/%s has no token yet", name);
 		return;
 	}
 	access->looked = true;
-	if (base64_decode(value, &text, &access->err) < 0 ||
-	    access_parse_token(buf_text(&text), text.len, &token, &access->err) < 0)
+	if (decode(value, &token, &access->err) < 0)
 		err_wrap(&access->err, "secret/%s", name);
 	else
 		access_take(access, token);

@@ -4,19 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consul/manifest.h"
 #include "consul/secret.h"
 #include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-#define KEY_AGENT "agent.json"
-#define KEY_PROBE "probe"
 
 static void setup_release(struct acl_setup *setup)
 {
 	for (int i = 0; i < ACL_TOKENS; i++)
 		free_secret(setup->tokens[i]);
 	free_secret(setup->management);
+	secret_free(setup->servers);
 	secret_free(setup->secret);
 	err_release(&setup->missing);
 	free(setup->name);
@@ -27,10 +26,10 @@ static void setup_release(struct acl_setup *setup)
 static int take_server_tokens(struct acl_setup *setup, const cJSON *secret, struct err *err)
 {
 	char *agent = NULL, *probe = NULL;
-	int status = secret_text(secret, KEY_AGENT, &agent, err);
+	int status = secret_text(secret, MANIFEST_AGENT_FILE, &agent, err);
 
 	if (status == 0)
-		status = secret_text(secret, KEY_PROBE, &probe, err);
+		status = secret_text(secret, MANIFEST_KEY_PROBE, &probe, err);
 	if (status == 0)
 		status = acl_decode_agent(agent ? agent : "", &setup->tokens[ACL_AGENT], err);
 	if (status == 0)
@@ -43,14 +42,14 @@ static int take_server_tokens(struct acl_setup *setup, const cJSON *secret, stru
 static int read_server_tokens(struct acl_setup *setup, struct err *err)
 {
 	_cleanup_free_ char *name = xasprintf("%s-acl", setup->snapshot->set.name);
-	_cleanup_secret_ cJSON *secret = NULL;
 
-	if (secret_read(setup->client, setup->snapshot->namespace_name, name, setup->deadline_ms, &secret, err) < 0) {
+	if (secret_read(setup->client, setup->snapshot->namespace_name, name, setup->deadline_ms, &setup->servers,
+	                err) < 0) {
 		_cleanup_free_ char *command = progress_command(setup->snapshot, "deploy");
 
 		return err->kind == ERR_NOT_FOUND ? err_hint(err, "`%s` makes it again", command) : -1;
 	}
-	if (take_server_tokens(setup, secret, err) < 0)
+	if (take_server_tokens(setup, setup->servers, err) < 0)
 		return err_wrap(err, "secret/%s", name);
 	return 0;
 }
@@ -260,6 +259,8 @@ int acl_setup(struct kube_client *client, const struct snapshot *snapshot, struc
 		status = acl_find_leader(&setup, err);
 	while (status == 0 && (step = acl_next(&setup.state)).kind != ACL_STEP_DONE)
 		status = do_step(&setup, step, err);
+	if (status == 0)
+		status = acl_keep_recovery(&setup, err);
 	if (status == 0 && !access->given && setup.management)
 		access_take(access, TAKE(setup.management));
 	setup_release(&setup);

@@ -3,6 +3,7 @@
  *
  *     acl.c             doing what is missing, step by step; policies and tokens
  *     acl_bootstrap.c   asking Consul; the management token, until it is known and kept
+ *     acl_recovery.c    the token that servers know without a leader
  *     acl_next.c        which step is next; what Secrets and Consul say. Pure
  */
 #ifndef CONSUL_ACL_PARTS_H
@@ -55,21 +56,28 @@ int acl_decode_policies(const char *text, size_t length, bool has[ACL_TOKENS], s
 char *acl_policy_body(int which) __attribute__((warn_unused_result));
 char *acl_token_body(int which, const char *secret) __attribute__((warn_unused_result));
 
-/* Of the keys "agent.json" and "probe" of Secret NAME-acl; new strings, freed by free_secret. ERR_INVALID quotes nothing. */
+/* Of the keys "agent.json" and "probe" of Secret NAME-acl; new strings, freed by free_secret. ERR_INVALID quotes
+ * nothing. */
 int acl_decode_agent(const char *text, char **ret_token, struct err *err) __attribute__((warn_unused_result));
 int acl_decode_probe(const char *text, char **ret_token, struct err *err) __attribute__((warn_unused_result));
+
+/* The recovery token in the key "agent.json"; NULL: there is none. A new string, freed by free_secret. */
+char *acl_decode_recovery(const char *text) __attribute__((warn_unused_result));
+
+/* That key with the recovery token added, and nothing else changed; text has passed acl_decode_agent. free_secret. */
+char *acl_agent_text(const char *text, const char *recovery) __attribute__((warn_unused_result));
 
 /* ------------------------------------------------------------------------------------- what is next */
 
 enum acl_known { ACL_NOT_ASKED, ACL_YES, ACL_NO };
 
 struct acl_state {
-	bool given;               /* the management token is the user's own: nothing is bootstrapped */
-	bool missing;             /* its Secret is not there, or may not be read */
+	bool given;   /* the management token is the user's own: nothing is bootstrapped */
+	bool missing; /* its Secret is not there, or may not be read */
 	bool may_reset;
 	enum acl_known management; /* Consul knows the management token */
-	bool bootstrapped;        /* Consul will not do it again without a reset */
-	bool unkept;              /* the management token is not in its Secret yet */
+	bool bootstrapped;         /* Consul will not do it again without a reset */
+	bool unkept;               /* the management token is not in its Secret yet */
 	bool policies_asked;
 	bool policy[ACL_TOKENS];
 	enum acl_known token[ACL_TOKENS];
@@ -86,9 +94,9 @@ enum acl_step_kind {
 	ACL_STEP_ADD_TOKEN,
 	ACL_STEP_DONE,
 	/* nothing can be done: */
-	ACL_STEP_MISSING,     /* there is no management token to make the servers' with */
-	ACL_STEP_LOST,        /* bootstrapped, the token is lost, and it may not be reset */
-	ACL_STEP_NOT_GIVEN,   /* the user's own token is none */
+	ACL_STEP_MISSING,   /* there is no management token to make the servers' with */
+	ACL_STEP_LOST,      /* bootstrapped, the token is lost, and it may not be reset */
+	ACL_STEP_NOT_GIVEN, /* the user's own token is none */
 };
 
 struct acl_step {
@@ -111,10 +119,11 @@ struct acl_setup {
 	int64_t deadline_ms;
 
 	const struct server *leader;
-	char *name;       /* of the management token's Secret */
-	cJSON *secret;    /* that */
+	cJSON *servers;     /* Secret NAME-acl */
+	char *name;         /* of the management token's Secret */
+	cJSON *secret;      /* that */
 	struct err missing; /* why there is none */
-	char *management; /* secret, as below */
+	char *management;   /* secret, as below */
 	char *tokens[ACL_TOKENS];
 	int64_t reset_index;
 	int resets;
@@ -141,5 +150,12 @@ int acl_ask_management(struct acl_setup *setup, struct err *err) __attribute__((
 int acl_bootstrap(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 int acl_reset(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 int acl_keep(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
+
+/*
+ * Sees to it that both Secrets have the same recovery token, and gives it to access: those of a cluster that was
+ * deployed without one get one. Nothing is done where the management token was put away, and what else goes wrong is
+ * told only: nothing fails without it. Fails when interrupted.
+ */
+int acl_keep_recovery(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 
 #endif

@@ -290,7 +290,7 @@ static int ask_round(struct kube_client *client, struct ask_target *targets, siz
 	return status;
 }
 
-/* ------------------------------------------------------------------------- a token that Consul does not know yet */
+/* --------------------------------------------------------------- a token that a server does not know (yet) */
 
 static bool token_is_unknown(struct view *view)
 {
@@ -298,7 +298,10 @@ static bool token_is_unknown(struct view *view)
 	       access_is_unknown_token(view->self_err.message);
 }
 
-/* What is said without a token replaces what view had, unless it is no more than that. */
+/*
+ * What is said the second time replaces what view had, unless it is no more than that. The recovery token may not ask
+ * for the raft configuration, but self tells the peers then: why it was shown at all is the better reason.
+ */
 static void take_second(struct view *view, struct view *second)
 {
 	struct view worse;
@@ -307,17 +310,18 @@ static void take_second(struct view *view, struct view *second)
 		view_release(second);
 		return;
 	}
+	if (second->peers_source == PEERS_SELF) {
+		err_release(&second->peers_err);
+		err_move(&second->peers_err, &view->self_err);
+	}
 	worse = *view;
 	*view = *second;
 	view_release(&worse);
 }
 
-/*
- * The Secret's token is there before Consul knows it (consul/acl.h), and Consul refuses everything to one that it does
- * not know, even where nobody needs a token: who says so is asked again without.
- */
-static int ask_without_token(struct kube_client *client, struct ask_target *targets, size_t count,
-                             const struct access *access, int64_t deadline_ms, struct err *err)
+/* Who does not know the token is asked again with another one; NULL: without. */
+static int ask_again(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
+                     const char *token, int64_t deadline_ms, struct err *err)
 {
 	struct ask_target *again = xcalloc(count, sizeof(*again));
 	struct view *views = xcalloc(count, sizeof(*views));
@@ -332,7 +336,7 @@ static int ask_without_token(struct kube_client *client, struct ask_target *targ
 		again[again_count].view = &views[again_count];
 		again_count++;
 	}
-	status = again_count > 0 ? ask_round(client, again, again_count, access, NULL, deadline_ms, err) : 0;
+	status = again_count > 0 ? ask_round(client, again, again_count, access, token, deadline_ms, err) : 0;
 	for (size_t i = 0, done = 0; i < count && done < again_count; i++)
 		if (targets[i].pod == again[done].pod)
 			take_second(targets[i].view, &views[done++]);
@@ -341,14 +345,21 @@ static int ask_without_token(struct kube_client *client, struct ask_target *targ
 	return status;
 }
 
+/*
+ * The Secret's token is there before Consul knows it (consul/acl.h), and Consul refuses everything to one that it does
+ * not know, even where nobody needs a token; and a server that has no leader since it started knows none but its
+ * recovery token, which may everything that is asked here but the raft configuration.
+ */
 int ask_views(struct kube_client *client, struct ask_target *targets, size_t count, const struct access *access,
               int64_t deadline_ms, struct err *err)
 {
-	const char *token = access_token(access);
+	const char *token = access_token(access), *recovery = access_recovery(access);
 
 	if (ask_round(client, targets, count, access, token, deadline_ms, err) < 0)
 		return -1;
 	if (!token || access->given)
 		return 0;
-	return ask_without_token(client, targets, count, access, deadline_ms, err);
+	if (recovery && ask_again(client, targets, count, access, recovery, deadline_ms, err) < 0)
+		return -1;
+	return ask_again(client, targets, count, access, NULL, deadline_ms, err);
 }

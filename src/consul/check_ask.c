@@ -250,8 +250,13 @@ static const struct err *missing_plane(const struct view *view, size_t plane, co
 
 enum { PLANES = 3, RAFT_PLANE = 2 };
 
-static bool is_limited(const struct view *view)
+/* Who does not know the token for the lack of a leader, or of time since there is one, and has told all, is fine. */
+static bool is_limited(const struct diagnosis *diagnosis, const struct view *view)
 {
+	const struct server *leader = diagnosis->assessment->leader;
+
+	if (refusal_was_got_round(view))
+		return leader && refusal_was_got_round(&leader->view);
 	return refusal_first(view) != NULL;
 }
 
@@ -263,7 +268,7 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	struct finding *finding;
 
 	FOR_EACH_PLACE (place, diagnosis) {
-		if (!place->answered || !is_limited(&place->server->view))
+		if (!place->answered || !is_limited(diagnosis, &place->server->view))
 			continue;
 		first = first ? first : &place->server->view;
 		strv_add(&names, place_name(place));
@@ -275,7 +280,7 @@ static void check_acl_limited(struct diagnosis *diagnosis)
 	    diagnosis_add(diagnosis, "acl-limited", NULL, "Consul's ACLs refuse a part of the questions on %s: %s",
 	                  list, refusal_first(first)->message);
 	FOR_EACH_PLACE (place, diagnosis)
-		if (place->answered && is_limited(&place->server->view))
+		if (place->answered && is_limited(diagnosis, &place->server->view))
 			diagnosis_mark(place, finding);
 	cause = refusal_cause(diagnosis);
 	finding_set_cause(finding, "%s", cause);

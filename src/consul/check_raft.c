@@ -82,7 +82,8 @@ static void check_peers_disagree(struct diagnosis *diagnosis)
 		const struct view *view = &place->server->view;
 		_cleanup_strv_ struct strv differences = STRV_INIT;
 
-		if (!view->peers_known || place->explained || (view->peer_count == 0 && !place->peer))
+		if (!view->peers_known || place->explained ||
+		    (view->peer_count == 0 && (!place->peer || !diagnosis_has_quorum(diagnosis))))
 			continue;
 		list_differences(diagnosis, place, counting, &differences);
 		if (differences.count > 0)

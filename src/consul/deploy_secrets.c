@@ -30,8 +30,7 @@ int deploy_gossip_key(char **ret_key, struct err *err)
 	return 0;
 }
 
-/* RFC 4122, version 4: what Consul takes as the secret of a token. */
-static int new_token(char **ret_token, struct err *err)
+int deploy_token(char **ret_token, struct err *err)
 {
 	unsigned char b[UUID_BYTES];
 
@@ -53,6 +52,7 @@ void deploy_secrets_release(struct deploy_secrets *secrets)
 	free_secret(secrets->tokens.agent);
 	free_secret(secrets->tokens.probe);
 	free_secret(secrets->tokens.management);
+	free_secret(secrets->tokens.recovery);
 	*secrets = (struct deploy_secrets)DEPLOY_SECRETS_INIT;
 }
 
@@ -154,8 +154,8 @@ static int make_tokens(const struct deploy_request *request, const struct deploy
 		return -1;
 	if (existing->acl.there && existing->bootstrap.there)
 		return 0;
-	if (new_token(&tokens->agent, err) < 0 || new_token(&tokens->probe, err) < 0 ||
-	    new_token(&tokens->management, err) < 0)
+	if (deploy_token(&tokens->agent, err) < 0 || deploy_token(&tokens->probe, err) < 0 ||
+	    deploy_token(&tokens->management, err) < 0 || deploy_token(&tokens->recovery, err) < 0)
 		return -1;
 	settings->secrets.tokens = tokens;
 	secrets->any = true;

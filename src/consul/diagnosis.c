@@ -71,7 +71,11 @@ const char *place_name(const struct place *place)
 
 bool place_is_empty(const struct place *place)
 {
-	return place->answered && place->server->view.peers_known && place->server->view.peer_count == 0;
+	const struct view *view = &place->server->view;
+
+	if (view->peers_known)
+		return view->peer_count == 0;
+	return view->self_known && view->self.is_server && view->self.last_log_index == 0;
 }
 
 bool place_has_former_entry(const struct place *place)

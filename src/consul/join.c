@@ -201,13 +201,21 @@ static void join_members(struct diagnosis *diagnosis)
 	}
 }
 
+/* A server that lost its data has another id, and it may have got the address of one that is gone. With raft protocol 2
+ * the address is the id. */
+static bool is_of_other(const struct peer *peer, const struct self *self)
+{
+	return !str_is_empty(peer->id) && !str_is_empty(self->id) && !str_equal(peer->id, peer->address) &&
+	       !str_equal(peer->id, self->id);
+}
+
 static bool peer_matches(const struct peer *peer, const struct place *place, int pass)
 {
 	const struct self *self = &place->server->view.self;
 
 	switch (pass) {
 	case 0:
-		return value_address_is(peer->address, place->server->pod.ip);
+		return value_address_is(peer->address, place->server->pod.ip) && !is_of_other(peer, self);
 	case 1:
 		return peer->id &&
 		       (str_equal(peer->id, self->id) || (place->member && str_equal(peer->id, place->member->id)));
@@ -276,6 +284,8 @@ static bool is_live(const struct place *place)
 	const struct self *self = &place->server->view.self;
 
 	if (!place->running || !place->answered)
+		return false;
+	if (place->peer && is_of_other(place->peer, self))
 		return false;
 	if (!place->peer || value_address_is(place->peer->address, place->server->pod.ip))
 		return true;

@@ -69,7 +69,8 @@ cJSON *manifest_acl_secret(const struct manifest_settings *settings)
 		return NULL;
 	return manifest_secret(settings, "-acl", json_object(
 		MANIFEST_AGENT_FILE,
-		take_secret(xasprintf("{\"acl\":{\"tokens\":{\"agent\":\"%s\"}}}", tokens->agent)),
+		take_secret(xasprintf("{\"acl\":{\"tokens\":{\"agent\":\"%s\",\"agent_master\":\"%s\"}}}",
+				      tokens->agent, tokens->recovery)),
 		MANIFEST_KEY_PROBE, take_secret(xasprintf("X-Consul-Token: %s", tokens->probe)),
 		NULL));
 }
@@ -80,8 +81,10 @@ cJSON *manifest_bootstrap_secret(const struct manifest_settings *settings)
 
 	if (!settings->acls || !tokens)
 		return NULL;
-	return manifest_secret(settings, "-acl-bootstrap",
-			       json_object(MANIFEST_KEY_TOKEN, json_string(tokens->management), NULL));
+	return manifest_secret(settings, "-acl-bootstrap", json_object(
+		MANIFEST_KEY_TOKEN, json_string(tokens->management),
+		MANIFEST_KEY_RECOVERY, json_string(tokens->recovery),
+		NULL));
 }
 
 /* clang-format on */

@@ -184,6 +184,12 @@ void future_add_self(const struct future *future, struct server *server)
 	copy_peers(view, &future->view);
 }
 
+/* That of a server that runs already is the one it tells. */
+static char *predicted_id(const struct server *server)
+{
+	return server->view.self.id ? xstrdup(server->view.self.id) : xasprintf("predicted-%s", server->name);
+}
+
 void future_list_server(const struct server *server, struct future *future)
 {
 	struct view *view = &future->view;
@@ -192,12 +198,12 @@ void future_list_server(const struct server *server, struct future *future)
 	view->members = xreallocarray(view->members, view->member_count + 1, sizeof(*view->members));
 	view->members[view->member_count++] = (struct member){ .name = xstrdup(server->name),
 		                                               .address = xstrdup(server->pod.ip),
-		                                               .id = xasprintf("predicted-%s", server->name),
+		                                               .id = predicted_id(server),
 		                                               .status = MEMBER_ALIVE,
 		                                               .is_server = true };
 	view->peers = xreallocarray(view->peers, view->peer_count + 1, sizeof(*view->peers));
 	view->peers[view->peer_count++] = (struct peer){ .name = xstrdup(server->name),
-		                                         .id = xasprintf("predicted-%s", server->name),
+		                                         .id = predicted_id(server),
 		                                         .address = xasprintf("%s:8300", server->pod.ip),
 		                                         .voter = true };
 }

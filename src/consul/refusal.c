@@ -56,6 +56,18 @@ bool refusal_is_unknown_token(const struct diagnosis *diagnosis)
 	return any;
 }
 
+bool refusal_was_got_round(const struct view *view)
+{
+	return view->self_known && view->peers_source == PEERS_SELF && refusal_is_acl(&view->peers_err) &&
+	       access_is_unknown_token(view->peers_err.message);
+}
+
+bool refusal_lacks_leader(const struct diagnosis *diagnosis)
+{
+	return diagnosis->answered > 0 && !diagnosis->leader_address && !diagnosis->leaders_disagree &&
+	       !refusal_hides_leader(diagnosis) && refusal_is_unknown_token(diagnosis);
+}
+
 bool refusal_hides_leader(const struct diagnosis *diagnosis)
 {
 	bool is_refused = false;
@@ -123,6 +135,9 @@ char *refusal_cause(const struct diagnosis *diagnosis)
 {
 	_cleanup_free_ char *rules = list_rules(diagnosis), *token = name_token(diagnosis), *missing = NULL;
 
+	if (refusal_lacks_leader(diagnosis))
+		return xasprintf("no leader: a server that has had none since it started knows no token, %s neither",
+		                 token);
 	if (diagnosis->snapshot->token.source == TOKEN_FOUND)
 		return xasprintf(
 		    "Consul does not know %s: ACLs are not set up to the end, or were reset; without it %s "

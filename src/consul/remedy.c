@@ -81,6 +81,18 @@ void remedy_scale(const struct diagnosis *diagnosis, int64_t replicas, struct fi
 	                    diagnosis->name_option);
 }
 
+void remedy_scale_set(const struct diagnosis *diagnosis, int64_t replicas, struct finding *finding)
+{
+	finding_set_command(finding, "kubectl scale statefulset/%s --replicas=%" PRId64 " -n %s", diagnosis->set_word,
+	                    replicas, diagnosis->namespace_word);
+}
+
+void remedy_recover(const struct diagnosis *diagnosis, struct finding *finding)
+{
+	finding_set_command(finding, "kubectl consul recover -n %s%s", diagnosis->namespace_word,
+	                    diagnosis->name_option);
+}
+
 void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding)
 {
 	finding_set_command(finding, "kubectl consul deploy%s%s -n %s%s", option ? " " : "", option ? option : "",
@@ -111,7 +123,11 @@ void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct 
 
 	if (token->err.kind == ERR_FORBIDDEN && grant_secret(diagnosis, finding))
 		return;
-	if (token->err.kind == ERR_NOT_FOUND || token->source == TOKEN_FOUND)
+	if (refusal_lacks_leader(diagnosis) && diagnosis_has_quorum(diagnosis))
+		remedy_health(diagnosis, "--watch", finding);
+	else if (refusal_lacks_leader(diagnosis))
+		remedy_recover(diagnosis, finding);
+	else if (token->err.kind == ERR_NOT_FOUND || token->source == TOKEN_FOUND)
 		remedy_deploy(diagnosis, NULL, finding);
 	else if (refused == ASK_TUNNEL && token->source == TOKEN_NONE && !err_is_set(&token->err))
 		remedy_health(diagnosis, "--via exec", finding);

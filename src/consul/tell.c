@@ -280,18 +280,22 @@ static int check_argument(const struct tell_row *row, const char *argument, stru
 
 /*
  * The Secret's token is there before Consul knows it (consul/acl.h), and Consul refuses everything to one that it does
- * not know, even where nobody needs a token.
+ * not know, even where nobody needs a token. With the recovery token a server joins and leaves.
  */
 static int go_by_access(struct tell_try *attempt, const struct access *access, enum ask_way *ret_way, struct err *err)
 {
+	const char *const others[] = { access_recovery(access), NULL };
 	int status = go(attempt, access_via(access), ret_way, err);
 
 	if (status == 0 || !attempt->token || access->given || err->kind != ERR_FORBIDDEN ||
 	    !access_is_unknown_token(err->message))
 		return status;
-	err_release(err);
-	attempt->token = NULL;
-	return go(attempt, access_via(access), ret_way, err);
+	for (size_t i = others[0] ? 0 : 1; status < 0 && err->kind == ERR_FORBIDDEN && i < ARRAY_SIZE(others); i++) {
+		err_release(err);
+		attempt->token = others[i];
+		status = go(attempt, access_via(access), ret_way, err);
+	}
+	return status;
 }
 
 int tell(struct kube_client *client, const struct server *server, const struct tell *order, const struct access *access,

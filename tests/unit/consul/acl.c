@@ -8,11 +8,12 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define AGENT   "11111111-1111-4111-8111-111111111111"
-#define PROBE   "22222222-2222-4222-8222-222222222222"
-#define MANAGER "33333333-3333-4333-8333-333333333333"
-#define USERS   "44444444-4444-4444-8444-444444444444"
-#define CHOSEN  "c405e000-0000-4000-8000-000000000000"
+#define AGENT    "11111111-1111-4111-8111-111111111111"
+#define PROBE    "22222222-2222-4222-8222-222222222222"
+#define MANAGER  "33333333-3333-4333-8333-333333333333"
+#define USERS    "44444444-4444-4444-8444-444444444444"
+#define RECOVERY "55555555-5555-4555-8555-555555555555"
+#define CHOSEN   "c405e000-0000-4000-8000-000000000000"
 
 struct fixture {
 	struct scene scene;
@@ -28,9 +29,10 @@ static void start(struct fixture *fixture, const struct cluster_secrets *how)
 	fixture->secrets.cluster = fixture->scene.cluster;
 	cluster_secrets_begin(&fixture->secrets);
 	cluster_secrets_put(&fixture->secrets, "consul-acl", "agent.json",
-	                    "{\"acl\":{\"tokens\":{\"agent\":\"" AGENT "\"}}}");
+	                    "{\"acl\":{\"tokens\":{\"agent\":\"" AGENT "\",\"agent_master\":\"" RECOVERY "\"}}}");
 	cluster_secrets_put(&fixture->secrets, "consul-acl", "probe", "X-Consul-Token: " PROBE "\n");
 	cluster_secrets_put(&fixture->secrets, "consul-acl-bootstrap", "token", MANAGER);
+	cluster_secrets_put(&fixture->secrets, "consul-acl-bootstrap", "recovery", RECOVERY);
 }
 
 static void stop(struct fixture *fixture)

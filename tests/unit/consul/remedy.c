@@ -100,18 +100,8 @@ Test(remedy, a_lost_majority_is_explained)
 	sample_add_peer(&snapshot, "consul-8", "10.0.0.18", true);
 	sample_add_peer(&snapshot, "consul-9", "10.0.0.19", true);
 	sample_no_leader(&snapshot);
-	expect_command(&snapshot, "quorum-lost", "kubectl consul explain quorum-lost");
+	expect_command(&snapshot, "quorum-lost", "kubectl consul recover -n ns");
 	cr_expect_not_null(strstr(finding_kind_find("quorum-lost")->explanation, "/consul/data/raft/peers.json"));
-}
-
-/* Until there are such commands nobody is told to type them. */
-Test(remedy, no_explanation_names_a_command_that_does_not_exist)
-{
-	static const char *const none[] = { "consul recover", "consul failover" };
-
-	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
-		for (size_t i = 0; i < ARRAY_SIZE(none); i++)
-			cr_expect_null(strstr(kind->explanation, none[i]), "%s names %s", kind->code, none[i]);
 }
 
 /* ---------------------------------------------------------------------------------------- in plain words */
@@ -219,7 +209,7 @@ Test(remedy, a_majority_that_lost_its_data_is_one_finding)
 	                 "1 of 3 voters lives, 2 are needed; dead or silent: 10.0.0.11:8300 and 10.0.0.12:8300");
 	cr_expect_str_eq(finding->cause,
 	                 "consul-1 and consul-2 run without data in place of voters that are gone: new volumes");
-	cr_expect_str_eq(finding->command, "kubectl consul explain quorum-lost");
+	cr_expect_str_eq(finding->command, "kubectl consul recover -n ns");
 	assessment_release(&assessment);
 	sample_expect(&snapshot, "CRITICAL quorum-lost");
 }
