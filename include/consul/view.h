@@ -50,8 +50,8 @@ struct self {
 	enum raft_role role;
 	char *leader_address;  /* "10.244.0.7:8300"; NULL: knows no leader */
 	uint64_t term;         /* the current one; a server that is cut off raises it with every election in vain */
-	uint64_t last_log_index;
-	uint64_t last_log_term; /* of that entry: with the index, how far its log is; 0: not told, or the log is empty */
+	uint64_t last_log_index; /* of its last entry, be that in its log or, with nothing behind it, in its snapshot */
+	uint64_t last_log_term;  /* of that entry: with the index, how far its log is; 0: not told, or it has none */
 	uint64_t commit_index;
 	uint64_t applied_index;
 	int64_t last_contact_ms; /* since it heard the leader; 0 on the leader; -1: never or unknown */
@@ -103,6 +103,12 @@ struct view {
 void member_release(struct member *member);
 void peer_release(struct peer *peer);
 void self_release(struct self *self);
+
+/*
+ * A server has its last entry in its log or, once that was compacted (as recovery by peers.json does, and a snapshot that the
+ * leader sent), in its snapshot: Consul tells both, and 0 for the one it has not. The later of what is there and this is kept.
+ */
+void self_take_last(struct self *self, uint64_t index, uint64_t term);
 void view_release(struct view *view);
 
 /* Empties one plane, which is unknown afterwards; its err is left alone. */

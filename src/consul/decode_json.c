@@ -247,6 +247,7 @@ static void fill_security(const cJSON *json, struct self *self)
 static void fill_self(const cJSON *json, struct self *self)
 {
 	const char *version = json_string_at(json, "Config.Version");
+	const char *data_dir = json_string_at(json, "DebugConfig.DataDir");
 
 	self->name = value_or_null(json_string_at(json, "Config.NodeName"));
 	self->id = value_or_null(json_string_at(json, "Config.NodeID"));
@@ -256,13 +257,17 @@ static void fill_self(const cJSON *json, struct self *self)
 	self->role = value_raft_role(json_string_at(json, "Stats.raft.state"));
 	self->leader_address = value_or_null(json_string_at(json, "Stats.consul.leader_addr"));
 	self->term = counter_at(json, "Stats.raft.term");
-	self->last_log_index = counter_at(json, "Stats.raft.last_log_index");
+	self_take_last(self, counter_at(json, "Stats.raft.last_log_index"),
+	               counter_at(json, "Stats.raft.last_log_term"));
+	self_take_last(self, counter_at(json, "Stats.raft.last_snapshot_index"),
+	               counter_at(json, "Stats.raft.last_snapshot_term"));
 	self->commit_index = counter_at(json, "Stats.raft.commit_index");
 	self->applied_index = counter_at(json, "Stats.raft.applied_index");
 	self->last_contact_ms = value_duration_ms(json_string_at(json, "Stats.raft.last_contact"));
 	self->gossip_known = json_string_at(json, "Stats.serf_lan.encrypted") != NULL;
 	self->gossip_encrypted = str_equal(json_string_at(json, "Stats.serf_lan.encrypted"), "true");
 	self->leave_on_terminate = leave_on_terminate(json);
+	self->data_dir = value_or_null(data_dir ? data_dir : json_string_at(json, "Config.DataDir"));
 	fill_security(json, self);
 }
 

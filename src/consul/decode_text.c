@@ -257,6 +257,8 @@ struct info {
 	struct view *view;
 	char *section;
 	char *configuration;
+	uint64_t log_index, log_term;
+	uint64_t snapshot_index, snapshot_term;
 	bool has_consul;
 };
 
@@ -281,7 +283,13 @@ static void apply_raft(struct info *info, const char *key, const char *value)
 	else if (str_equal(key, "term"))
 		apply_counter(value, &self->term);
 	else if (str_equal(key, "last_log_index"))
-		apply_counter(value, &self->last_log_index);
+		apply_counter(value, &info->log_index);
+	else if (str_equal(key, "last_log_term"))
+		apply_counter(value, &info->log_term);
+	else if (str_equal(key, "last_snapshot_index"))
+		apply_counter(value, &info->snapshot_index);
+	else if (str_equal(key, "last_snapshot_term"))
+		apply_counter(value, &info->snapshot_term);
 	else if (str_equal(key, "commit_index"))
 		apply_counter(value, &self->commit_index);
 	else if (str_equal(key, "applied_index"))
@@ -359,6 +367,8 @@ int decode_info_text(const char *text, size_t length, struct view *view, struct 
 		return err_set(err, ERR_INVALID,
 		               "not the output of `consul info`: no \"server\" in a section \"consul\"");
 	}
+	self_take_last(&view->self, info.log_index, info.log_term);
+	self_take_last(&view->self, info.snapshot_index, info.snapshot_term);
 	view->self_known = true;
 	if (info.configuration && decode_latest_configuration(info.configuration, view, &unreadable) < 0)
 		return 0; /* documented: the peers stay unknown */

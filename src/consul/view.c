@@ -33,6 +33,7 @@ void self_release(struct self *self)
 	free(self->datacenter);
 	free(self->version);
 	free(self->leader_address);
+	free(self->data_dir);
 	*self = (struct self)SELF_INIT;
 }
 
@@ -168,6 +169,14 @@ void view_share(struct view *view, struct view *with)
 		view->peers_shared = join_shared(&with->peers_shared);
 		view->peers_known = true;
 	}
+}
+
+void self_take_last(struct self *self, uint64_t index, uint64_t term)
+{
+	if (index <= self->last_log_index)
+		return;
+	self->last_log_index = index;
+	self->last_log_term = term;
 }
 
 void view_release(struct view *view)

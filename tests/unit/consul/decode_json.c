@@ -125,6 +125,8 @@ Test(decode_json, self_of_a_follower)
 	cr_expect_str_eq(view.self.leader_address, "127.87.0.4:8300");
 	cr_expect_eq(view.self.term, 2);
 	cr_expect_eq(view.self.last_log_index, 11);
+	cr_expect_eq(view.self.last_log_term, 2);
+	cr_expect_null(view.self.data_dir, "not recorded");
 	cr_expect_eq(view.self.commit_index, 11);
 	cr_expect_eq(view.self.applied_index, 11);
 	cr_expect_eq(view.self.last_contact_ms, 65);
@@ -212,6 +214,38 @@ Test(decode_json, self_in_other_states)
 	cr_expect_not(view.self.is_server);
 	cr_expect_eq(view.self.role, RAFT_UNKNOWN);
 	cr_expect_not(view.peers_known);
+	view_release(&view);
+}
+
+/* Recovery by peers.json leaves a snapshot and an empty log, until there is a leader. */
+Test(decode_json, self_has_its_last_entry_in_its_snapshot)
+{
+	struct view view = VIEW_INIT;
+
+	decode_file(decode_self_json, "1.8.7/recovered-0-self.json", &view);
+	cr_expect_eq(view.self.last_log_index, 17);
+	cr_expect_eq(view.self.last_log_term, 2);
+	cr_expect_str_eq(view.self.data_dir, "t");
+	cr_expect_eq(view.peer_count, 2);
+	view_release(&view);
+}
+
+Test(decode_json, self_tells_its_data_directory_in_one_of_two_places)
+{
+	static const char *const texts[] = {
+		"{\"Config\":{},\"DebugConfig\":{\"DataDir\":\"/consul/data\"},\"Stats\":{}}",
+		"{\"Config\":{\"DataDir\":\"/consul/data\"},\"Stats\":{}}",
+		"{\"Config\":{\"DataDir\":\"/other\"},\"DebugConfig\":{\"DataDir\":\"/consul/data\"},\"Stats\":{}}",
+	};
+	struct view view = VIEW_INIT;
+	_cleanup_err_ struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		cr_assert_eq(decode_self_json(texts[i], strlen(texts[i]), &view, &err), 0, "%s", err.message);
+		cr_expect_str_eq(view.self.data_dir, "/consul/data");
+		cr_expect_eq(view.self.last_log_index, 0);
+		cr_expect_eq(view.self.last_log_term, 0);
+	}
 	view_release(&view);
 }
 

@@ -115,9 +115,9 @@ Test(decode_text, raft_peers_of_three_versions)
 
 Test(decode_text, info_and_self_tell_the_same)
 {
-	static const char *const states[] = { "healthy-0",       "healthy-2",   "nonvoter-3",
-		                              "failed-2",        "noleader-0",  "restarted-0",
-		                              "bootstrapping-0", "encrypted-0", "client-agent" };
+	static const char *const states[] = { "healthy-0",    "healthy-2",   "nonvoter-3",      "failed-2",
+		                              "noleader-0",   "restarted-0", "bootstrapping-0", "encrypted-0",
+		                              "client-agent", "recovered-0" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
 		_cleanup_free_ char *info = xasprintf("1.8.7/%s-info.txt", states[i]);
@@ -133,6 +133,7 @@ Test(decode_text, info_and_self_tell_the_same)
 		/* Of a server without a leader the term rises between two questions. */
 		cr_expect(!a.self.leader_address || a.self.term == b.self.term);
 		cr_expect_eq(a.self.last_log_index, b.self.last_log_index);
+		cr_expect_eq(a.self.last_log_term, b.self.last_log_term);
 		cr_expect_eq(a.self.gossip_known, b.self.gossip_known);
 		cr_expect_eq(a.self.gossip_encrypted, b.self.gossip_encrypted);
 		cr_expect_eq(a.peers_known, b.peers_known);
