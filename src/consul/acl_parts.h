@@ -56,8 +56,7 @@ int acl_decode_policies(const char *text, size_t length, bool has[ACL_TOKENS], s
 char *acl_policy_body(int which) __attribute__((warn_unused_result));
 char *acl_token_body(int which, const char *secret) __attribute__((warn_unused_result));
 
-/* Of the keys "agent.json" and "probe" of Secret NAME-acl; new strings, freed by free_secret. ERR_INVALID quotes
- * nothing. */
+/* Of the keys "agent.json" and "probe" of Secret NAME-acl; new strings, freed by free_secret. ERR_INVALID quotes nothing. */
 int acl_decode_agent(const char *text, char **ret_token, struct err *err) __attribute__((warn_unused_result));
 int acl_decode_probe(const char *text, char **ret_token, struct err *err) __attribute__((warn_unused_result));
 
@@ -72,12 +71,12 @@ char *acl_agent_text(const char *text, const char *recovery) __attribute__((warn
 enum acl_known { ACL_NOT_ASKED, ACL_YES, ACL_NO };
 
 struct acl_state {
-	bool given;   /* the management token is the user's own: nothing is bootstrapped */
-	bool missing; /* its Secret is not there, or may not be read */
+	bool given;               /* the management token is the user's own: nothing is bootstrapped */
+	bool missing;             /* its Secret is not there, or may not be read */
 	bool may_reset;
 	enum acl_known management; /* Consul knows the management token */
-	bool bootstrapped;         /* Consul will not do it again without a reset */
-	bool unkept;               /* the management token is not in its Secret yet */
+	bool bootstrapped;        /* Consul will not do it again without a reset */
+	bool unkept;              /* the management token is not in its Secret yet */
 	bool policies_asked;
 	bool policy[ACL_TOKENS];
 	enum acl_known token[ACL_TOKENS];
@@ -94,9 +93,9 @@ enum acl_step_kind {
 	ACL_STEP_ADD_TOKEN,
 	ACL_STEP_DONE,
 	/* nothing can be done: */
-	ACL_STEP_MISSING,   /* there is no management token to make the servers' with */
-	ACL_STEP_LOST,      /* bootstrapped, the token is lost, and it may not be reset */
-	ACL_STEP_NOT_GIVEN, /* the user's own token is none */
+	ACL_STEP_MISSING,     /* there is no management token to make the servers' with */
+	ACL_STEP_LOST,        /* bootstrapped, the token is lost, and it may not be reset */
+	ACL_STEP_NOT_GIVEN,   /* the user's own token is none */
 };
 
 struct acl_step {
@@ -119,11 +118,11 @@ struct acl_setup {
 	int64_t deadline_ms;
 
 	const struct server *leader;
-	cJSON *servers;     /* Secret NAME-acl */
-	char *name;         /* of the management token's Secret */
-	cJSON *secret;      /* that */
+	cJSON *servers;   /* Secret NAME-acl */
+	char *name;       /* of the management token's Secret */
+	cJSON *secret;    /* that */
 	struct err missing; /* why there is none */
-	char *management;   /* secret, as below */
+	char *management; /* secret, as below */
 	char *tokens[ACL_TOKENS];
 	int64_t reset_index;
 	int resets;
@@ -152,9 +151,9 @@ int acl_reset(struct acl_setup *setup, struct err *err) __attribute__((warn_unus
 int acl_keep(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * Sees to it that both Secrets have the same recovery token, and gives it to access: those of a cluster that was
- * deployed without one get one. Nothing is done where the management token was put away, and what else goes wrong is
- * told only: nothing fails without it. Fails when interrupted.
+ * Sees to it that both Secrets have the same recovery token, and gives it to access: those of a cluster that was deployed
+ * without one get one. Nothing is done where the management token was put away, and what else goes wrong is told only: nothing
+ * fails without it. Fails when interrupted.
  */
 int acl_keep_recovery(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 
