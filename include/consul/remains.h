@@ -4,10 +4,11 @@
  * What an agent cannot tell, or is not asked because it does not run or has no token for us: looked up by exec in the
  * container, or, where that does not run, in the last lines of its log. Needs a shell in the image.
  *
- * RBAC: get (and create) on pods/exec; get on pods/log for containers that do not run.
+ * RBAC: get (and create) on pods/exec; get on pods/log for containers that do not run, or do not answer.
  *
  * Sources: Consul's agent/consul/server.go (data directory: node-id, raft/raft.db, raft/snapshots, raft/peers.json, which is
- * read and removed as the server starts), agent/server_metadata.go (server_rejoin_age_max, 1.15); the messages of 1.8.7 were tried.
+ * read and removed as the server starts, if raft/peers.info is there, too), server_rejoin_age_max (1.15). The messages of 1.8.7 were
+ * tried, and stand in src/consul/remains_log.c with what causes them, and with what causes none.
  */
 #ifndef CONSUL_REMAINS_H
 #define CONSUL_REMAINS_H
@@ -22,7 +23,7 @@
 
 /* Why a server's process does not live. */
 enum remains_trouble {
-	REMAINS_FINE,      /* it runs, or nothing is known against it */
+	REMAINS_FINE,      /* it runs, or nothing is known against it (no log, one that says nothing) */
 	REMAINS_TOO_OLD,   /* away for longer than server_rejoin_age_max: its data is whole, and it refuses to start */
 	REMAINS_CORRUPT,   /* its raft store or snapshot cannot be opened */
 	REMAINS_BAD_PEERS, /* raft/peers.json cannot be used */
@@ -35,12 +36,19 @@ struct remains {
 	struct err err;      /* why not */
 	char *data_dir;      /* "/consul/data" */
 	char *node_id;       /* of the file node-id, lower case; NULL: there is none */
-	bool has_raft;       /* raft/raft.db is there and holds something, or a snapshot is */
-	uint64_t raft_bytes; /* of all of raft/ */
+	/*
+	 * raft/raft.db is there and has a length, or a snapshot is. A new server that has never heard of anybody has a raft.db too,
+	 * with no entry in it: only its agent tells that (self.last_log_index 0).
+	 */
+	bool has_raft;
+	uint64_t raft_bytes; /* of all of raft/, on its disk; 0: it cannot be told */
 	bool writable;       /* raft/peers.json could be written */
 	bool peers_waiting;  /* raft/peers.json is there: the next start takes it */
 
-	/* Of a container that does not run (CrashLoopBackOff, an error, …). */
+	/*
+	 * Of a container that ended and does not run (CrashLoopBackOff, an error, …), or of one that runs and whose agent does not
+	 * answer: the last run's. REMAINS_OTHER only of the former.
+	 */
 	enum remains_trouble trouble;
 	char *last_words;    /* the line in which it says why, fit to be shown; NULL: none, or it runs */
 };
@@ -59,12 +67,12 @@ int remains_look(struct kube_client *client, const struct snapshot *snapshot, st
 /* --------------------------------------------------------------------------------------------- pure */
 
 /*
- * Where the server's data directory is: as it says itself, else -data-dir of its command line, else -dev's none; else the mount of
- * its first claim that has the customary name, else /consul/data. A new string.
+ * Where the server's data directory is: as it says itself, else -data-dir of its container's command line (or of a script in
+ * it), else its variable CONSUL_DATA_DIR, else /consul/data. A new string.
  */
-char *remains_data_dir(const struct snapshot *snapshot, const struct server *server) __attribute__((warn_unused_result));
+char *remains_data_dir(const struct server *server) __attribute__((warn_unused_result));
 
-/* What the script printed. ERR_PROTOCOL: it is not that. */
+/* What the script printed. ERR_PROTOCOL: it is not that, and ret_remains is as it was. */
 int remains_decode(const char *text, size_t length, struct remains *ret_remains, struct err *err)
     __attribute__((warn_unused_result));
 

@@ -8,6 +8,7 @@
 #ifndef KUBE_CLIENT_H
 #define KUBE_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,7 @@ struct kube_call {
 	const char *path;          /* "/api/v1/…?query", already escaped */
 	const char *content_type;  /* NULL: application/json when there is a body */
 	const char *body;          /* NUL-terminated JSON or YAML, or NULL */
+	bool wants_text;           /* the answer is plain text (a log), up to its first NUL: json is a string of it */
 
 	/* out */
 	long http_status;          /* 0 when no answer came */

@@ -39,11 +39,30 @@ static int fail_as_missing(const struct server *server, const char *what, struct
 	                pod->node ? pod->node : "where it runs");
 }
 
+/* The kubelet's and the runtimes' words. */
+static bool has_no_container(const struct err *err)
+{
+	static const char *const words[] = { "container not found", "CONTAINER_EXITED", "stopped container",
+		                             "container is not running" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strstr(err->message, words[i]))
+			return true;
+	return false;
+}
+
 int shell_fail(const struct server *server, const char *what, struct err *cause, struct err *err)
 {
 	if (shell_is_missing(cause)) {
 		err_release(cause);
 		return fail_as_missing(server, what, err);
+	}
+	if (has_no_container(cause)) {
+		err_release(cause);
+		err_set(err, ERR_NOT_FOUND, "pod %s: its container %s does not run", server->pod.name,
+		        server->container->name);
+		return err_hint(err, "kubectl describe pod %s -n %s tells why", server->pod.name,
+		                server->pod.namespace_name);
 	}
 	if (cause->kind == ERR_FORBIDDEN && !cause->hint)
 		err_hint(cause,

@@ -296,6 +296,13 @@ static int world_remove_peers(void *context, const struct snapshot *seen, const 
 	return crash_remove_peers(world->client, seen, order, in_ms(world, CHANGE_MS), err);
 }
 
+static int world_inspect(void *context, const struct snapshot *seen, struct remains *ret_remains, struct err *err)
+{
+	const struct world_kube *world = context;
+
+	return remains_look(world->client, seen, ret_remains, in_ms(world, OBSERVE_MS), err);
+}
+
 /* --------------------------------------------------------------------------------------------- time */
 
 static int64_t world_now_ms(void *context)
@@ -324,6 +331,7 @@ void world_kube(struct world_kube *context, struct world *ret_world)
 		.delete_pod = world_delete_pod,
 		.crash = world_crash,
 		.remove_peers = world_remove_peers,
+		.inspect = world_inspect,
 		.explain = world_explain,
 		.now_ms = world_now_ms,
 		.sleep = world_sleep,

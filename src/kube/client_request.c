@@ -57,6 +57,10 @@ static int decode(struct kube_request *request, struct err *err)
 	_cleanup_err_ struct err problem = ERR_INIT;
 	_cleanup_free_ char *excerpt = NULL;
 
+	if (call->wants_text) {
+		call->json = cJSON_CreateString(buf_text(&request->body));
+		return 0;
+	}
 	if (is_blank(&request->body))
 		return 0;
 	if (json_parse(buf_text(&request->body), request->body.len, &call->json, &problem) == 0)
