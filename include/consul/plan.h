@@ -153,7 +153,7 @@ struct plan {
 void plan_next(const struct snapshot *snapshot, const struct goal *goal, struct plan *ret_plan);
 void plan_release(struct plan *plan);
 
-/* The error that a PLAN_REFUSE is: "refused: TEXT (rule: …)", with its hint. Returns -1. */
+/* The error that a PLAN_REFUSE is: "refused: TEXT (rule: …)", or without one for RULE_NONE, with its hint. Returns -1. */
 int plan_refusal(const struct plan *plan, struct err *err);
 
 /*

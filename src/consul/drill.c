@@ -85,9 +85,9 @@ static bool refuse_victim(struct planning *planning, const char *pod)
 		strv_add(&names, place->server->name);
 	list = list_names(&names);
 	if (pod)
-		plan_refuse(planning, RULE_UNKNOWN, false, NULL, "there is no server %s", pod);
+		plan_refuse(planning, RULE_NONE, false, NULL, "there is no server %s", pod);
 	else
-		plan_refuse(planning, RULE_UNKNOWN, false, NULL, "the leader, %s, is no pod of this StatefulSet",
+		plan_refuse(planning, RULE_NONE, false, NULL, "the leader, %s, is no pod of this StatefulSet",
 		            assessment->leader_name ? assessment->leader_name : "?");
 	planning->plan->hint = xasprintf("choose one with --pod: %s", list);
 	return true;
@@ -362,14 +362,14 @@ bool drill_is_over(const struct drill *drill)
 
 char *drill_mark_text(const struct drill *drill, enum drill_mark_kind kind)
 {
-	const char *unseen = drill->marks[kind].unseen ? " (not seen: between two looks)" : "";
+	const char *unseen = drill->marks[kind].unseen ? ", between two looks" : "";
 	const char *who = drill->marks[kind].who ? drill->marks[kind].who : "?";
 
 	switch (kind) {
 	case DRILL_DOWN:
 		return xasprintf("%s is down%s", drill->victim, unseen);
 	case DRILL_LEADER_LOST:
-		return xasprintf("leader lost: nobody follows %s any more%s", drill->victim, unseen);
+		return xasprintf("nobody follows %s any more%s", drill->victim, unseen);
 	case DRILL_NEW_LEADER:
 		return xasprintf("new leader %s", who);
 	case DRILL_RESTARTED:

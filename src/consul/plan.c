@@ -42,7 +42,10 @@ void plan_release(struct plan *plan)
 
 int plan_refusal(const struct plan *plan, struct err *err)
 {
-	err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
+	if (plan->rule == RULE_NONE)
+		err_set(err, ERR_REFUSED, "%s", plan->text);
+	else
+		err_set(err, ERR_REFUSED, "%s (rule: %s)", plan->text, rule_name(plan->rule));
 	if (plan->hint)
 		err_hint(err, "%s", plan->hint);
 	return err_label(err, "refused");

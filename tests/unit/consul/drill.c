@@ -76,7 +76,7 @@ Test(drill, nobody_who_is_no_server)
 
 	sample_init(&snapshot, 3);
 	check(&snapshot, "consul-7",
-	      "refuse -: there is no server consul-7 (unknown counts as dead); choose one with --pod: consul-0, "
+	      "refuse -: there is no server consul-7 (none); choose one with --pod: consul-0, "
 	      "consul-1 and consul-2");
 }
 
