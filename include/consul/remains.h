@@ -6,9 +6,10 @@
  *
  * RBAC: get (and create) on pods/exec; get on pods/log for containers that do not run, or do not answer.
  *
- * Sources: Consul's agent/consul/server.go (data directory: node-id, raft/raft.db, raft/snapshots, raft/peers.json, which is
- * read and removed as the server starts, if raft/peers.info is there, too), server_rejoin_age_max (1.15). The messages of 1.8.7 were
- * tried, and stand in src/consul/remains_log.c with what causes them, and with what causes none.
+ * Sources: Consul's agent/consul/server.go (data directory: node-id, raft/raft.db, raft/snapshots, raft/peers.json,
+ * which is read and removed as the server starts, if raft/peers.info is there, too), server_rejoin_age_max (1.15). The
+ * messages of 1.8.7 were tried: src/consul/remains_log.c has them with what causes them, and what damage goes without
+ * one.
  */
 #ifndef CONSUL_REMAINS_H
 #define CONSUL_REMAINS_H
@@ -37,8 +38,8 @@ struct remains {
 	char *data_dir;      /* "/consul/data" */
 	char *node_id;       /* of the file node-id, lower case; NULL: there is none */
 	/*
-	 * raft/raft.db is there and has a length, or a snapshot is. A new server that has never heard of anybody has a raft.db too,
-	 * with no entry in it: only its agent tells that (self.last_log_index 0).
+	 * raft/raft.db is there and has a length, or a snapshot is. A new server that has never heard of anybody has a
+	 * raft.db too, with no entry in it: only its agent tells that (self.last_log_index 0).
 	 */
 	bool has_raft;
 	uint64_t raft_bytes; /* of all of raft/, on its disk; 0: it cannot be told */
@@ -46,8 +47,8 @@ struct remains {
 	bool peers_waiting;  /* raft/peers.json is there: the next start takes it */
 
 	/*
-	 * Of a container that ended and does not run (CrashLoopBackOff, an error, …), or of one that runs and whose agent does not
-	 * answer: the last run's. REMAINS_OTHER only of the former.
+	 * Of a container that ended and does not run (CrashLoopBackOff, an error, …): its last run. Of one that runs
+	 * and whose agent does not answer: this run, but never REMAINS_OTHER.
 	 */
 	enum remains_trouble trouble;
 	char *last_words;    /* the line in which it says why, fit to be shown; NULL: none, or it runs */
@@ -57,9 +58,9 @@ struct remains {
 void remains_release(struct remains *remains);
 
 /*
- * Looks at all servers of the snapshot at the same time; ret_remains has as many (REMAINS_INIT) as the snapshot has servers, in
- * the same order, released by the caller in either case. Places without a pod stay unknown, with an err. Blocks, at the latest until
- * deadline_ms. A server's failure is in its err; fails only when interrupted.
+ * Looks at all servers of the snapshot at the same time; ret_remains has as many (REMAINS_INIT) as the snapshot has
+ * servers, in the same order, released by the caller in either case. Places without a pod stay unknown, with an err.
+ * Blocks, at the latest until deadline_ms. A server's failure is in its err; fails only when interrupted.
  */
 int remains_look(struct kube_client *client, const struct snapshot *snapshot, struct remains *ret_remains,
                  int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
@@ -67,8 +68,8 @@ int remains_look(struct kube_client *client, const struct snapshot *snapshot, st
 /* --------------------------------------------------------------------------------------------- pure */
 
 /*
- * Where the server's data directory is: as it says itself, else -data-dir of its container's command line (or of a script in
- * it), else its variable CONSUL_DATA_DIR, else /consul/data. A new string.
+ * Where the server's data directory is: as it says itself, else -data-dir of its container's command line (or of a
+ * script in it), else its variable CONSUL_DATA_DIR, else /consul/data. A new string.
  */
 char *remains_data_dir(const struct server *server) __attribute__((warn_unused_result));
 

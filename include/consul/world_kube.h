@@ -1,15 +1,15 @@
 /*
  * consul/world_kube.h - the world of consul/act.h that is real: Kubernetes, and the servers in its pods.
  *
- * Every function blocks for at most its own deadline: observe and inspect 8 s, tell 10 s (leave 3 s: it is "asked" then, since an agent
- * answers only when it has left), set_expect 13 s (kubelets must hear of it, too), each of the others 10 s; and none
- * goes beyond deadline_ms.
+ * Every function blocks for at most its own deadline: observe and inspect 8 s, tell 10 s (leave 3 s: it is "asked"
+ * then, since an agent answers only when it has left), set_expect 13 s (kubelets must hear of it, too), each of the
+ * others 10 s; and none goes beyond deadline_ms.
  *
  * set_expect applies the ConfigMap as deploy does; a field in it that somebody else set is ERR_REFUSED.
  *
  * RBAC beyond observe's: patch on statefulsets/scale; patch on configmaps; delete on persistentvolumeclaims, and on
- * pods (rollout); list on events (explain; not having it is no failure); what kube/lease.h, consul/tell.h, consul/crash.h and
- * consul/remains.h name.
+ * pods (rollout); list on events (explain; not having it is no failure); what kube/lease.h, consul/tell.h,
+ * consul/crash.h and consul/remains.h name.
  */
 #ifndef CONSUL_WORLD_KUBE_H
 #define CONSUL_WORLD_KUBE_H

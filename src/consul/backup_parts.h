@@ -1,5 +1,5 @@
 /*
- * backup_parts.h - what src/consul/backup*.c share.
+ * backup_parts.h - what src/consul/backup*.c share. The file is raft_copy.c's, too.
  *
  *     backup.c        the two ways by which a snapshot comes
  *     backup_file.c   the file that it goes to: whole or not at all
