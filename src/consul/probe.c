@@ -328,11 +328,12 @@ static int wait_until_served(struct probe *probe, int64_t deadline_ms, struct er
 
 	if (status == 0 && has_served(probe))
 		return 0;
-	if (err_is_set(&probe->start_err) && (status == 0 || err->kind == ERR_TIMEOUT)) {
-		err_release(err);
-		err_move(err, &probe->start_err);
-	}
-	return err_wrap(err, "the probe cannot begin");
+	if (status < 0 && err->kind != ERR_TIMEOUT)
+		return -1;
+	err_release(err);
+	if (err_move(err, &probe->start_err) < 0)
+		return -1;
+	return err_set(err, ERR_TIMEOUT, "the first write and read were not answered in time");
 }
 
 int probe_start(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
@@ -344,8 +345,8 @@ int probe_start(struct kube_client *client, const struct snapshot *snapshot, con
 	probe->prefix = new_prefix();
 	take_targets(probe, snapshot, victim);
 	if (probe->target_count == 0) {
-		err_set(err, ERR_UNREACHABLE, "the probe cannot begin: %s%s no server can be asked",
-		        victim ? "but for " : "", victim ? victim : "");
+		err_set(err, ERR_UNREACHABLE, "no server%s%s can be asked", victim ? " but " : "",
+		        victim ? victim : "");
 		probe_free(probe);
 		return -1;
 	}
