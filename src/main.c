@@ -17,7 +17,7 @@
 
 /* In the order of the overview; help and completion read this table too. */
 static const struct command *const commands[] = {
-	&cmd_deploy,  &cmd_health,  &cmd_scale,   &cmd_reap, &cmd_failover,
+	&cmd_deploy,  &cmd_health,  &cmd_scale,   &cmd_reap, &cmd_failover, &cmd_recover,
 	&cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
 };
 

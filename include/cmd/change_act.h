@@ -26,6 +26,29 @@ struct change_run {
 	int64_t deadline_ms;
 };
 
+/* What the live block shows. */
+struct change_telling {
+	struct change_run *run;
+	char *step; /* the line of the step that was begun */
+	char *waiting;
+};
+
+/*
+ * An act_tell whose context is a struct change_telling: a terminal shows what is going on in a block, and keeps a line of each
+ * step that is done; elsewhere each change is a line.
+ */
+void change_tell(void *context, const struct act_event *event);
+
+/* Before the first look: one server that hangs makes that last for seconds. */
+void change_tell_looking(struct change_telling *telling);
+void change_telling_release(struct change_telling *telling);
+
+/* Which StatefulSet it is, on context->messages, if the user did not name it. */
+void change_tell_which_set(const struct change_run *run);
+
+/* The first line of `health`. */
+void change_print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term);
+
 /* The first look (act_look): a refusal that may pass is waited for. */
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err) __attribute__((warn_unused_result));
 

@@ -14,6 +14,9 @@
 #include "util/buf.h"
 #include "util/term.h"
 
+/* A line of prose, made visible; wrapped where the terminal is narrower, its further lines after indent. */
+void change_screen_line(struct buf *out, const struct term *term, const char *text, const char *indent);
+
 /* "consul/consul  3/3 voters · leader consul-0 · tolerates 1 failure": what a plan starts from. */
 void change_screen_head(const struct snapshot *snapshot, const struct assessment *assessment, const struct term *term,
                         struct buf *out);

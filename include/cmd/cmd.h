@@ -76,6 +76,7 @@ extern const struct command cmd_health;
 extern const struct command cmd_scale;
 extern const struct command cmd_reap;
 extern const struct command cmd_failover;
+extern const struct command cmd_recover;
 extern const struct command cmd_explain;
 extern const struct command cmd_help;
 extern const struct command cmd_options;

@@ -2,9 +2,12 @@
  * consul/recovery.h - a cluster that lost its quorum for good: what is left of it, whose data becomes the truth, and whether it
  * is right to go on without the others. Pure.
  *
- * Consul's own way (outage recovery): the same raft/peers.json, which names the servers that are left, is put into the data directory of
- * each of them, and their processes are restarted; each takes all of its log as committed and has only those peers then. They
- * elect the one whose log is furthest. What only the others had is lost, so it is refused while one of them might come back.
+ * Consul's own way (outage recovery): the same raft/peers.json, which names the servers that are left, is put into the data
+ * directory of each of them, and their processes are restarted; each takes all of its log as committed and has only those
+ * peers then. What only the others had is lost, so it is refused while one of them might come back.
+ *
+ * Who has less log than the best gets no vote in that file (autopilot gives it one when it is stable): an election asks a
+ * majority, and a majority of those that lag would elect one of their own and lose what the best alone has.
  *
  * How far a log is: the term of its last entry, then its index (raft's own order). The current term says nothing.
  *
@@ -49,8 +52,9 @@ struct recovery_server {
 	char *id;                      /* raft's; NULL: has none, or it is not known */
 	char *address;                 /* HOST:PORT as it is to be known from now on (remains), else as raft has it; NULL */
 	enum fate fate;
-	char *why;                     /* "its claim data-consul-1 is there; the pod is Pending": one line */
-	bool voter;                    /* in the peer set that counts */
+	char *why;                     /* "its pod is Pending; its claim data-consul-1 is there": one line */
+	bool peer;                     /* in the peer set that counts, or may be: nobody can tell whose that peer is */
+	bool voter;                    /* the same, with a vote */
 	bool log_known;
 	uint64_t last_index, last_term;
 	uint64_t behind;               /* entries it has less than the best; where log_known and of the same last term */
@@ -77,20 +81,20 @@ struct recovery {
 
 	struct quorum quorum;              /* of the best server's peer set */
 	const struct recovery_server *best; /* whose data becomes the truth; NULL: none */
-	struct recovery_server *servers;   /* remaining ones first, furthest log first; then empty, may return, broken, gone, stranger */
+	struct recovery_server *servers;   /* as enum fate has them; remaining ones: furthest log first; none where a leader lives */
 	size_t count;
 	size_t remaining;
 
 	char *peers_json;      /* GO: one line */
-	struct strv notes;     /* GO: what people must know before they say yes: what is lost, who is discarded although it may be ahead */
-	struct strv commands;  /* what cannot be done by exec: for a person to type, in order, comment lines begin with "# " */
+	struct strv notes;     /* GO: what people must know before they say yes: what is lost, and what --force passes over */
+	struct strv commands;  /* what cannot be done by exec: to be pasted in order; comment lines begin with "# " */
 };
 
 #define RECOVERY_INIT { 0 }
 
 /* remains has as many as the snapshot has servers, in the same order. Never fails. */
-void recovery_plan(const struct snapshot *snapshot, const struct remains *remains, const struct recovery_options *options,
-                   struct recovery *ret_recovery);
+void recovery_plan(const struct snapshot *snapshot, const struct remains *remains,
+                   const struct recovery_options *options, struct recovery *ret_recovery);
 void recovery_release(struct recovery *recovery);
 
 /* The error that a refusal is, with its hint. Returns -1. */

@@ -1,9 +1,10 @@
 /*
- * consul/recovery_act.h - looks at a cluster without a quorum, and carries its recovery out, through a world (consul/act.h). Blocks.
+ * consul/recovery_act.h - looks at a cluster without a quorum, and carries its recovery out, through a world (consul/act.h).
+ * Blocks.
  *
  * Nothing is remembered: a run that was killed is started again. Killed before the processes were crashed: nothing was done.
- * Killed while they were: those that got their peers.json and those that did not vote for each other all the same, since raft asks
- * the log, not the peer set, before it grants a vote; whoever is left without a leader then is looked at and recovered again.
+ * Killed while they were: those that did not get their peers.json vote for the best all the same, since raft asks the log, not
+ * the peer set, before it grants a vote, and get the new peer set from it; while there is no leader it is all done again.
  */
 #ifndef CONSUL_RECOVERY_ACT_H
 #define CONSUL_RECOVERY_ACT_H
@@ -25,30 +26,32 @@ struct recovery_look {
 #define RECOVERY_LOOK_INIT { .snapshot = SNAPSHOT_INIT, .recovery = RECOVERY_INIT }
 void recovery_look_release(struct recovery_look *look);
 
+struct recovery_act_options {
+	struct recovery_options recovery;
+	int64_t deadline_ms; /* of world->now_ms */
+	act_tell *tell;      /* may be NULL. ACT_STEP and ACT_DONE have a text and no step */
+	void *tell_context;
+};
+
 /* How long a refusal that may pass is looked at again. */
 #define RECOVERY_PATIENCE_MS ((int64_t)20 * 1000)
 
 /*
- * One look; again, every second, while it is a refusal that may pass, for RECOVERY_PATIENCE_MS at most, and not beyond deadline_ms (of
- * world->now_ms). 0 whatever the recovery came to. ret_look (RECOVERY_LOOK_INIT) is released by the caller in either case.
+ * One look; again, every second, while it is a refusal that may pass, for RECOVERY_PATIENCE_MS at most, and not beyond
+ * options->deadline_ms; the same while looking fails for now. 0 whatever the recovery came to. options->tell is told
+ * what is waited for. ret_look (RECOVERY_LOOK_INIT) is released by the caller in either case.
  */
-int recovery_look(const struct world *world, const struct recovery_options *options, int64_t deadline_ms,
+int recovery_look(const struct world *world, const struct recovery_act_options *options,
                   struct recovery_look *ret_look, struct err *err) __attribute__((warn_unused_result));
-
-struct recovery_act_options {
-	struct recovery_options recovery;
-	int64_t deadline_ms; /* of world->now_ms */
-	act_tell *tell;      /* may be NULL; ACT_STEP has no step here but text and number; ACT_DONE took_ms; ACT_WAITING; ACT_NOTE */
-	void *tell_context;
-};
 
 /*
  * Carries agreed (RECOVERY_GO or RECOVERY_TIDY) out, if a new look still says the same (else ERR_CONFLICT, and nothing is
- * changed): crashes every server that remains, with peers.json; then waits until they have a leader, and each of
- * them is a peer of it (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says). ERR_TIMEOUT names who
- * is missing. Keeps world's claim before each look and change.
+ * changed): crashes every server that remains, with peers.json; then waits until there is a leader all agree on that has each of
+ * them as a peer (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says).
+ * *ret_begun: something was, or may have been, changed. ERR_TIMEOUT names what is missing. Keeps world's claim before each look and
+ * change.
  */
 int recovery_act(const struct world *world, const struct recovery_act_options *options, const struct recovery *agreed,
-                 struct err *err) __attribute__((warn_unused_result));
+                 bool *ret_begun, struct err *err) __attribute__((warn_unused_result));
 
 #endif

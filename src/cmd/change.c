@@ -11,7 +11,6 @@
 #include "consul/assess.h"
 #include "consul/backup.h"
 #include "consul/diagnosis.h"
-#include "consul/observe.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -78,16 +77,6 @@ static void make_plan(const struct change_run *run, struct outlook *outlook)
 }
 
 /* ------------------------------------------------------------------------------------------- showing */
-
-static void tell_which_set(const struct change_run *run)
-{
-	_cleanup_free_ char *name = str_visible(run->set_name, 0);
-
-	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(run->context->words, "name"))
-		fprintf(run->context->messages,
-		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
-		        run->connection->config.namespace_name);
-}
 
 static void print(const struct change_run *run, FILE *file, const struct term *term, const struct outlook *outlook,
                   const char *head)
@@ -296,7 +285,7 @@ static int look_and_decide(struct change_run *run, struct err *err)
 	status = change_look(run, &outlook.snapshot, err);
 	if (status == 0) {
 		take_in(run, &outlook);
-		tell_which_set(run);
+		change_tell_which_set(run);
 		change_screen_head(&outlook.snapshot, &outlook.assessment, &run->context->output_term, &head);
 		make_plan(run, &outlook);
 		if (has_work(&outlook) && (!run->change->yes || run->change->dry_run))

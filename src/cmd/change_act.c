@@ -6,6 +6,7 @@
 #include "cmd/change_screen.h"
 #include "cmd/health_screen.h"
 #include "consul/assess.h"
+#include "consul/observe.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -40,21 +41,14 @@ static void keep_line(struct change_run *run, const char *line)
 
 /* ---------------------------------------------------------------------------------------- telling */
 
-/* What the live block shows. */
-struct telling {
-	struct change_run *run;
-	char *step; /* the line of the step that was begun */
-	char *waiting;
-};
-
-static void telling_release(struct telling *telling)
+void change_telling_release(struct change_telling *telling)
 {
 	free(telling->step);
 	free(telling->waiting);
 }
 
 /* On a terminal the block; elsewhere line, if there is one. */
-static void redraw(struct telling *telling)
+static void redraw(struct change_telling *telling)
 {
 	struct change_run *run = telling->run;
 	struct change_now now = {
@@ -72,13 +66,9 @@ static void redraw(struct telling *telling)
 	show(run, buf_text(&block), "");
 }
 
-/*
- * A terminal shows what is going on in a block, and keeps a line of each step that is done; elsewhere each change is a
- * line.
- */
-static void tell(void *context, const struct act_event *event)
+void change_tell(void *context, const struct act_event *event)
 {
-	struct telling *telling = context;
+	struct change_telling *telling = context;
 	struct change_run *run = telling->run;
 	_cleanup_free_ char *line = change_screen_event(event);
 	bool live = is_live(run);
@@ -105,19 +95,35 @@ static void tell(void *context, const struct act_event *event)
 	redraw(telling);
 }
 
-static struct act_options options_of(struct telling *telling)
+void change_tell_which_set(const struct change_run *run)
+{
+	_cleanup_free_ char *name = str_visible(run->set_name, 0);
+
+	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(run->context->words, "name"))
+		fprintf(run->context->messages,
+		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
+		        run->connection->config.namespace_name);
+}
+
+void change_tell_looking(struct change_telling *telling)
+{
+	replace_string(&telling->waiting, xstrdup("looking at every server"));
+	redraw(telling);
+}
+
+static struct act_options options_of(struct change_telling *telling)
 {
 	return (struct act_options){
 		.goal = &telling->run->change->goal,
 		.deadline_ms = telling->run->deadline_ms,
-		.tell = tell,
+		.tell = change_tell,
 		.tell_context = telling,
 	};
 }
 
 /* ------------------------------------------------------------------------------------------- the end */
 
-static void print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term)
+void change_print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term)
 {
 	struct assessment assessment = ASSESSMENT_INIT;
 	_cleanup_buf_ struct buf out = BUF_TEXT;
@@ -139,28 +145,26 @@ void change_tell_left(const struct change_run *run, const struct act_result *res
 	change_screen_left(result ? result : &nothing, &context->messages_term, &out);
 	fputs(buf_text(&out), context->messages);
 	if (result && result->seen)
-		print_verdict(context->messages, &result->last, &context->messages_term);
+		change_print_verdict(context->messages, &result->last, &context->messages_term);
 }
 
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err)
 {
-	struct telling telling = { .run = run };
+	struct change_telling telling = { .run = run };
 	struct act_options options = options_of(&telling);
 	int status;
 
-	/* One server that hangs makes a look last for seconds. */
-	telling.waiting = xstrdup("looking at every server");
-	redraw(&telling);
+	change_tell_looking(&telling);
 	status = act_look(&run->world, &options, ret_snapshot, err);
 	if (status == 0)
 		term_live_clear(&run->live);
-	telling_release(&telling);
+	change_telling_release(&telling);
 	return status;
 }
 
 int change_act(struct change_run *run, struct err *err)
 {
-	struct telling telling = { .run = run };
+	struct change_telling telling = { .run = run };
 	struct act_options options = options_of(&telling);
 	struct act_result result = ACT_RESULT_INIT;
 	int status = act(&run->world, &options, &result, err);
@@ -170,7 +174,7 @@ int change_act(struct change_run *run, struct err *err)
 	else
 		term_live_clear(&run->live);
 	act_result_release(&result);
-	telling_release(&telling);
+	change_telling_release(&telling);
 	return status;
 }
 
@@ -190,7 +194,7 @@ int change_report(struct change_run *run, struct err *err)
 			change_screen_claims(&snapshot, &context->output_term, &out);
 		fputs(buf_text(&out), context->output);
 		if (!run->change->brief)
-			print_verdict(context->output, &snapshot, &context->output_term);
+			change_print_verdict(context->output, &snapshot, &context->output_term);
 	} else {
 		err_wrap(err, "%s is done, but the last look failed", run->change->label);
 	}

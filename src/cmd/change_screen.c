@@ -18,8 +18,7 @@ static char *shown(const struct term *term, const char *text)
 	return term_text(term, visible);
 }
 
-/* A line of prose; wrapped where the terminal is narrower, its further lines after indent. */
-static void add_line(struct buf *out, const struct term *term, const char *text, const char *indent)
+void change_screen_line(struct buf *out, const struct term *term, const char *text, const char *indent)
 {
 	_cleanup_free_ char *fit = shown(term, text);
 
@@ -36,7 +35,7 @@ void change_screen_head(const struct snapshot *snapshot, const struct assessment
 	_cleanup_free_ char *line =
 	    xasprintf("%s/%s  %s", snapshot->namespace_name, snapshot->set.name, assessment->summary);
 
-	add_line(out, term, line, "    ");
+	change_screen_line(out, term, line, "    ");
 }
 
 /* ------------------------------------------------------------------------------------- arithmetic */
@@ -162,7 +161,7 @@ static void add_last(const struct steps *steps, const struct plan *last, const s
 	else if (last->kind == PLAN_REFUSE)
 		line = xasprintf("%s refused: %s", when, last->text);
 	if (line)
-		add_line(out, term, line, "    ");
+		change_screen_line(out, term, line, "    ");
 }
 
 void change_screen_plan(const struct steps *steps, const struct plan *last, const struct strv *notes,
@@ -171,7 +170,7 @@ void change_screen_plan(const struct steps *steps, const struct plan *last, cons
 	if (steps->waits_for) {
 		_cleanup_free_ char *line = xasprintf("now waiting: %s", steps->waits_for);
 
-		add_line(out, term, line, "    ");
+		change_screen_line(out, term, line, "    ");
 	}
 	if (steps->count > 0)
 		add_table(steps, term, out);
@@ -179,7 +178,7 @@ void change_screen_plan(const struct steps *steps, const struct plan *last, cons
 	for (size_t i = 0; i < notes->count; i++) {
 		_cleanup_free_ char *line = xasprintf("note: %s", notes->items[i]);
 
-		add_line(out, term, line, "      ");
+		change_screen_line(out, term, line, "      ");
 	}
 }
 
@@ -209,7 +208,7 @@ void change_screen_goal(const struct snapshot *snapshot, const struct goal *goal
 		line = xasprintf("%s: every server is of the newest revision, and a voter%s", name, end);
 		break;
 	}
-	add_line(out, term, line, "    ");
+	change_screen_line(out, term, line, "    ");
 }
 
 void change_screen_claims(const struct snapshot *snapshot, const struct term *term, struct buf *out)
@@ -233,7 +232,7 @@ void change_screen_claims(const struct snapshot *snapshot, const struct term *te
 	arguments = strv_join(&words, " ", " ");
 	line = xasprintf("note: kept, with the data of servers that are gone: %s; to delete %s:", list,
 	                 names.count == 1 ? "it" : "them");
-	add_line(out, term, line, "      ");
+	change_screen_line(out, term, line, "      ");
 	command = xasprintf("      kubectl delete pvc %s -n %s\n", arguments, namespace_word);
 	buf_adds(out, command);
 }
@@ -266,6 +265,11 @@ static char *visible(struct buf *line)
 	return str_visible(buf_text(line), 0);
 }
 
+static const char *step_text(const struct act_event *event)
+{
+	return event->step ? event->step->text : event->text;
+}
+
 char *change_screen_event(const struct act_event *event)
 {
 	_cleanup_free_ char *took = duration(event->took_ms);
@@ -273,8 +277,9 @@ char *change_screen_event(const struct act_event *event)
 
 	switch (event->kind) {
 	case ACT_STEP:
-		buf_addf(&line, "step %" PRId64 ": %s", event->number, event->step->text);
-		add_arithmetic(&line, event->step);
+		buf_addf(&line, "step %" PRId64 ": %s", event->number, step_text(event));
+		if (event->step)
+			add_arithmetic(&line, event->step);
 		break;
 	case ACT_DONE:
 		buf_addf(&line, "step %" PRId64 " done in %s", event->number, took);
@@ -294,7 +299,7 @@ char *change_screen_done(const struct act_event *event)
 	_cleanup_free_ char *took = duration(event->took_ms);
 	_cleanup_buf_ struct buf line = BUF_TEXT;
 
-	buf_addf(&line, "step %" PRId64 " done in %s: %s", event->number, took, event->step->text);
+	buf_addf(&line, "step %" PRId64 " done in %s: %s", event->number, took, step_text(event));
 	return visible(&line);
 }
 
@@ -303,7 +308,7 @@ static void add_now(struct buf *out, const struct term *term, const char *text)
 {
 	_cleanup_free_ char *line = xasprintf("  %s", text);
 
-	add_line(out, term, line, "    ");
+	change_screen_line(out, term, line, "    ");
 }
 
 void change_screen_now(const struct change_now *now, const struct term *term, struct buf *out)
@@ -379,7 +384,7 @@ void change_screen_left(const struct act_result *result, const struct term *term
 		buf_addf(&line, "%s%s", steps == 1 ? ": " : ", the last: ", result->pending->text);
 	else if (begun)
 		buf_addf(&line, "%sbegun: %s", steps > 0 ? "; " : "", result->pending->text);
-	add_line(out, term, buf_text(&line), "    ");
+	change_screen_line(out, term, buf_text(&line), "    ");
 	buf_clear(&line);
 	if (begun)
 		buf_addf(&line, "%s; nothing else will be begun", goes_on(result));
@@ -388,5 +393,5 @@ void change_screen_left(const struct act_result *result, const struct term *term
 	if (result->waiting_for)
 		buf_addf(&line, "; last seen: %s", result->waiting_for);
 	if (line.len > 0)
-		add_line(out, term, buf_text(&line), "    ");
+		change_screen_line(out, term, buf_text(&line), "    ");
 }

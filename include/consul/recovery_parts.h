@@ -1,0 +1,74 @@
+/*
+ * consul/recovery_parts.h - what the files of consul/recovery.h share. Used by src/consul/recovery*.c only.
+ *
+ * In this order: who leads, or whether there are two clusters (recovery.c); whose data is best, and what became of each place
+ * (recovery_fate.c); whose the peers are that are at none of them (recovery_peers.c); what speaks against it, and peers.json
+ * (recovery.c); what people read of it (recovery_text.c), and type (recovery_hands.c).
+ */
+#ifndef CONSUL_RECOVERY_PARTS_H
+#define CONSUL_RECOVERY_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "consul/recovery.h"
+#include "util/buf.h"
+
+struct recovering {
+	const struct snapshot *snapshot;
+	const struct remains *remains;
+	struct recovery *recovery;  /* to be filled */
+	const struct server *best;  /* NULL: no server answers with data that is in its data directory */
+	const struct view *peers;   /* its peer set: the one that counts; NULL: none */
+	int64_t heard_at;           /* no server with data has heard a leader after this (wall clock, seconds) */
+	bool heard_known;
+	bool may_pass;              /* some server is about to start or to stop, or did not answer */
+	struct strv objections;     /* what --force would pass over */
+	struct strv hints;
+};
+
+/* ---------------------------------------------------------------------------- places (recovery_fate.c) */
+
+/* Whose data becomes the truth, and since when there is no leader. */
+void recovery_choose_best(struct recovering *recovering);
+
+/* A row for each server of the snapshot. */
+void recovery_judge_places(struct recovering *recovering);
+
+/* A row more, whose strings are empty. Pointers to others are not good any more. */
+struct recovery_server *recovery_add(struct recovering *recovering, enum fate fate, const char *name);
+
+/* Whether data of a server of this ordinal may be there although no agent tells; how that is told is added to why. */
+bool recovery_may_have_data(const struct recovering *recovering, int64_t ordinal, const struct server *server,
+                            struct buf *why);
+
+/* The agent has data: a log, or peers. */
+bool recovery_has_data(const struct view *view);
+
+/* Its container runs and is not being stopped. */
+bool recovery_is_running(const struct server *server);
+
+/* The peer of this id; NULL: there is none, or no id. */
+const struct peer *recovery_peer(const struct view *view, const char *id);
+
+/* ------------------------------------------------------------------------------ peers (recovery_peers.c) */
+
+/* Finds the row of each peer of the set that counts, and adds rows for those that have none. */
+void recovery_match_peers(struct recovering *recovering);
+
+/* ------------------------------------------------------------------------------ words (recovery_text.c, recovery_hands.c) */
+
+/* "kubectl consul COMMAND -n NAMESPACE --name SET". New string. */
+char *recovery_command(const struct recovering *recovering, const char *command) __attribute__((warn_unused_result));
+
+/* What is to be done about a server that may come back. */
+void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row);
+
+/* What people must know of a recovery that goes on. */
+void recovery_note(struct recovering *recovering);
+
+/* What only a person can do about servers on whose data Consul does not start. */
+void recovery_add_commands(struct recovering *recovering);
+
+#endif

@@ -1,0 +1,332 @@
+/* See include/consul/recovery_act.h. */
+#include "consul/recovery_act.h"
+
+#include <stdlib.h>
+
+#include "consul/assess.h"
+#include "consul/diagnosis.h"
+#include "util/clock.h"
+#include "util/mem.h"
+#include "util/str.h"
+
+#define LOOK_INTERVAL_MS ((int64_t)1000)
+/* Most that servers which were started again may take to have a leader. */
+#define LEADER_MS ((int64_t)3 * 60 * 1000)
+
+/* One run. */
+struct acting {
+	const struct world *world;
+	const struct recovery_act_options *options;
+	char *waiting_for;
+};
+
+static int64_t now_ms(const struct acting *acting)
+{
+	return acting->world->now_ms(acting->world->context);
+}
+
+static void tell(const struct acting *acting, const struct act_event *event)
+{
+	if (acting->options->tell)
+		acting->options->tell(acting->options->tell_context, event);
+}
+
+static void tell_waiting(struct acting *acting, const char *text)
+{
+	tell(acting,
+	     &(struct act_event){ .kind = ACT_WAITING, .text = text, .again = str_equal(text, acting->waiting_for) });
+	replace_string(&acting->waiting_for, xstrdup(text));
+}
+
+/* --------------------------------------------------------------------------------------------- looking */
+
+void recovery_look_release(struct recovery_look *look)
+{
+	recovery_release(&look->recovery);
+	for (size_t i = 0; look->remains && i < look->snapshot.server_count; i++)
+		remains_release(&look->remains[i]);
+	free(look->remains);
+	snapshot_release(&look->snapshot);
+	*look = (struct recovery_look)RECOVERY_LOOK_INIT;
+}
+
+static int look_once(const struct acting *acting, struct recovery_look *ret_look, struct err *err)
+{
+	const struct world *world = acting->world;
+	struct snapshot *snapshot = &ret_look->snapshot;
+
+	if (world->keep(world->context, err) < 0 || world->observe(world->context, snapshot, err) < 0)
+		return -1;
+	ret_look->remains = xcalloc(snapshot->server_count + 1, sizeof(*ret_look->remains));
+	if (world->inspect(world->context, snapshot, ret_look->remains, err) < 0)
+		return -1;
+	recovery_plan(snapshot, ret_look->remains, &acting->options->recovery, &ret_look->recovery);
+	return 0;
+}
+
+static int wait_a_moment(const struct acting *acting, int64_t until_ms, struct err *err)
+{
+	int64_t left_ms = until_ms - now_ms(acting);
+
+	return acting->world->sleep(acting->world->context, left_ms < LOOK_INTERVAL_MS ? left_ms : LOOK_INTERVAL_MS,
+	                            err);
+}
+
+static bool is_passing(const struct recovery *recovery)
+{
+	return recovery->kind == RECOVERY_REFUSED && recovery->may_pass;
+}
+
+static int look(struct acting *acting, struct recovery_look *ret_look, struct err *err)
+{
+	int64_t until_ms = now_ms(acting) + RECOVERY_PATIENCE_MS;
+
+	if (acting->options->deadline_ms < until_ms)
+		until_ms = acting->options->deadline_ms;
+	for (;;) {
+		_cleanup_err_ struct err failure = ERR_INIT;
+
+		recovery_look_release(ret_look);
+		if (look_once(acting, ret_look, &failure) == 0 && !is_passing(&ret_look->recovery))
+			return 0;
+		if (now_ms(acting) >= until_ms || (err_is_set(&failure) && !err_leaves_open(&failure)))
+			return err_move(err, &failure);
+		tell_waiting(acting, err_is_set(&failure) ? failure.message : ret_look->recovery.text);
+		if (wait_a_moment(acting, until_ms, err) < 0)
+			return -1;
+	}
+}
+
+int recovery_look(const struct world *world, const struct recovery_act_options *options, struct recovery_look *ret_look,
+                  struct err *err)
+{
+	struct acting acting = { .world = world, .options = options };
+	int status = look(&acting, ret_look, err);
+
+	free(acting.waiting_for);
+	return status;
+}
+
+/* ---------------------------------------------------------------------------------------------- doing */
+
+static char *list_of(const struct crash_order *orders, size_t count)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+
+	for (size_t i = 0; i < count; i++)
+		strv_add(&names, orders[i].pod);
+	return list_names(&names);
+}
+
+/* The orders for the servers that remain, or whose file is to be removed: best first. Returns how many. */
+static size_t make_orders(const struct recovery *recovery, struct crash_order *orders)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < recovery->count; i++) {
+		const struct recovery_server *row = &recovery->servers[i];
+		bool tidy = recovery->kind == RECOVERY_TIDY;
+
+		if (!row->remains ||
+		    (tidy ? !row->remains->known || !row->remains->peers_waiting : row->fate != FATE_REMAINS))
+			continue;
+		orders[count++] = (struct crash_order){ .pod = row->server->name,
+			                                .data_dir = row->remains->data_dir,
+			                                .peers_json = tidy ? NULL : recovery->peers_json };
+	}
+	return count;
+}
+
+/* Whoever was not reached is told of: the others may do without. The best one they cannot do without. */
+static int check_orders(const struct acting *acting, const struct recovery *recovery, struct crash_order *orders,
+                        size_t count, struct err *err)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_free_ char *text = NULL;
+
+		if (!err_is_set(&orders[i].err))
+			continue;
+		text = xasprintf("%s: %s", orders[i].pod, orders[i].err.message);
+		tell(acting, &(struct act_event){ .kind = ACT_NOTE, .text = text });
+		if (orders[i].pod == recovery->best->server->name && !err_leaves_open(&orders[i].err))
+			status = err_move(err, &orders[i].err);
+	}
+	return status;
+}
+
+static int crash_all(const struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+{
+	const struct world *world = acting->world;
+	struct crash_order *orders = xcalloc(seen->recovery.count + 1, sizeof(*orders));
+	size_t count = make_orders(&seen->recovery, orders);
+	_cleanup_free_ char *names = list_of(orders, count);
+	_cleanup_free_ char *text = xasprintf("raft/peers.json for %s, and %s process%s ended at once", names,
+	                                      count == 1 ? "its" : "their", count == 1 ? " is" : "es are");
+	_cleanup_err_ struct err failure = ERR_INIT;
+	int status = world->keep(world->context, err);
+
+	if (status == 0) {
+		tell(acting, &(struct act_event){ .kind = ACT_STEP, .number = 1, .text = text });
+		*ret_begun = true;
+		status = world->crash(world->context, &seen->snapshot, orders, count, &failure);
+		if (status < 0 && failure.kind == ERR_INTERRUPTED)
+			err_move(err, &failure);
+		else
+			status = check_orders(acting, &seen->recovery, orders, count, err);
+	}
+	for (size_t i = 0; i < count; i++)
+		err_release(&orders[i].err);
+	free(orders);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------------------- the leader */
+
+/* In the peer set of the leader, with the address that it has now. */
+static bool is_peer(const struct assessment *assessment, const struct recovery_server *row)
+{
+	const struct view *view = assessment->peers_of ? &assessment->peers_of->view : NULL;
+
+	for (size_t i = 0; view && i < view->peer_count; i++)
+		if (str_equal(view->peers[i].id, row->id))
+			return true;
+	return false;
+}
+
+/* What is missing; NULL: nothing. New string. */
+static char *missing(const struct recovery *recovery, const struct snapshot *now)
+{
+	struct assessment assessment = ASSESSMENT_INIT;
+	char *text = NULL;
+
+	assess(now, &assessment);
+	if (!assessment.leader)
+		text = xasprintf("no leader yet: %s", assessment.summary);
+	for (size_t i = 0; !text && i < recovery->remaining; i++)
+		if (!is_peer(&assessment, &recovery->servers[i]))
+			text = xasprintf("%s is no raft peer of %s yet", recovery->servers[i].name,
+			                 assessment.leader_name);
+	assessment_release(&assessment);
+	return text;
+}
+
+/* One look. *ret_missing is NULL when all is there. */
+static int look_for_leader(const struct acting *acting, const struct recovery *recovery, char **ret_missing,
+                           struct err *err)
+{
+	const struct world *world = acting->world;
+	struct snapshot snapshot = SNAPSHOT_INIT;
+	_cleanup_err_ struct err failure = ERR_INIT;
+	int status = world->keep(world->context, err);
+
+	if (status < 0)
+		return -1;
+	if (world->observe(world->context, &snapshot, &failure) == 0)
+		*ret_missing = missing(recovery, &snapshot);
+	else if (err_leaves_open(&failure))
+		*ret_missing = xasprintf("cannot look at the cluster: %s", failure.message);
+	else
+		status = err_move(err, &failure);
+	snapshot_release(&snapshot);
+	return status;
+}
+
+static int wait_for_leader(struct acting *acting, const struct recovery *recovery, int64_t begun_ms, struct err *err)
+{
+	int64_t until_ms = begun_ms + LEADER_MS;
+
+	if (acting->options->deadline_ms < until_ms)
+		until_ms = acting->options->deadline_ms;
+	for (;;) {
+		_cleanup_free_ char *text = NULL;
+
+		if (look_for_leader(acting, recovery, &text, err) < 0)
+			return -1;
+		if (!text)
+			return 0;
+		if (now_ms(acting) >= until_ms)
+			return err_set(err, ERR_TIMEOUT, "timed out; seen last: %s", text);
+		tell_waiting(acting, text);
+		if (wait_a_moment(acting, until_ms, err) < 0)
+			return -1;
+	}
+}
+
+/* -------------------------------------------------------------------------------------------------- all */
+
+static void tell_done(const struct acting *acting, int64_t begun_ms, const char *text)
+{
+	tell(acting,
+	     &(struct act_event){ .kind = ACT_DONE, .number = 1, .took_ms = now_ms(acting) - begun_ms, .text = text });
+}
+
+static int recover(struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+{
+	const struct recovery *recovery = &seen->recovery;
+	int64_t begun_ms = now_ms(acting);
+
+	if (crash_all(acting, seen, ret_begun, err) < 0 || wait_for_leader(acting, recovery, begun_ms, err) < 0)
+		return -1;
+	tell_done(acting, begun_ms, "there is a leader");
+	return 0;
+}
+
+static int tidy(const struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+{
+	const struct world *world = acting->world;
+	struct crash_order *orders = xcalloc(seen->recovery.count + 1, sizeof(*orders));
+	size_t count = make_orders(&seen->recovery, orders);
+	_cleanup_free_ char *names = list_of(orders, count);
+	_cleanup_free_ char *text = xasprintf("the raft/peers.json that waits on %s is removed", names);
+	int64_t begun_ms = now_ms(acting);
+	int status = 0;
+
+	tell(acting, &(struct act_event){ .kind = ACT_STEP, .number = 1, .text = text });
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		status = world->keep(world->context, err);
+		if (status < 0)
+			break;
+		*ret_begun = true;
+		status = world->remove_peers(world->context, &seen->snapshot, &orders[i], err);
+		if (status < 0)
+			err_wrap(err, "%s", orders[i].pod);
+	}
+	for (size_t i = 0; i < count; i++)
+		err_release(&orders[i].err);
+	free(orders);
+	if (status == 0)
+		tell_done(acting, begun_ms, text);
+	return status;
+}
+
+/* The yes was to what was shown. */
+static int check_agreed(const struct recovery *agreed, const struct recovery *now, struct err *err)
+{
+	if (recovery_equal(agreed, now))
+		return 0;
+	err_set(err, ERR_CONFLICT, "the cluster has changed since it was looked at%s%s", now->text ? "; now: " : "",
+	        now->text ? now->text : "");
+	return err_hint(err, "look at the new plan first: the same command without --yes");
+}
+
+int recovery_act(const struct world *world, const struct recovery_act_options *options, const struct recovery *agreed,
+                 bool *ret_begun, struct err *err)
+{
+	struct acting acting = { .world = world, .options = options };
+	struct recovery_look now = RECOVERY_LOOK_INIT;
+	int status;
+
+	*ret_begun = false;
+	status = look(&acting, &now, err);
+	if (status == 0)
+		status = check_agreed(agreed, &now.recovery, err);
+	if (status == 0 && now.recovery.kind == RECOVERY_TIDY)
+		status = tidy(&acting, &now, ret_begun, err);
+	else if (status == 0)
+		status = recover(&acting, &now, ret_begun, err);
+	recovery_look_release(&now);
+	free(acting.waiting_for);
+	return status;
+}

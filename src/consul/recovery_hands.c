@@ -1,0 +1,176 @@
+/*
+ * What only a person can do about servers on whose data Consul does not start: commands to be pasted. Nothing can be
+ * executed in a container that does not run, so that a pod of its own mounts the claim. See
+ * include/consul/recovery_parts.h.
+ */
+#include <string.h>
+
+#include "consul/diagnosis.h"
+#include "consul/recovery_parts.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "util/yaml.h"
+
+/* User and group consul of the official images. */
+enum { CONSUL_USER = 100, CONSUL_GROUP = 1000 };
+
+/* What the commands are about. Owns its strings. */
+struct patient {
+	const struct recovery_server *row;
+	const char *container; /* NULL: not known */
+	const char *image;
+	char *claim;
+	char *data_dir;
+	char *helper; /* the pod */
+	char *space;  /* fit for a shell, as all below */
+	char *pod;
+	char *claim_word;
+	char *helper_word;
+};
+
+static void patient_release(struct patient *patient)
+{
+	free(patient->claim);
+	free(patient->data_dir);
+	free(patient->helper);
+	free(patient->space);
+	free(patient->pod);
+	free(patient->claim_word);
+	free(patient->helper_word);
+}
+
+/* The claim of its first template: the one there is, everywhere we have seen. */
+static bool patient_begin(const struct recovering *recovering, const struct recovery_server *row,
+                          struct patient *patient)
+{
+	const struct snapshot *snapshot = recovering->snapshot;
+	const struct strv *templates = &snapshot->set.claim_templates;
+	const struct kube_container *container = row->server->container;
+
+	*patient = (struct patient){ .row = row };
+	if (templates->count == 0 || !container || !container->image)
+		return false;
+	patient->image = container->image;
+	patient->claim = xasprintf("%s-%s", templates->items[0], row->name);
+	patient->data_dir =
+	    row->remains->data_dir ? xstrdup(row->remains->data_dir) : remains_data_dir(snapshot, row->server);
+	patient->helper = xasprintf("%s-repair", row->name);
+	patient->space = shell_word(snapshot->namespace_name);
+	patient->pod = shell_word(row->name);
+	patient->claim_word = shell_word(patient->claim);
+	patient->helper_word = shell_word(patient->helper);
+	return true;
+}
+
+/* Builders are laid out as the YAML they become. */
+/* clang-format off */
+
+/* It passes the restricted level of pod security, and is on the node where the claim is mounted already. */
+static cJSON *helper_pod(const struct patient *patient, const char *script)
+{
+	return json_object(
+		"apiVersion", json_string("v1"),
+		"kind", json_string("Pod"),
+		"metadata", json_object("name", json_string(patient->helper), NULL),
+		"spec", json_object(
+			"nodeName", json_string(patient->row->server->pod.node),
+			"restartPolicy", json_string("Never"),
+			"securityContext", json_object(
+				"runAsNonRoot", json_bool(true),
+				"runAsUser", json_int(CONSUL_USER),
+				"runAsGroup", json_int(CONSUL_GROUP),
+				"seccompProfile", json_object("type", json_string("RuntimeDefault"), NULL),
+				NULL),
+			"containers", json_array(json_object(
+				"name", json_string("repair"),
+				"image", json_string(patient->image),
+				"command", json_array(json_string("/bin/sh"), json_string("-c"), json_string(script)),
+				"securityContext", json_object(
+					"allowPrivilegeEscalation", json_bool(false),
+					"capabilities", json_object("drop", json_array(json_string("ALL")), NULL),
+					NULL),
+				"volumeMounts", json_array(json_object(
+					"name", json_string("data"),
+					"mountPath", json_string(patient->data_dir),
+					NULL)),
+				NULL)),
+			"volumes", json_array(json_object(
+				"name", json_string("data"),
+				"persistentVolumeClaim", json_object("claimName", json_string(patient->claim), NULL),
+				NULL)),
+			NULL),
+		NULL);
+}
+
+/* clang-format on */
+
+static void add_helper(struct strv *commands, const struct patient *patient, const char *script)
+{
+	cJSON *pod = helper_pod(patient, script);
+	_cleanup_free_ char *manifest = yaml_text(pod);
+
+	cJSON_Delete(pod);
+	strv_addf(commands, "kubectl apply -n %s -f - <<'END'\n%sEND", patient->space, manifest);
+}
+
+static void end_helper(struct strv *commands, const struct patient *patient)
+{
+	strv_addf(commands, "kubectl delete pod %s -n %s", patient->helper_word, patient->space);
+}
+
+/* One file stands in the way: it is removed, wherever on the volume the data directory is. */
+static void remove_file(struct strv *commands, const struct patient *patient, const char *why, const char *file)
+{
+	_cleanup_free_ char *directory = shell_word(patient->data_dir);
+	_cleanup_free_ char *script = xasprintf("rm -f %s/%s %s/*/%s", directory, file, directory, file);
+
+	strv_addf(commands, "# %s %s; servers that run as another user than %d need that in the pod below",
+	          patient->row->name, why, CONSUL_USER);
+	add_helper(commands, patient, script);
+	strv_addf(commands, "kubectl wait pod/%s -n %s --for=jsonpath='{.status.phase}'=Succeeded --timeout=2m",
+	          patient->helper_word, patient->space);
+	end_helper(commands, patient);
+	strv_addf(commands, "kubectl delete pod %s -n %s", patient->pod, patient->space);
+}
+
+/* What cannot be read is kept on the workstation; empty the server joins the others. */
+static void start_empty(struct strv *commands, const struct patient *patient)
+{
+	_cleanup_free_ char *directory = shell_word(patient->data_dir);
+	_cleanup_free_ char *file = xasprintf("%s-data.tar", patient->row->name), *word = shell_word(file);
+
+	strv_addf(commands, "# %s: keep a copy of its data; empty it joins the others, once they have a leader",
+	          patient->row->name);
+	add_helper(commands, patient, "sleep 3600");
+	strv_addf(commands, "kubectl wait pod/%s -n %s --for=condition=Ready --timeout=2m", patient->helper_word,
+	          patient->space);
+	strv_addf(commands, "kubectl exec %s -n %s -- tar cf - -C %s . > %s", patient->helper_word, patient->space,
+	          directory, word);
+	strv_addf(commands, "kubectl delete pod %s -n %s --now", patient->helper_word, patient->space);
+	strv_addf(commands, "kubectl delete pvc %s -n %s --wait=false", patient->claim_word, patient->space);
+	strv_addf(commands, "kubectl delete pod %s -n %s", patient->pod, patient->space);
+}
+
+void recovery_add_commands(struct recovering *recovering)
+{
+	struct recovery *recovery = recovering->recovery;
+
+	for (size_t i = 0; i < recovery->count; i++) {
+		const struct recovery_server *row = &recovery->servers[i];
+		struct patient patient;
+
+		if (row->fate != FATE_BROKEN)
+			continue;
+		if (patient_begin(recovering, row, &patient)) {
+			if (row->remains->trouble == REMAINS_TOO_OLD)
+				remove_file(&recovery->commands, &patient, "is only too old: what says so is removed",
+				            "server_metadata.json");
+			else if (row->remains->trouble == REMAINS_BAD_PEERS)
+				remove_file(&recovery->commands, &patient, "starts without that file",
+				            "raft/peers.json");
+			else
+				start_empty(&recovery->commands, &patient);
+		}
+		patient_release(&patient);
+	}
+}

@@ -1,0 +1,107 @@
+/* What people read of a recovery: see include/consul/recovery_parts.h. The commands to be pasted are in
+ * recovery_hands.c. */
+#include <inttypes.h>
+
+#include "consul/diagnosis.h"
+#include "consul/observe.h"
+#include "consul/recovery_parts.h"
+#include "util/mem.h"
+
+char *recovery_command(const struct recovering *recovering, const char *command)
+{
+	const struct snapshot *snapshot = recovering->snapshot;
+	_cleanup_free_ char *space = shell_word(snapshot->namespace_name), *set = shell_word(snapshot->set.name);
+	bool usual = str_equal(snapshot->set.name, OBSERVE_DEFAULT_NAME);
+
+	return xasprintf("kubectl consul %s -n %s%s%s", command, space, usual ? "" : " --name ", usual ? "" : set);
+}
+
+static void add_hint(struct recovering *recovering, char *hint)
+{
+	if (strv_contains(&recovering->hints, hint))
+		free(hint);
+	else
+		strv_take(&recovering->hints, hint);
+}
+
+/* As many replicas as it takes for all that were scaled away to come back. */
+static int64_t replicas_with_all(const struct recovering *recovering)
+{
+	const struct kube_statefulset *set = &recovering->snapshot->set;
+	int64_t replicas = set->replicas;
+
+	for (size_t i = 0; i < recovering->recovery->count; i++) {
+		const struct recovery_server *row = &recovering->recovery->servers[i];
+		int64_t needed = kube_ordinal(set->name, row->name) - set->ordinal_start + 1;
+
+		if (row->fate == FATE_RETURNS && row->peer && needed > replicas)
+			replicas = needed;
+	}
+	return replicas;
+}
+
+void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row)
+{
+	const struct snapshot *snapshot = recovering->snapshot;
+	_cleanup_free_ char *space = shell_word(snapshot->namespace_name), *set = shell_word(snapshot->set.name);
+	_cleanup_free_ char *name = shell_word(row->name), *wait = recovery_command(recovering, "health --wait");
+	int64_t ordinal = kube_ordinal(snapshot->set.name, row->name);
+
+	if (ordinal >= 0 && !snapshot_wants_ordinal(snapshot, ordinal))
+		add_hint(recovering,
+		         xasprintf("kubectl scale statefulset/%s -n %s --replicas=%" PRId64 " brings it back", set,
+		                   space, replicas_with_all(recovering)));
+	else if (row->server && row->server->has_pod && !recovery_is_running(row->server))
+		add_hint(recovering, xasprintf("kubectl describe pod %s -n %s tells more", name, space));
+	else
+		add_hint(recovering, xasprintf("%s waits for it", wait));
+}
+
+/* ----------------------------------------------------------------------------------------------- notes */
+
+static char *names_of(const struct recovery *recovery, enum fate fate)
+{
+	_cleanup_strv_ struct strv names = STRV_INIT;
+
+	for (size_t i = 0; i < recovery->count; i++)
+		if (recovery->servers[i].fate == fate)
+			strv_add(&names, recovery->servers[i].name);
+	return names.count > 0 ? list_names(&names) : NULL;
+}
+
+static void note_behind(struct recovery *recovery, const struct recovery_server *row)
+{
+	const struct recovery_server *best = recovery->best;
+
+	if (row->fate != FATE_REMAINS || row == best || !row->log_known || !recovery_is_ahead(best, row))
+		return;
+	if (row->last_term == best->last_term)
+		strv_addf(&recovery->notes,
+		          "%s is %" PRIu64 " log entries behind %s, gets them from it, and has no vote before",
+		          row->name, row->behind, best->name);
+	else
+		strv_addf(&recovery->notes,
+		          "the log of %s ends in an earlier term than that of %s: it takes over the latter, what only "
+		          "it has is dropped, and it has no vote before",
+		          row->name, best->name);
+}
+
+void recovery_note(struct recovering *recovering)
+{
+	struct recovery *recovery = recovering->recovery;
+	const struct quorum *quorum = &recovery->quorum;
+	_cleanup_free_ char *empty = names_of(recovery, FATE_EMPTY), *losses = NULL;
+	int64_t lost = quorum->voters - quorum->live_voters;
+
+	for (size_t i = 0; i < recovering->objections.count; i++)
+		strv_addf(&recovery->notes, "forced although %s", recovering->objections.items[i]);
+	if (lost > 0)
+		losses = xasprintf("; what only the lost voters had (%" PRId64 " of %" PRId64 ") is gone", lost,
+		                   quorum->voters);
+	strv_addf(&recovery->notes, "the data of %s becomes the truth, also what was never committed%s",
+	          recovery->best->name, losses ? losses : "");
+	for (size_t i = 0; i < recovery->count; i++)
+		note_behind(recovery, &recovery->servers[i]);
+	if (empty)
+		strv_addf(&recovery->notes, "without data, and joining by themselves afterwards: %s", empty);
+}

@@ -1,0 +1,581 @@
+/* consul/recovery.h: who is what, whose data becomes the truth, and when that is refused. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "recovery_scene.h"
+#include "util/buf.h"
+#include "util/mem.h"
+
+static bool is_noted(const struct recovery *recovery, const char *text)
+{
+	for (size_t i = 0; i < recovery->notes.count; i++)
+		if (strstr(recovery->notes.items[i], text))
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------------------------------------- it goes on */
+
+Test(recovery, one_of_three_remains)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	sample_forget_member(&scene.snapshot, -1, "consul-1");
+	sample_forget_member(&scene.snapshot, -1, "consul-2");
+	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:empty 10.0.0.11:8300:gone "
+	                              "10.0.0.12:8300:gone");
+	cr_expect_str_eq(scene.recovery.peers_json,
+	                 "[{\"id\":\"id-0\",\"address\":\"10.0.0.10:8300\",\"non_voter\":false}]");
+	cr_expect_str_eq(scene.recovery.best->name, "consul-0");
+	cr_expect_eq(scene.recovery.quorum.voters, 3);
+	cr_expect_eq(scene.recovery.quorum.live_voters, 1);
+	cr_expect_eq(scene.recovery.quorum.quorum, 2);
+	cr_expect_eq(scene.recovery.remaining, 1);
+	cr_expect(is_noted(&scene.recovery, "what only the lost voters had (2 of 3) is gone"));
+	cr_expect(is_noted(&scene.recovery, "joining by themselves afterwards: consul-1 and consul-2"));
+	recovery_scene_end(&scene);
+}
+
+/* Gossip still knows by which name they went: their places are taken by others now. */
+Test(recovery, the_lost_have_names)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_lose(&scene, 2, 0);
+	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
+	cr_expect_str_eq(scene.recovery.servers[2].id, "id-2");
+	cr_expect_str_eq(scene.recovery.servers[2].why, "no pod; it has no claim");
+	cr_expect_str_eq(scene.recovery.servers[3].id, "id-1");
+	recovery_scene_end(&scene);
+}
+
+/* The term of the last entry comes first, the current term says nothing; who lags has no vote at first. */
+Test(recovery, the_furthest_log_is_best)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 7);
+	for (size_t i = 4; i < 7; i++)
+		recovery_scene_empty(&scene, i);
+	recovery_scene_empty(&scene, 3);
+	scene.snapshot.servers[0].view.self.term = 99;
+	recovery_scene_log(&scene, 0, 3, 990);
+	recovery_scene_log(&scene, 1, 4, 980);
+	recovery_scene_log(&scene, 2, 4, 985);
+	free(recovery_scene_judge(&scene));
+	cr_assert_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	cr_expect_str_eq(scene.recovery.best->name, "consul-2");
+	cr_expect_eq(scene.recovery.best, &scene.recovery.servers[0]);
+	cr_expect_str_eq(scene.recovery.servers[1].name, "consul-1");
+	cr_expect_eq(scene.recovery.servers[1].behind, 5);
+	cr_expect_eq(scene.recovery.servers[2].behind, 0);
+	cr_expect_str_eq(scene.recovery.peers_json,
+	                 "[{\"id\":\"id-2\",\"address\":\"10.0.0.12:8300\",\"non_voter\":false},"
+	                 "{\"id\":\"id-1\",\"address\":\"10.0.0.11:8300\",\"non_voter\":true},"
+	                 "{\"id\":\"id-0\",\"address\":\"10.0.0.10:8300\",\"non_voter\":true}]");
+	cr_expect(is_noted(&scene.recovery, "consul-1 is 5 log entries behind consul-2"));
+	cr_expect(is_noted(&scene.recovery, "the log of consul-0 ends in an earlier term than that of consul-2"));
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, equal_logs_vote_and_non_voters_do_not)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 7);
+	for (size_t i = 3; i < 7; i++)
+		recovery_scene_empty(&scene, i);
+	for (size_t i = 0; i < 3; i++)
+		scene.snapshot.servers[i].view.peers[2].voter = false;
+	replace_string(&scene.snapshot.servers[1].pod.ip, xstrdup("fd00::7"));
+	free(recovery_scene_judge(&scene));
+	cr_assert_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	cr_expect_str_eq(scene.recovery.peers_json,
+	                 "[{\"id\":\"id-0\",\"address\":\"10.0.0.10:8300\",\"non_voter\":false},"
+	                 "{\"id\":\"id-1\",\"address\":\"[fd00::7]:8300\",\"non_voter\":false},"
+	                 "{\"id\":\"id-2\",\"address\":\"10.0.0.12:8300\",\"non_voter\":true}]");
+	cr_expect_eq(scene.recovery.quorum.voters, 6);
+	recovery_scene_end(&scene);
+}
+
+/* Its agent refuses us, its data directory does not. */
+Test(recovery, a_directory_tells_what_an_agent_does_not)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 5);
+	for (size_t i = 2; i < 5; i++) {
+		recovery_scene_empty(&scene, i);
+		recovery_scene_silence(&scene, i);
+	}
+	recovery_scene_silence(&scene, 1);
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_text(&scene, "how far the log of consul-1 is cannot be told: consul-0 may have less");
+	cr_expect_eq(scene.recovery.servers[1].fate, FATE_REMAINS);
+	cr_expect_eq(scene.recovery.servers[2].fate, FATE_EMPTY);
+	scene.options.force = true;
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO);
+	cr_expect_eq(scene.recovery.remaining, 2);
+	cr_expect(is_noted(&scene.recovery, "forced although how far the log of consul-1"));
+	cr_expect(strstr(scene.recovery.peers_json, "\"id-1\",\"address\":\"10.0.0.11:8300\",\"non_voter\":false"));
+	recovery_scene_end(&scene);
+}
+
+/* ------------------------------------------------------------------------------------- never, whatever */
+
+Test(recovery, a_leader_is_there)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	sample_lead(&scene.snapshot, 1);
+	scene.options.force = true;
+	recovery_scene_expect(&scene, "NO");
+	recovery_scene_text(&scene, "there is a leader: consul-1; nothing is to be recovered");
+	cr_expect_eq(scene.recovery.exit_is, ERR_REFUSED);
+	cr_expect_not(scene.recovery.may_pass);
+	cr_expect_str_eq(scene.recovery.hint, "kubectl consul health -n ns");
+	recovery_scene_end(&scene);
+}
+
+/* It is outside of what can be seen from here, and lives. */
+Test(recovery, a_leader_is_heard)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 0);
+	recovery_scene_empty(&scene, 1);
+	sample_set_leader(&scene.snapshot, 2, "10.9.9.9:8300");
+	scene.snapshot.servers[2].view.self.last_contact_ms = 100;
+	scene.options.force = true;
+	recovery_scene_expect(&scene, "NO");
+	recovery_scene_text(&scene, "*leader*10.9.9.9*");
+	scene.snapshot.servers[2].view.self.last_contact_ms = 60000;
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, two_clusters)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_peers(&scene, 0, "x");
+	recovery_scene_peers(&scene, 1, "12");
+	recovery_scene_peers(&scene, 2, "12");
+	scene.options.force = true;
+	recovery_scene_expect(&scene, "NO");
+	recovery_scene_text(&scene,
+	                    "there are two clusters: the raft peers of consul-0 are none of those of consul-1 and "
+	                    "consul-2");
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, nobody_has_data)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 0);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_stop(&scene, 2, REMAINS_CORRUPT);
+	scene.options.force = true;
+	recovery_scene_expect(&scene, "NO consul-0:empty consul-1:empty consul-2:broken");
+	recovery_scene_text(&scene, "no server tells of data*consul-2: Consul does not start: its raft data*");
+	cr_expect_eq(scene.recovery.exit_is, ERR_REFUSED);
+	cr_expect_gt(scene.recovery.commands.count, 0);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, nobody_answers)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	for (size_t i = 0; i < 3; i++) {
+		recovery_scene_silence(&scene, i);
+		scene.remains[i].known = false;
+	}
+	recovery_scene_expect(&scene, "NO consul-0:may return consul-1:may return consul-2:may return");
+	cr_expect_eq(scene.recovery.exit_is, ERR_FAILED);
+	cr_expect(scene.recovery.may_pass);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, what_cannot_be_written)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	scene.options.force = true;
+	scene.remains[0].writable = false;
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "raft/peers.json cannot be written by exec on consul-0");
+	cr_expect_not(scene.recovery.forceable);
+	scene.remains[0].known = false;
+	err_set(&scene.remains[0].err, ERR_FAILED, "no shell");
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "cannot look into the data directory of consul-0: no shell");
+	cr_expect_eq(scene.recovery.exit_is, ERR_FAILED);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, old_raft_protocols_have_another_file)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	scene.snapshot.servers[0].view.peers[0].protocol = 2;
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "*raft protocol before 3*");
+	cr_expect_not(scene.recovery.forceable);
+	recovery_scene_end(&scene);
+}
+
+/* -------------------------------------------------------------------------------------- unless forced */
+
+Test(recovery, enough_voters_live)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:remains consul-2:remains");
+	recovery_scene_text(&scene, "3 of 3 voters live: they need some seconds to find each other");
+	cr_expect(scene.recovery.may_pass);
+	cr_expect_str_eq(scene.recovery.hint,
+	                 "kubectl consul health --wait -n ns waits for it\n--force goes on all the "
+	                 "same: what only they have is lost then");
+	recovery_scene_end(&scene);
+}
+
+/* The case: restarting, all addresses are new, and some have not answered yet. */
+Test(recovery, merely_restarting)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_stop(&scene, 1, REMAINS_FINE);
+	sample_stop(&scene.snapshot, 1, "ContainerCreating");
+	recovery_scene_lose(&scene, 2, 86400);
+	recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:may return consul-2:may return");
+	recovery_scene_text(&scene,
+	                    "consul-1 may come back with its data (*claim data-consul-1 is there); consul-2 may "
+	                    "come back with its data (no pod; its claim data-consul-2 is there)");
+	cr_expect(scene.recovery.may_pass);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, a_pod_that_cannot_be_scheduled)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 2);
+	sample_stop(&scene.snapshot, 1, NULL);
+	scene.remains[1].known = false;
+	replace_string(&scene.snapshot.servers[1].pod.unscheduled_message, xstrdup("no node has its volume"));
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-1 may come back with its data (not scheduled: no node has its volume; *");
+	cr_expect(strstr(scene.recovery.hint, "kubectl describe pod consul-1 -n ns tells more\n"));
+	cr_expect_not(scene.recovery.may_pass);
+	scene.options.force = true;
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO);
+	cr_expect(is_noted(&scene.recovery, "forced although consul-1 may come back with its data"));
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, an_unreachable_node)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_silence(&scene, 1);
+	scene.remains[1].known = false;
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-1 may come back with its data (runs, and does not answer: ACL not found)");
+	recovery_scene_end(&scene);
+}
+
+/* `kubectl scale` from 3 to 1: it is undone by scaling back, even when nobody knows the names any more. */
+Test(recovery, scaled_away)
+{
+	for (int forgotten = 0; forgotten < 2; forgotten++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		if (forgotten)
+			for (size_t i = 1; i < 3; i++)
+				sample_forget_member(&scene.snapshot, -1, scene.snapshot.servers[i].name);
+		sample_scale(&scene.snapshot, 1, MEMBER_FAILED);
+		recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:may return consul-2:may return");
+		cr_expect(strstr(scene.recovery.hint, "kubectl scale statefulset/consul -n ns --replicas=3 brings"));
+		recovery_scene_end(&scene);
+	}
+}
+
+/* What is left of five replicas of long ago: the three voters are known to be elsewhere. */
+Test(recovery, old_claims_do_not_count)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_forget(&scene);
+	sample_add_claim(&scene.snapshot, "data-consul-3", 8640000);
+	sample_add_claim(&scene.snapshot, "data-consul-4", 8640000);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
+
+/* A claim that was made without a leader has nothing that was ever voted on; one that may be older has. */
+Test(recovery, the_age_of_a_claim)
+{
+	static const struct {
+		int64_t age_s, contact_ms;
+		bool goes;
+	} cases[] = {
+		{ 10, 60000, true },    { 40, 60000, false }, { 100, 60000, false },
+		{ 100, 3600000, true }, { 100, -1, true },    { 90000, -1, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_empty(&scene, 1);
+		recovery_scene_lose(&scene, 2, cases[i].age_s);
+		scene.snapshot.servers[0].view.self.last_contact_ms = cases[i].contact_ms;
+		free(recovery_scene_judge(&scene));
+		cr_expect_eq(scene.recovery.kind == RECOVERY_GO, cases[i].goes, "%zu: %s", i,
+		             scene.recovery.text ? scene.recovery.text : "");
+		recovery_scene_end(&scene);
+	}
+}
+
+/* Our clock is an hour behind theirs: what was made lately is no newer for that. */
+Test(recovery, a_clock_that_is_behind)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_lose(&scene, 2, 40);
+	scene.snapshot.taken_at -= 3600;
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, claims_that_have_nothing)
+{
+	static const char *const phases[] = { "Pending", "Lost" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_empty(&scene, 1);
+		recovery_scene_lose(&scene, 2, 86400);
+		replace_string(&scene.snapshot.claims[scene.snapshot.claim_count - 1].phase, xstrdup(phases[i]));
+		recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
+		recovery_scene_end(&scene);
+	}
+}
+
+Test(recovery, claims_that_cannot_be_listed)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_lose(&scene, 2, 0);
+	scene.snapshot.claims_known = false;
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-2 may come back*whether it has a claim is not known*");
+	recovery_scene_end(&scene);
+}
+
+/* Without claim templates the data is in the pod. */
+Test(recovery, pods_that_hold_their_data)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	strv_release(&scene.snapshot.set.claim_templates);
+	recovery_scene_lose(&scene, 1, 0);
+	recovery_scene_stop(&scene, 2, REMAINS_OTHER);
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-2 may come back*its data may be in its pod*");
+	scene.snapshot.servers[2].pod.created_at = SAMPLE_NOW - 5;
+	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:gone consul-2:gone");
+	recovery_scene_end(&scene);
+}
+
+/* A server that was about to be added, and never voted, is not waited for. */
+Test(recovery, who_never_was_a_peer_does_not_count)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 4);
+	recovery_scene_peers(&scene, 0, "012");
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_lose(&scene, 3, 86400);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, a_log_that_cannot_be_read_may_be_ahead)
+{
+	static const struct {
+		enum remains_trouble trouble;
+		const char *command;
+	} cases[] = {
+		{ REMAINS_TOO_OLD, "rm -f /consul/data/server_metadata.json" },
+		{ REMAINS_BAD_PEERS, "rm -f /consul/data/raft/peers.json" },
+		{ REMAINS_CORRUPT, "kubectl delete pvc data-consul-1 -n ns --wait=false" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct recovery_scene scene;
+		_cleanup_free_ char *commands = NULL;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_stop(&scene, 1, cases[i].trouble);
+		recovery_scene_empty(&scene, 2);
+		recovery_scene_expect(&scene, "FORCE consul-0:remains consul-2:empty consul-1:broken consul-2:gone");
+		recovery_scene_text(
+		    &scene, "consul-1 may have more in its log than consul-0, and cannot be asked (*it says why)");
+		commands = strv_join(&scene.recovery.commands, "\n", "\n");
+		cr_expect(strstr(commands, cases[i].command), "%s", commands);
+		cr_expect(strstr(commands, "nodeName: node-1\n"), "%s", commands);
+		cr_expect(strstr(commands, "claimName: data-consul-1\n"), "%s", commands);
+		recovery_scene_end(&scene);
+	}
+}
+
+Test(recovery, peer_sets_that_differ)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 5);
+	for (size_t i = 2; i < 5; i++)
+		recovery_scene_empty(&scene, i);
+	recovery_scene_peers(&scene, 1, "0123");
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_text(&scene, "consul-1 and consul-0 do not have the same raft peers");
+	recovery_scene_end(&scene);
+}
+
+/* It left, was told so by a leader, and so knew of later things than who remains. */
+Test(recovery, a_stranger_that_is_ahead)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 4);
+	recovery_scene_peers(&scene, 0, "012");
+	recovery_scene_peers(&scene, 3, "012");
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_log(&scene, 3, 3, 1001);
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_text(&scene, "consul-3 has more in its log than consul-0 (*");
+	recovery_scene_log(&scene, 3, 3, 999);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
+
+/* Its files were removed below the process: a restart would end with less than is in memory now. */
+Test(recovery, a_directory_that_was_emptied_below_its_server)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 5);
+	for (size_t i = 2; i < 5; i++)
+		recovery_scene_empty(&scene, i);
+	recovery_scene_log(&scene, 1, 3, 1001);
+	scene.remains[1].has_raft = false;
+	free(recovery_scene_judge(&scene));
+	cr_expect_str_eq(scene.recovery.best->name, "consul-0");
+	recovery_scene_text(&scene, "consul-1 has more in its log than consul-0 (its data directory was changed*");
+	recovery_scene_end(&scene);
+}
+
+/* ---------------------------------------------------------------------------------------------- tidying */
+
+Test(recovery, a_file_that_waits_under_a_leader)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	sample_lead(&scene.snapshot, 0);
+	scene.remains[2].peers_waiting = true;
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_TIDY);
+	recovery_scene_end(&scene);
+}
+
+/* ---------------------------------------------------------------------------------------------- equality */
+
+Test(recovery, the_same_again)
+{
+	struct recovery_scene one, other;
+
+	recovery_scene_begin(&one, 3);
+	recovery_scene_begin(&other, 3);
+	for (size_t i = 1; i < 3; i++) {
+		recovery_scene_empty(&one, i);
+		recovery_scene_empty(&other, i);
+	}
+	free(recovery_scene_judge(&one));
+	free(recovery_scene_judge(&other));
+	cr_expect(recovery_equal(&one.recovery, &other.recovery));
+	replace_string(&other.snapshot.servers[0].pod.uid, xstrdup("another"));
+	free(recovery_scene_judge(&other));
+	cr_expect_not(recovery_equal(&one.recovery, &other.recovery), "another pod");
+	replace_string(&other.snapshot.servers[0].pod.uid, xstrdup("uid-0"));
+	recovery_scene_lose(&other, 2, 86400);
+	other.options.force = true;
+	free(recovery_scene_judge(&other));
+	cr_assert_eq(other.recovery.kind, RECOVERY_GO);
+	cr_expect_not(recovery_equal(&one.recovery, &other.recovery), "somebody is discarded");
+	recovery_scene_end(&one);
+	recovery_scene_end(&other);
+}
+
+Test(recovery, a_refusal_as_an_error)
+{
+	struct recovery_scene scene;
+	_cleanup_err_ struct err err = ERR_INIT;
+
+	recovery_scene_begin(&scene, 3);
+	sample_lead(&scene.snapshot, 1);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(recovery_refusal(&scene.recovery, &err), -1);
+	cr_expect_eq(err.kind, ERR_REFUSED);
+	cr_expect_str_eq(err.message, "refused: there is a leader: consul-1; nothing is to be recovered");
+	cr_expect_not_null(err.hint);
+	recovery_scene_end(&scene);
+}
