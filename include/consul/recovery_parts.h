@@ -62,6 +62,9 @@ void recovery_match_peers(struct recovering *recovering);
 /* "kubectl consul COMMAND -n NAMESPACE --name SET". New string. */
 char *recovery_command(const struct recovering *recovering, const char *command) __attribute__((warn_unused_result));
 
+/* To wait is all there is to do. */
+void recovery_hint_wait(struct recovering *recovering);
+
 /* What is to be done about a server that may come back. */
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row);
 

@@ -227,7 +227,7 @@ static void object_to_haste(struct recovering *recovering)
 	if (recovery->quorum.live_voters >= recovery->quorum.quorum) {
 		object(recovering, "%" PRId64 " of %" PRId64 " voters live: they need some seconds to find each other",
 		       recovery->quorum.live_voters, recovery->quorum.voters);
-		strv_take(&recovering->hints, recovery_command(recovering, "health --wait"));
+		recovery_hint_wait(recovering);
 		recovering->may_pass = true;
 	}
 	for (size_t i = 0; i < recovery->count; i++) {

@@ -70,21 +70,21 @@ static bool is_further(const struct self *a, const struct self *b)
 	                                            : a->last_log_index > b->last_log_index;
 }
 
-/* The wall clock; this machine's may be behind those that made the objects. */
-static int64_t now_at_least(const struct snapshot *snapshot)
+/* Objects that were made in the future: this machine's clock is behind, and nobody knows by how much. */
+static bool clock_is_behind(const struct snapshot *snapshot)
 {
-	int64_t now = snapshot->taken_at;
+	int64_t latest = 0;
 
 	for (size_t i = 0; i < snapshot->server_count; i++) {
 		const struct server *server = &snapshot->servers[i];
 
-		now = server->pod.created_at > now ? server->pod.created_at : now;
-		if (server->container && server->container->started_at > now)
-			now = server->container->started_at;
+		latest = server->pod.created_at > latest ? server->pod.created_at : latest;
+		if (server->container && server->container->started_at > latest)
+			latest = server->container->started_at;
 	}
 	for (size_t i = 0; i < snapshot->claim_count; i++)
-		now = snapshot->claims[i].created_at > now ? snapshot->claims[i].created_at : now;
-	return now;
+		latest = snapshot->claims[i].created_at > latest ? snapshot->claims[i].created_at : latest;
+	return latest > snapshot->taken_at + CLOCK_SLACK_S;
 }
 
 /*
@@ -94,9 +94,8 @@ static int64_t now_at_least(const struct snapshot *snapshot)
 static void find_last_contact(struct recovering *recovering)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
-	int64_t now = now_at_least(snapshot);
 
-	recovering->heard_known = true;
+	recovering->heard_known = !clock_is_behind(snapshot);
 	for (size_t i = 0; i < snapshot->server_count; i++) {
 		const struct server *server = &snapshot->servers[i];
 		int64_t at;
@@ -104,7 +103,7 @@ static void find_last_contact(struct recovering *recovering)
 		if (!tells_of_itself(server) || !recovery_has_data(&server->view))
 			continue;
 		if (server->view.self_known && server->view.self.last_contact_ms >= 0)
-			at = now - server->view.self.last_contact_ms / 1000;
+			at = snapshot->taken_at - server->view.self.last_contact_ms / 1000;
 		else
 			at = server->container->started_at;
 		recovering->heard_known = recovering->heard_known && at > 0;

@@ -166,9 +166,13 @@ static struct open_places open_places(struct recovering *recovering, bool *is_pr
 static void place_nameless(struct recovering *recovering, const struct peer *const *peers, size_t count,
                            bool *is_predecessor_known)
 {
-	struct open_places places = open_places(recovering, is_predecessor_known);
-	size_t leftovers = count > places.all ? add_leftovers(recovering) : 0;
+	struct open_places places;
+	size_t leftovers;
 
+	if (count == 0)
+		return;
+	places = open_places(recovering, is_predecessor_known);
+	leftovers = count > places.all ? add_leftovers(recovering) : 0;
 	if (places.returning + leftovers > 0)
 		return;
 	for (size_t i = 0; i < count; i++)

@@ -40,11 +40,18 @@ static int64_t replicas_with_all(const struct recovering *recovering)
 	return replicas;
 }
 
+void recovery_hint_wait(struct recovering *recovering)
+{
+	_cleanup_free_ char *command = recovery_command(recovering, "health --wait");
+
+	add_hint(recovering, xasprintf("%s waits for it", command));
+}
+
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
 	_cleanup_free_ char *space = shell_word(snapshot->namespace_name), *set = shell_word(snapshot->set.name);
-	_cleanup_free_ char *name = shell_word(row->name), *wait = recovery_command(recovering, "health --wait");
+	_cleanup_free_ char *name = shell_word(row->name);
 	int64_t ordinal = kube_ordinal(snapshot->set.name, row->name);
 
 	if (ordinal >= 0 && !snapshot_wants_ordinal(snapshot, ordinal))
@@ -54,7 +61,7 @@ void recovery_hint_return(struct recovering *recovering, const struct recovery_s
 	else if (row->server && row->server->has_pod && !recovery_is_running(row->server))
 		add_hint(recovering, xasprintf("kubectl describe pod %s -n %s tells more", name, space));
 	else
-		add_hint(recovering, xasprintf("%s waits for it", wait));
+		recovery_hint_wait(recovering);
 }
 
 /* ----------------------------------------------------------------------------------------------- notes */
