@@ -246,12 +246,41 @@ static void add_silence(const struct server *server, struct buf *why)
 		buf_addf(why, ": %s", err->message);
 }
 
+static const char *trouble_text(enum remains_trouble trouble)
+{
+	switch (trouble) {
+	case REMAINS_TOO_OLD:
+		return "Consul does not start: it was away for longer than server_rejoin_age_max; its data is whole";
+	case REMAINS_CORRUPT:
+		return "Consul does not start: its raft data cannot be opened";
+	case REMAINS_BAD_PEERS:
+		return "Consul does not start: its raft/peers.json cannot be used";
+	case REMAINS_FINE:
+	case REMAINS_OTHER:
+		break;
+	}
+	return NULL;
+}
+
+/* Consul ends as it starts, and says that it cannot use what it has. */
+static bool is_broken(const struct remains *remains, struct buf *why)
+{
+	const char *text = trouble_text(remains->trouble);
+
+	if (!text)
+		return false;
+	buf_addf(why, "%s%s%s", text, remains->last_words ? ": " : "", remains->last_words ? remains->last_words : "");
+	return true;
+}
+
 /* Runs, and its agent does not tell: its data directory does. */
 static enum fate judge_silent(struct recovering *recovering, const struct server *server, struct buf *why)
 {
 	const struct remains *remains = remains_of(recovering, server);
 	enum fate fate;
 
+	if (is_broken(remains, why))
+		return FATE_BROKEN;
 	if (!remains->known || (remains->has_raft && !recovering->peers)) {
 		recovering->may_pass = true;
 		buf_adds(why, remains->known ? "runs with data, and does not answer" : "runs, and does not answer");
@@ -262,7 +291,10 @@ static enum fate judge_silent(struct recovering *recovering, const struct server
 	} else if (recovery_peer(recovering->peers, remains->node_id)) {
 		buf_adds(why, "runs with data; how far its log is cannot be told");
 		fate = FATE_REMAINS;
+	} else if (!recovery_may_have_data(recovering, server->ordinal, server, why)) {
+		return FATE_EMPTY;
 	} else {
+		buf_clear(why);
 		buf_addf(why, "has data, but is no raft peer of %s", recovering->best->name);
 		fate = FATE_STRANGER;
 	}
@@ -281,34 +313,14 @@ static bool is_about_to_change(const struct server *server)
 	       str_equal(reason, "ContainerCreating") || str_equal(reason, "PodInitializing");
 }
 
-static const char *trouble_text(enum remains_trouble trouble)
-{
-	switch (trouble) {
-	case REMAINS_TOO_OLD:
-		return "Consul does not start: it was away for longer than server_rejoin_age_max; its data is whole";
-	case REMAINS_CORRUPT:
-		return "Consul does not start: its raft data cannot be opened";
-	case REMAINS_BAD_PEERS:
-		return "Consul does not start: its raft/peers.json cannot be used";
-	case REMAINS_FINE:
-	case REMAINS_OTHER:
-		break;
-	}
-	return NULL;
-}
-
 static enum fate judge_absent(struct recovering *recovering, const struct server *server, struct buf *why)
 {
 	const struct remains *remains = remains_of(recovering, server);
 	struct waiting waiting = WAITING_INIT;
 	enum fate fate;
 
-	if (server->has_pod && trouble_text(remains->trouble)) {
-		buf_adds(why, trouble_text(remains->trouble));
-		if (remains->last_words)
-			buf_addf(why, ": %s", remains->last_words);
+	if (server->has_pod && is_broken(remains, why))
 		return FATE_BROKEN;
-	}
 	if (server->has_pod) {
 		waiting_explain(server, false, false, &waiting);
 		buf_addf(why, "%s%s%s; ", waiting.reason, remains->last_words ? ": " : "",

@@ -52,8 +52,7 @@ static bool patient_begin(const struct recovering *recovering, const struct reco
 		return false;
 	patient->image = container->image;
 	patient->claim = xasprintf("%s-%s", templates->items[0], row->name);
-	patient->data_dir =
-	    row->remains->data_dir ? xstrdup(row->remains->data_dir) : remains_data_dir(snapshot, row->server);
+	patient->data_dir = row->remains->data_dir ? xstrdup(row->remains->data_dir) : remains_data_dir(row->server);
 	patient->helper = xasprintf("%s-repair", row->name);
 	patient->space = shell_word(snapshot->namespace_name);
 	patient->pod = shell_word(row->name);
