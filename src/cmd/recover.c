@@ -80,8 +80,8 @@ static int save(struct recover_run *run, struct err *err)
 
 	if (!run->options->directory || run->look.recovery.kind != RECOVERY_GO)
 		return 0;
-	if (raft_copy_save(run->base.connection->client, &run->look.snapshot, best->server, best->remains->data_dir,
-	                   run->options->directory, run->base.deadline_ms, &path, &bytes, err) < 0)
+	if (raft_copy_save(run->base.connection->client, best->server, best->remains->data_dir, run->options->directory,
+	                   run->base.deadline_ms, &path, &bytes, err) < 0)
 		return err_wrap(err, "cannot save the raft directory of %s", best->name);
 	shown = str_visible(path, 0);
 	fprintf(run->base.context->output, "raft directory of %s saved: %s (%llu bytes)\n", best->name, shown,
