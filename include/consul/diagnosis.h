@@ -30,6 +30,7 @@
 
 #define RECENT_RESTART_S    ((int64_t)15 * 60)    /* "restarted lately" */
 #define STABILIZATION_S     ((int64_t)60)         /* a younger non-voter is only new: autopilot's 10 s, and slack */
+#define JOIN_S              ((int64_t)45)         /* a server started later may still be about to join: seen to take 30 s */
 #define LAG_MAX_ENTRIES     ((uint64_t)250)       /* autopilot's max_trailing_logs by default */
 #define LAST_CONTACT_MAX_MS ((int64_t)10 * 1000)  /* the longest election time-out of a Consul with defaults */
 #define REJOIN_AGE_MAX_S    ((int64_t)168 * 3600) /* server_rejoin_age_max by default */

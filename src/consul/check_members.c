@@ -20,6 +20,49 @@ static void set_former_cause(struct finding *finding, const struct place *place)
 	                  place->member->address, place->server->pod.ip);
 }
 
+static bool is_pods_address(const struct diagnosis *diagnosis, const char *address)
+{
+	FOR_EACH_PLACE (place, diagnosis)
+		if (str_equal(place->server->pod.ip, address))
+			return true;
+	return false;
+}
+
+/*
+ * It sees nobody but itself, and started more than a moment ago; it does not even know where the others are. Consul's
+ * retry_join ends with its first success, be that with the server's own address, or with one that has ended since; then
+ * nobody looks for anybody any more.
+ */
+static bool is_stuck(const struct diagnosis *diagnosis, const struct place *place)
+{
+	const struct view *view = &place->server->view;
+	int64_t started_at = place->server->container ? place->server->container->started_at : 0;
+
+	if (!view->members_known || started_at == 0 || diagnosis->snapshot->taken_at - started_at < JOIN_S)
+		return false;
+	for (size_t i = 0; i < view->member_count; i++) {
+		const struct member *member = &view->members[i];
+
+		if (member->is_server && !str_equal(member->address, place->server->pod.ip) &&
+		    (member->status == MEMBER_ALIVE || is_pods_address(diagnosis, member->address)))
+			return false;
+	}
+	return true;
+}
+
+/* True: that is why, and what helps is said. */
+static bool explain_stuck(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding)
+{
+	const char *address = diagnosis->members_of->pod.ip;
+
+	if (!address || diagnosis->members_of == place->server || !is_stuck(diagnosis, place))
+		return false;
+	finding_set_cause(finding, "it sees nobody but itself, and looks no further: retry_join ends with its first "
+	                           "success, be that its own address");
+	remedy_join(diagnosis, place, address, finding);
+	return true;
+}
+
 static void check_failed(struct diagnosis *diagnosis)
 {
 	FOR_EACH_PLACE (place, diagnosis) {
@@ -31,13 +74,15 @@ static void check_failed(struct diagnosis *diagnosis)
 		finding = diagnosis_add(diagnosis, "member-failed", place, "%s answers, but %s has it as %s",
 		                        place_name(place), diagnosis->members_of->name,
 		                        member_status_name(place->member->status));
+		place->explained = true;
+		if (place_has_former_entry(place) && explain_stuck(diagnosis, place, finding))
+			continue;
 		if (place_has_former_entry(place))
 			set_former_cause(finding, place);
 		else
 			finding_set_cause(finding, "just restarted; or gossip (port 8301, TCP and UDP) between its "
 			                           "node and the others is cut");
 		remedy_health(diagnosis, place_has_former_entry(place) ? "--watch" : "--members", finding);
-		place->explained = true;
 	}
 }
 
@@ -51,13 +96,15 @@ static void check_left(struct diagnosis *diagnosis)
 			continue;
 		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)",
 		                        place_name(place), member_status_name(place->member->status));
+		place->explained = true;
+		if (explain_stuck(diagnosis, place, finding))
+			continue;
 		if (place_has_former_entry(place))
 			set_former_cause(finding, place);
 		else
 			finding_set_cause(finding, "it said goodbye (`consul leave`, or a stop with "
 			                           "leave_on_terminate) and has not joined again");
 		remedy_logs(diagnosis, place, false, finding);
-		place->explained = true;
 	}
 }
 
@@ -72,6 +119,9 @@ static void check_missing(struct diagnosis *diagnosis)
 		finding =
 		    diagnosis_add(diagnosis, "member-missing", place, "%s runs, but is no member of the cluster of %s",
 		                  place_name(place), diagnosis->members_of->name);
+		place->explained = true;
+		if (view->self.role != RAFT_LEADER && explain_stuck(diagnosis, place, finding))
+			continue;
 		if (view->self_known && view->self.role == RAFT_LEADER)
 			finding_set_cause(finding, "it leads a cluster of its own: started without data, with "
 			                           "`bootstrap` or bootstrap_expect 1");
@@ -80,7 +130,6 @@ static void check_missing(struct diagnosis *diagnosis)
 			    finding,
 			    "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
 		remedy_logs(diagnosis, place, false, finding);
-		place->explained = true;
 	}
 }
 

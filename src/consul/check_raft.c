@@ -225,8 +225,9 @@ static void check_not_voter(struct diagnosis *diagnosis)
 		if (running_for(diagnosis, place) < STABILIZATION_S) {
 			finding_set_cause(finding,
 			                  "started %" PRId64
-			                  " s ago: it votes after 10 s of stability (server_stabilization_time)",
-			                  running_for(diagnosis, place));
+			                  " s ago: it votes after 10 s of stability (server_stabilization_time)%s",
+			                  running_for(diagnosis, place),
+			                  running_for(diagnosis, place) > 20 ? ", counted from the last election" : "");
 			remedy_health(diagnosis, "--wait", finding);
 		} else {
 			finding_set_cause(

@@ -156,7 +156,9 @@ const struct finding_kind finding_kinds[] = {
 	{ "CON303", "member-missing", SEVERITY_DEGRADED, "A server is not a member of the cluster",
 	  "The server runs and answers, but the cluster does not know it: it has not joined. Its log says why: "
 	  "retry_join names nothing that resolves (the headless Service needs publishNotReadyAddresses: true), "
-	  "another gossip key, another datacenter name, or TLS that the others refuse. A server that finds nobody "
+	  "another gossip key, another datacenter name, or TLS that the others refuse. retry_join ends with its first "
+	  "success: a server that joined its own address, or one that ended right after, looks for nobody any more. "
+	  "Then `consul join ADDRESS` in it helps, or to delete its pod. A server that finds nobody "
 	  "and has `bootstrap` or bootstrap_expect=1 forms a cluster of its own: that must be stopped before it "
 	  "takes writes." },
 	{ "CON304", "views-disagree", SEVERITY_DEGRADED, "The servers disagree about the members",

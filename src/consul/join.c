@@ -283,7 +283,7 @@ static bool is_live(const struct place *place)
 {
 	const struct self *self = &place->server->view.self;
 
-	if (!place->running || !place->answered)
+	if (!place->running || !place->answered || self->role == RAFT_SHUTDOWN)
 		return false;
 	if (place->peer && is_of_other(place->peer, self))
 		return false;

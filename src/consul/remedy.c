@@ -93,6 +93,20 @@ void remedy_recover(const struct diagnosis *diagnosis, struct finding *finding)
 	                    diagnosis->name_option);
 }
 
+void remedy_join(const struct diagnosis *diagnosis, const struct place *place, const char *address,
+                 struct finding *finding)
+{
+	const struct kube_container *container = place->server->container;
+	_cleanup_free_ char *name = container ? shell_word(container->name) : NULL;
+	bool has_acls = place->server->view.self.acls_enabled == 1 || diagnosis->snapshot->token.source != TOKEN_NONE;
+
+	if (has_acls || !name)
+		finding_set_command(finding, "kubectl delete pod %s -n %s", place->word, diagnosis->namespace_word);
+	else
+		finding_set_command(finding, "kubectl exec %s -n %s -c %s -- consul join %s", place->word,
+		                    diagnosis->namespace_word, name, address);
+}
+
 void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding)
 {
 	finding_set_command(finding, "kubectl consul deploy%s%s -n %s%s", option ? " " : "", option ? option : "",
@@ -123,10 +137,8 @@ void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct 
 
 	if (token->err.kind == ERR_FORBIDDEN && grant_secret(diagnosis, finding))
 		return;
-	if (refusal_lacks_leader(diagnosis) && diagnosis_has_quorum(diagnosis))
+	if (refusal_lacks_leader(diagnosis))
 		remedy_health(diagnosis, "--watch", finding);
-	else if (refusal_lacks_leader(diagnosis))
-		remedy_recover(diagnosis, finding);
 	else if (token->err.kind == ERR_NOT_FOUND || token->source == TOKEN_FOUND)
 		remedy_deploy(diagnosis, NULL, finding);
 	else if (refused == ASK_TUNNEL && token->source == TOKEN_NONE && !err_is_set(&token->err))
