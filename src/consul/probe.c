@@ -402,7 +402,8 @@ static int order(struct probe *probe, enum kube_method method, const char *query
 		if (loop_sleep(probe->loop, RETRY_MS, err) < 0)
 			return -1;
 	} while (clock_monotonic_ms() < deadline_ms);
-	return err_move(err, &last);
+	err_move(err, &last);
+	return -1;
 }
 
 /* text: the keys that are there, a JSON array; ret_lost: how many of those that were acknowledged are not. */
