@@ -158,7 +158,8 @@ static int tell_left(struct failover *failover, const struct snapshot *first, st
 		fputc('\n', context->messages); /* after the ^C that the terminal shows */
 	if (failover->count == 0)
 		return -1;
-	failover_screen_left(&last->drill, &context->messages_term, &out);
+	if (err->kind != ERR_TIMEOUT) /* which says it itself */
+		failover_screen_left(&last->drill, &context->messages_term, &out);
 	fputs(buf_text(&out), context->messages);
 	if (err->kind != ERR_INTERRUPTED)
 		(void)report(failover, first, &second);

@@ -103,9 +103,14 @@ static char *missing_list(const struct drill *drill)
 
 void failover_screen_now(const struct drill *drill, const struct term *term, struct buf *out)
 {
-	_cleanup_free_ char *passed = seconds(drill->since_ms), *missing = missing_list(drill);
-	_cleanup_free_ char *line = xasprintf("%s since the crash; waiting until %s", passed, missing);
+	_cleanup_free_ char *passed = seconds(drill->since_ms), *list = NULL, *line = NULL;
+	_cleanup_strv_ struct strv missing = STRV_INIT;
 
+	for (size_t i = 0; i < DRILL_MARKS; i++)
+		if (drill->marks[i].expected && !drill->marks[i].happened)
+			strv_add(&missing, events[i]);
+	list = strv_join(&missing, "; ", "; ");
+	line = xasprintf("%s since the crash; still to come: %s", passed, list);
 	add_line(out, term, line);
 }
 
