@@ -48,7 +48,6 @@ struct drill {
 	char *victim_uid;
 	bool led;
 	int64_t restarts;    /* of its container, before */
-	int64_t started_at;  /* the same */
 	uint64_t term;       /* raft's, before */
 	enum verdict before; /* the verdict */
 	struct drill_mark marks[DRILL_MARKS];

@@ -196,7 +196,6 @@ void drill_begin(const struct snapshot *snapshot, const char *pod, struct drill 
 		.victim_uid = xstrdup_null(victim->pod.uid),
 		.led = victim == assessment.leader,
 		.restarts = victim->container ? victim->container->restarts : 0,
-		.started_at = victim->container ? victim->container->started_at : 0,
 		.before = assessment.verdict,
 	};
 	for (size_t i = 0; i < snapshot->server_count; i++)
@@ -235,8 +234,7 @@ static bool is_another(const struct sight *sight)
 		return false;
 	if (!str_equal(victim->pod.uid, drill->victim_uid))
 		return true;
-	return victim->container &&
-	       (victim->container->restarts > drill->restarts || victim->container->started_at > drill->started_at);
+	return victim->container && victim->container->restarts > drill->restarts;
 }
 
 static bool is_running(const struct server *server)

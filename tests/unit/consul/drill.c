@@ -138,7 +138,6 @@ static void reign(struct snapshot *snapshot, size_t leader, uint64_t term)
 static void restart(struct snapshot *snapshot, size_t server)
 {
 	snapshot->servers[server].pod.containers[0].restarts = 1;
-	snapshot->servers[server].pod.containers[0].started_at = SAMPLE_NOW;
 }
 
 static void refused(struct snapshot *snapshot, size_t server)
