@@ -62,6 +62,9 @@ void recovery_match_peers(struct recovering *recovering);
 /* "kubectl consul COMMAND -n NAMESPACE --name SET". New string. */
 char *recovery_command(const struct recovering *recovering, const char *command) __attribute__((warn_unused_result));
 
+/* There is a leader: what is left to be done, if anything, is not a recovery. */
+void recovery_hint_led(struct recovering *recovering, int64_t live_voters);
+
 /* To wait is all there is to do. */
 void recovery_hint_wait(struct recovering *recovering);
 

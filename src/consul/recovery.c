@@ -133,6 +133,7 @@ static bool ends_with_leader(struct recovering *recovering)
 		recovery_choose_best(recovering);
 		recovery_judge_places(recovering);
 	} else if (assessment.leader_name) {
+		recovery_hint_led(recovering, assessment.quorum.live_voters);
 		refuse(recovering, false, ERR_REFUSED, "there is a leader: %s; nothing is to be recovered",
 		       assessment.leader_name);
 	} else if (led && led->view.self.role == RAFT_LEADER) {

@@ -10,6 +10,8 @@
 #include "util/str.h"
 
 #define LOOK_INTERVAL_MS ((int64_t)1000)
+/* What a last look may take: cut short by the end of all it would say less than the one before. */
+#define LOOK_MS ((int64_t)5000)
 /* Most that servers which were started again may take to have a leader. */
 #define LEADER_MS ((int64_t)3 * 60 * 1000)
 
@@ -81,8 +83,8 @@ static int look(struct acting *acting, struct recovery_look *ret_look, struct er
 {
 	int64_t until_ms = now_ms(acting) + RECOVERY_PATIENCE_MS;
 
-	if (acting->options->deadline_ms < until_ms)
-		until_ms = acting->options->deadline_ms;
+	if (acting->options->deadline_ms - LOOK_MS < until_ms)
+		until_ms = acting->options->deadline_ms - LOOK_MS;
 	for (;;) {
 		_cleanup_err_ struct err failure = ERR_INIT;
 

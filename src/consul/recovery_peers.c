@@ -186,14 +186,14 @@ static void place_named(struct recovering *recovering, const struct peer *peer, 
                         const struct member *member, bool *is_predecessor_known)
 {
 	struct recovery_server *row = row_of_node(recovering, node);
-	_cleanup_free_ char *why = NULL;
+	const char *why;
 
 	if (row && is_open(row)) {
 		take_peer(row, peer);
 	} else if (row) {
 		is_predecessor_known[row - recovering->recovery->servers] = true;
-		why = xasprintf("%s runs %s", row->name,
-		                row->fate == FATE_EMPTY ? "without its data" : "as another server");
+		why = row->fate == FATE_EMPTY ? "its data is gone: in its place a server without data runs"
+		                              : "another server has its place";
 		add_gone(recovering, peer, node, why);
 	} else {
 		add_placeless(recovering, peer, node, member);

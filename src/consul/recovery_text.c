@@ -24,6 +24,16 @@ static void add_hint(struct recovering *recovering, char *hint)
 		strv_take(&recovering->hints, hint);
 }
 
+void recovery_hint_led(struct recovering *recovering, int64_t live_voters)
+{
+	int64_t replicas = recovering->snapshot->set.replicas;
+	_cleanup_free_ char *scale = xasprintf("scale %" PRId64 " --force", replicas);
+	_cleanup_free_ char *command = recovery_command(recovering, scale);
+
+	if (live_voters < replicas)
+		recovering->recovery->hint = xasprintf("%s goes on until it has %" PRId64 " voters", command, replicas);
+}
+
 /* As many replicas as it takes for all that were scaled away to come back. */
 static int64_t replicas_with_all(const struct recovering *recovering)
 {
