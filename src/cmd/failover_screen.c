@@ -208,8 +208,7 @@ static void add_resolution(const struct drill_round *rounds, size_t count, const
 			longest_ms = rounds[i].drill.longest_look_ms;
 	}
 	longest = seconds(longest_ms);
-	line = xasprintf("%" PRId64 " looks, at most %s apart: it happened up to so much earlier than it says", looks,
-	                 longest);
+	line = xasprintf("%" PRId64 " looks, at most %s apart: each event was up to that much earlier", looks, longest);
 	add_line(out, term, line);
 }
 

@@ -360,7 +360,7 @@ bool drill_is_over(const struct drill *drill)
 
 char *drill_mark_text(const struct drill *drill, enum drill_mark_kind kind)
 {
-	const char *unseen = drill->marks[kind].unseen ? ", between two looks" : "";
+	const char *unseen = drill->marks[kind].unseen ? " (at the latest)" : "";
 	const char *who = drill->marks[kind].who ? drill->marks[kind].who : "?";
 
 	switch (kind) {
