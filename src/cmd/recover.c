@@ -102,6 +102,7 @@ static int complete(struct recover_run *run, struct err *err)
 		.again = again,
 		.yes = true,
 		.timeout_ms = base->deadline_ms - clock_monotonic_ms(),
+		.brief = true,
 		.connection = base->connection,
 		.lease = base->kube.lease,
 	};
@@ -109,13 +110,15 @@ static int complete(struct recover_run *run, struct err *err)
 	return change_run(base->context, &change, err);
 }
 
-/* Its leader is what it was: that is all there is to tell. */
+/* What came of it, although the time may just be up. */
 static int report(struct recover_run *run, struct err *err)
 {
 	struct change_run *base = &run->base;
 	struct snapshot snapshot = SNAPSHOT_INIT;
-	int status = base->world.observe(base->world.context, &snapshot, err);
+	int status;
 
+	base->kube.deadline_ms = 0;
+	status = base->world.observe(base->world.context, &snapshot, err);
 	if (status == 0)
 		change_print_verdict(base->context->output, &snapshot, &base->context->output_term);
 	snapshot_release(&snapshot);
@@ -166,8 +169,10 @@ static int carry_out(struct recover_run *run, struct err *err)
 	if (status < 0)
 		tell_how_to_go_on(run, err);
 	term_live_clear(&base->live);
+	if (status == 0 && !tidy)
+		status = complete(run, err);
 	if (status == 0)
-		status = tidy ? report(run, err) : complete(run, err);
+		status = report(run, err);
 	claim_give_back(base->context, base->connection, base->kube.lease);
 	base->kube.lease = NULL;
 	if (run->begun)

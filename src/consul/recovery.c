@@ -49,6 +49,45 @@ __attribute__((format(printf, 2, 3))) static void object(struct recovering *reco
 	va_end(arguments);
 }
 
+/* ------------------------------------------------------------------------------------------------ rows */
+
+static int compare_rows(const void *left, const void *right)
+{
+	const struct recovery_server *a = left, *b = right;
+
+	if (a->fate != b->fate)
+		return a->fate < b->fate ? -1 : 1;
+	if (a->fate == FATE_REMAINS && a->log_known != b->log_known)
+		return a->log_known ? -1 : 1;
+	if (a->fate == FATE_REMAINS && (recovery_is_ahead(a, b) || recovery_is_ahead(b, a)))
+		return recovery_is_ahead(a, b) ? -1 : 1;
+	if (a->server && b->server)
+		return a->server < b->server ? -1 : 1;
+	if (!a->server != !b->server)
+		return a->server ? -1 : 1;
+	return strverscmp(a->name, b->name);
+}
+
+static void finish_rows(struct recovering *recovering)
+{
+	struct recovery *recovery = recovering->recovery;
+	const struct recovery_server *best = NULL;
+
+	if (recovery->count > 0)
+		qsort(recovery->servers, recovery->count, sizeof(*recovery->servers), compare_rows);
+	for (size_t i = 0; i < recovery->count; i++)
+		if (recovering->best && recovery->servers[i].server == recovering->best)
+			best = &recovery->servers[i];
+	recovery->best = best;
+	for (size_t i = 0; best && i < recovery->count; i++) {
+		struct recovery_server *row = &recovery->servers[i];
+
+		if (row->log_known && best->log_known && row->last_term == best->last_term &&
+		    row->last_index < best->last_index)
+			row->behind = best->last_index - row->last_index;
+	}
+}
+
 /* ------------------------------------------------------------------------------- leaders and clusters */
 
 static bool share_an_id(const struct view *a, const struct view *b)
@@ -132,6 +171,7 @@ static bool ends_with_leader(struct recovering *recovering)
 		recovering->recovery->kind = RECOVERY_TIDY;
 		recovery_choose_best(recovering);
 		recovery_judge_places(recovering);
+		finish_rows(recovering);
 	} else if (assessment.leader_name) {
 		recovery_hint_led(recovering, assessment.quorum.live_voters);
 		refuse(recovering, false, ERR_REFUSED, "there is a leader: %s; nothing is to be recovered",
@@ -302,43 +342,6 @@ static char *peers_json(const struct recovery *recovery)
 }
 
 /* --------------------------------------------------------------------------------------- all together */
-
-static int compare_rows(const void *left, const void *right)
-{
-	const struct recovery_server *a = left, *b = right;
-
-	if (a->fate != b->fate)
-		return a->fate < b->fate ? -1 : 1;
-	if (a->fate == FATE_REMAINS && a->log_known != b->log_known)
-		return a->log_known ? -1 : 1;
-	if (a->fate == FATE_REMAINS && (recovery_is_ahead(a, b) || recovery_is_ahead(b, a)))
-		return recovery_is_ahead(a, b) ? -1 : 1;
-	if (a->server && b->server)
-		return a->server < b->server ? -1 : 1;
-	if (!a->server != !b->server)
-		return a->server ? -1 : 1;
-	return strverscmp(a->name, b->name);
-}
-
-static void finish_rows(struct recovering *recovering)
-{
-	struct recovery *recovery = recovering->recovery;
-	const struct recovery_server *best = NULL;
-
-	if (recovery->count > 0)
-		qsort(recovery->servers, recovery->count, sizeof(*recovery->servers), compare_rows);
-	for (size_t i = 0; i < recovery->count; i++)
-		if (recovering->best && recovery->servers[i].server == recovering->best)
-			best = &recovery->servers[i];
-	recovery->best = best;
-	for (size_t i = 0; best && i < recovery->count; i++) {
-		struct recovery_server *row = &recovery->servers[i];
-
-		if (row->log_known && best->log_known && row->last_term == best->last_term &&
-		    row->last_index < best->last_index)
-			row->behind = best->last_index - row->last_index;
-	}
-}
 
 static void decide(struct recovering *recovering, bool force)
 {
