@@ -61,10 +61,14 @@ static const struct {
 	{ REMAINS_CORRUPT, { "Failed to start Raft: ", "failed to get log at index" } },
 };
 
-/* Lines that tell of an end, if only that something was wrong. */
-static const char *const complaints[] = { "[ERROR]",       "[ERR]",     "\"@level\":\"error\"", "==> CRITICAL",
-	                                  "==> Error",     "==> error", "==> failed",           "==> data_dir",
-	                                  "SIGQUIT: quit", NULL };
+/* What Consul says when it cannot start; once it runs it complains of much that ends nothing. */
+static const char *const complaints[] = {
+	"[ERROR]",   "[ERR]",      "\"@level\":\"error\"", "==> CRITICAL", "==> Error",
+	"==> error", "==> failed", "==> data_dir",         NULL,
+};
+
+/* Somebody else ended it so (consul/crash.h); all goroutines follow. */
+#define QUIT "SIGQUIT: quit"
 
 /* Go's words before a trace of the goroutine that caused it, which comes first. */
 static const char *const panics[] = { "panic: ", "fatal error: ", "unexpected fault address", NULL };
@@ -75,8 +79,9 @@ static const char *const stores[] = { "boltdb/bolt.", "/bbolt.", "raft-boltdb", 
 /* Where in the log the reading is. */
 struct reading {
 	struct remains *remains;
-	bool in_panic;     /* and in the trace of its first goroutine, once there is one */
-	size_t goroutines; /* traces since then */
+	bool has_run;
+	bool in_panic;     /* traces follow up to the end */
+	size_t goroutines; /* of which this is the number; the first one's caused it */
 };
 
 static bool has_any(const char *line, const char *const *words)
@@ -136,22 +141,34 @@ static void read_trace(struct reading *reading, const char *line)
 		reading->remains->trouble = REMAINS_CORRUPT;
 }
 
+static void begin_panic(struct reading *reading, const char *line)
+{
+	take_words(reading->remains, REMAINS_OTHER, line);
+	reading->in_panic = true;
+}
+
+/* What was wrong before it ran was no reason to end. */
+static void begin_running(struct reading *reading)
+{
+	reading->has_run = true;
+	reading->remains->trouble = REMAINS_FINE;
+	replace_string(&reading->remains->last_words, NULL);
+}
+
 static void read_line(struct reading *reading, const char *line)
 {
 	struct remains *remains = reading->remains;
 
-	if (strstr(line, "Consul agent running!")) {
-		/* What was wrong before was none of a reason to end. */
-		remains->trouble = REMAINS_FINE;
-		replace_string(&remains->last_words, NULL);
-		reading->in_panic = false;
-	} else if (reading->in_panic) {
+	if (reading->in_panic) {
 		read_trace(reading, line);
 	} else if (begins_with_any(line, panics)) {
-		take_words(remains, REMAINS_OTHER, line);
-		reading->in_panic = true;
-		reading->goroutines = 0;
-	} else if (!take_sign(remains, line) && has_any(line, complaints) &&
+		begin_panic(reading, line);
+	} else if (str_starts_with(line, QUIT)) {
+		begin_panic(reading, line);
+		reading->goroutines = 2; /* the first one of them did not do it */
+	} else if (strstr(line, "Consul agent running!")) {
+		begin_running(reading);
+	} else if (!take_sign(remains, line) && !reading->has_run && has_any(line, complaints) &&
 	           (remains->trouble == REMAINS_FINE || remains->trouble == REMAINS_OTHER)) {
 		take_words(remains, REMAINS_OTHER, line);
 	}
