@@ -140,9 +140,9 @@ char *refusal_cause(const struct diagnosis *diagnosis)
 		                 token);
 	if (diagnosis->snapshot->token.source == TOKEN_FOUND)
 		return xasprintf(
-		    "Consul does not know %s: ACLs are not set up to the end, or were reset; without it %s "
+		    "Consul does not know %s: ACLs are not set up to the end, or were reset%s; without it %s "
 		    "is refused",
-		    token, rules);
+		    token, !diagnosis->leader_address ? "; or there has been no leader since it started" : "", rules);
 	if (refusal_is_unknown_token(diagnosis))
 		return xasprintf("Consul does not know %s: it was deleted, or is another cluster's", token);
 	if (diagnosis->snapshot->token.source == TOKEN_GIVEN)

@@ -82,6 +82,7 @@ struct cluster_server {
 	int leader;        /* whom it takes for the leader: server number + 1; NO_LEADER; 0: as all */
 	uint64_t lag;      /* log entries behind */
 	uint64_t term;     /* 0: 3 */
+	bool knows_no_token; /* but the recovery token: it has had no leader since it started */
 	bool unencrypted;
 	bool leaves_on_term;
 };
@@ -108,6 +109,7 @@ struct cluster_options {
 	const char *acl_token;  /* ACLs are on: only who shows this one is let through, but see acl_allows; NULL: off */
 	bool acl_allows;        /* the default policy: without a token everything; with one that Consul does not know nothing */
 	const char *secret;     /* .data.token of Secret SET-acl-bootstrap; SET-acl is mounted then. NULL: neither */
+	const char *recovery;   /* every server's own token, and .data.recovery of that Secret; NULL: there is none */
 	bool secret_is_missing; /* though SET-acl is mounted */
 	bool secret_is_barred;  /* get on it is forbidden */
 	bool https;             /* the container declares 8501 only, and speaks TLS there */

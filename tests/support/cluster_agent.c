@@ -301,17 +301,19 @@ static void add_leader(const struct cluster_state *state, size_t index, struct b
 	buf_addc(out, '"');
 }
 
-int cluster_acl(const struct cluster_state *state, const char *path, const char *token, struct buf *out)
+int cluster_acl(const struct cluster_state *state, size_t index, const char *path, const char *token, struct buf *out)
 {
-	const char *right = state->options->acl_token;
+	const char *right = state->options->acl_token, *recovery = state->options->recovery;
+	bool is_recovery = recovery && str_equal(token, recovery);
 
-	if (!right || str_equal(token, right) || str_equal(path, "/v1/status/leader"))
+	if (!right || str_equal(path, "/v1/status/leader") || (is_recovery && !strstr(path, "/operator/")) ||
+	    (str_equal(token, right) && !state->servers[index].knows_no_token))
 		return 0;
-	if (!str_is_empty(token)) {
+	if (!str_is_empty(token) && !is_recovery) {
 		buf_adds(out, "ACL not found");
 		return 403;
 	}
-	if (state->options->acl_allows)
+	if (state->options->acl_allows && !is_recovery)
 		return 0;
 	if (str_equal(path, "/v1/agent/members")) {
 		buf_adds(out, "[]");

@@ -244,7 +244,8 @@ void cluster_get_secret(void *context, const struct apiserver_request *request, 
 {
 	struct cluster *cluster = context;
 	const char *name = last_part(request->path), *token = cluster->options.secret;
-	char *data;
+	const char *recovery = cluster->options.recovery;
+	char *data, *recovery_data;
 
 	if (cluster->options.secret_is_barred) {
 		answer_secret_forbidden(answer, cluster, name);
@@ -255,10 +256,14 @@ void cluster_get_secret(void *context, const struct apiserver_request *request, 
 		return;
 	}
 	data = base64_encode(token, strlen(token));
+	recovery_data = recovery ? base64_encode(recovery, strlen(recovery)) : NULL;
 	answer_json(answer, json_object("kind", json_string("Secret"), "apiVersion", json_string("v1"), "metadata",
 	                                json_object("name", json_string(name), NULL), "data",
-	                                json_object("token", json_string(data), NULL), NULL));
+	                                json_object("token", json_string(data), "recovery",
+	                                            recovery ? json_string(recovery_data) : NULL, NULL),
+	                                NULL));
 	free(data);
+	free(recovery_data);
 }
 
 void cluster_list_nothing(void *context, const struct apiserver_request *request, struct http_answer *answer)

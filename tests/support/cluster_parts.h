@@ -98,7 +98,7 @@ int cluster_agent_answer(const struct cluster_state *state, size_t index, const 
  * What ACLs have to say to a request with this token ("" or NULL: none): the status and body of the answer, or 0 when it is let
  * through.
  */
-int cluster_acl(const struct cluster_state *state, const char *path, const char *token, struct buf *out);
+int cluster_acl(const struct cluster_state *state, size_t index, const char *path, const char *token, struct buf *out);
 
 /* latest_configuration of raft's statistics. */
 void cluster_latest_configuration(const struct cluster_state *state, size_t viewer, struct buf *out);
@@ -127,7 +127,8 @@ int cluster_cli(const struct cluster_state *state, size_t index, const char *com
                 struct buf *out, struct buf *errors);
 
 /* What ACLs have to say to a command line: its exit code, or 0 when it is let through. */
-int cluster_cli_acl(const struct cluster_state *state, const char *command, const char *token, struct buf *errors);
+int cluster_cli_acl(const struct cluster_state *state, size_t index, const char *command, const char *token,
+                    struct buf *errors);
 
 /* ----------------------------------------------------------------------------------- cluster_objects.c */
 

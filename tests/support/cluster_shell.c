@@ -46,8 +46,8 @@ static char *file_name(const char *text, const char *suffix)
 	return name;
 }
 
-/* What a token, the right one, another and none, is shown with. */
-static const char *const shown[] = { "", ".unknown", ".anonymous" };
+/* What a token, the right one, another, none and the recovery token, is shown with. */
+static const char *const shown[] = { "", ".unknown", ".anonymous", ".recovery" };
 
 static void write_answer(const char *directory, const char *key, const struct buf *out, const struct buf *errors,
                          int status)
@@ -62,9 +62,9 @@ static void write_answer(const char *directory, const char *key, const struct bu
 
 /* Sets x to what belongs to token t. To a command line with the token in it nothing does. */
 #define SHOWN                                                                                                          \
-	"x=; [ ! -f \"$d/token\" ] || { read -r a <\"$d/token\"\n"                                                     \
-	"case $t in \"$a\") ;; '') x=.anonymous ;; *) x=.unknown ;; esac\n"                                            \
-	"case $* in *\"$a\"*) x=.told ;; esac; }\n"
+	"x=; [ ! -f \"$d/token\" ] || { read -r a <\"$d/token\"; read -r r <\"$d/recovery\"\n"                         \
+	"case $t in \"$a\") ;; '') x=.anonymous ;; \"$r\") x=.recovery ;; *) x=.unknown ;; esac\n"                     \
+	"case $* in *\"$a\"*|*\"$r\"*) x=.told ;; esac; }\n"
 
 /* `consul members -detailed -token=…` prints the files of "consul members -detailed"; flags it does not know go unseen.
  */
@@ -96,9 +96,15 @@ static const char curl_script[] =
     "d=${0%/*}\n"
     "t=; for u in \"$@\"; do case $u in @-) IFS= read -r t; t=${t#*: } ;; esac; done\n" SHOWN FETCH;
 
+/* Where there is none, nobody shows this. */
+static const char *recovery_of(const struct cluster_state *state)
+{
+	return state->options->recovery ? state->options->recovery : "no-recovery-token";
+}
+
 static void furnish_cli(const struct cluster_state *state, size_t index, const char *directory, const char *command)
 {
-	const char *const tokens[] = { state->options->acl_token, "unknown", NULL };
+	const char *const tokens[] = { state->options->acl_token, "unknown", NULL, recovery_of(state) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
 		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
@@ -111,12 +117,12 @@ static void furnish_cli(const struct cluster_state *state, size_t index, const c
 
 static void furnish_http(const struct cluster_state *state, size_t index, const char *directory, const char *path)
 {
-	const char *const tokens[] = { state->options->acl_token, "unknown", NULL };
+	const char *const tokens[] = { state->options->acl_token, "unknown", NULL, recovery_of(state) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
 		_cleanup_buf_ struct buf out = BUF_TEXT, errors = BUF_TEXT;
 		_cleanup_free_ char *key = xasprintf("%s%s", path, shown[i]);
-		int status = cluster_acl(state, path, tokens[i], &out);
+		int status = cluster_acl(state, index, path, tokens[i], &out);
 
 		if (!status)
 			status = cluster_agent_answer(state, index, path, &out);
@@ -134,8 +140,10 @@ static void furnish(const struct cluster_state *state, size_t index, const char 
 		furnish_http(state, index, directory, paths[i]);
 	if (state->options->acl_token) {
 		_cleanup_free_ char *line = xasprintf("%s\n", state->options->acl_token);
+		_cleanup_free_ char *recovery = xasprintf("%s\n", recovery_of(state));
 
 		write_file(directory, "token", line, 0600);
+		write_file(directory, "recovery", recovery, 0600);
 	}
 	write_file(directory, "consul", consul_script, 0700);
 	if (state->servers[index].has_wget)

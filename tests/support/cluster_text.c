@@ -142,11 +142,14 @@ static int refuse(const struct cluster_state *state, size_t index, const char *c
 	return 0;
 }
 
-int cluster_cli_acl(const struct cluster_state *state, const char *command, const char *token, struct buf *errors)
+int cluster_cli_acl(const struct cluster_state *state, size_t index, const char *command, const char *token,
+                    struct buf *errors)
 {
-	bool is_members = str_starts_with(command, "consul members");
+	const char *path = str_starts_with(command, "consul members") ? "/v1/agent/members"
+	                   : strstr(command, " operator ")            ? "/v1/operator/"
+	                                                              : "";
 	_cleanup_buf_ struct buf text = BUF_TEXT;
-	int status = cluster_acl(state, is_members ? "/v1/agent/members" : "", token, &text);
+	int status = cluster_acl(state, index, path, token, &text);
 
 	if (status == 200)
 		return 2;
@@ -162,7 +165,7 @@ int cluster_cli(const struct cluster_state *state, size_t index, const char *com
 	int status = refuse(state, index, command, errors);
 
 	if (!status)
-		status = cluster_cli_acl(state, command, token, errors);
+		status = cluster_cli_acl(state, index, command, token, errors);
 
 	if (status)
 		return status;

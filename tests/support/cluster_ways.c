@@ -41,11 +41,12 @@ static void answer_long_line(struct http_answer *answer)
 }
 
 /* True when ACLs answered. */
-static bool answer_acl(struct cluster *cluster, const struct apiserver_request *request, struct http_answer *answer)
+static bool answer_acl(struct cluster *cluster, size_t index, const struct apiserver_request *request,
+                       struct http_answer *answer)
 {
 	_cleanup_free_ char *token = apiserver_request_header(request, "X-Consul-Token");
 	struct buf text = BUF_TEXT;
-	int status = cluster_acl(&cluster->state, request->path, token, &text);
+	int status = cluster_acl(&cluster->state, index, request->path, token, &text);
 
 	if (!status)
 		return false;
@@ -66,7 +67,7 @@ void cluster_ask_agent(void *context, const struct apiserver_request *request, s
 
 	if (index < 0)
 		return;
-	if (answer_acl(cluster, request, answer))
+	if (answer_acl(cluster, (size_t)index, request, answer))
 		return;
 	shared = find_shared(cluster, request->path, (size_t)index);
 	if (shared && shared->text) {
@@ -148,7 +149,7 @@ static void run_cli(struct cluster *cluster, size_t index, const char *command, 
 	struct buf errors = BUF_TEXT;
 
 	answer->scratch.max = BUF_TEXT_MAX;
-	answer->exit_code = cluster_cli_acl(&cluster->state, command, token, &errors);
+	answer->exit_code = cluster_cli_acl(&cluster->state, index, command, token, &errors);
 	if (answer->exit_code == 0 &&
 	    cluster_cli_order(&cluster->state, index, command, &answer->scratch, &errors, &answer->exit_code))
 		cluster_forget_shared(cluster);

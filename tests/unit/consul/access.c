@@ -172,6 +172,29 @@ Test(access_look, the_secrets_token_is_looked_for_once)
 	cr_assert_eq(apiserver_count(world.api, NULL, SECRETS), 1);
 }
 
+Test(access_look, the_recovery_token_comes_with_it)
+{
+	start(&(struct cluster_options){
+	    .count = 1, .acl_token = TOKEN, .secret = TOKEN, .recovery = "11111111-2222-4333-8444-555555555555\n" });
+	cr_assert_null(access_recovery(&world.access));
+	look();
+	cr_assert_str_eq(access_token(&world.access), TOKEN);
+	cr_assert_str_eq(access_recovery(&world.access), "11111111-2222-4333-8444-555555555555");
+	cr_assert_eq(apiserver_count(world.api, NULL, SECRETS), 1);
+	world.access.given = "another";
+	cr_assert_null(access_recovery(&world.access));
+	cr_assert_null(access_recovery(NULL));
+}
+
+Test(access_look, a_recovery_token_that_is_none_is_left_out)
+{
+	start(&(struct cluster_options){ .count = 1, .acl_token = TOKEN, .secret = TOKEN, .recovery = "two words" });
+	look();
+	expect_answers(true);
+	cr_assert_null(access_recovery(&world.access));
+	cr_assert_not(err_is_set(&world.access.err));
+}
+
 Test(access_look, who_has_a_token_needs_no_secret)
 {
 	start(

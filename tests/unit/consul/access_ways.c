@@ -8,6 +8,7 @@
 #include "consul/agent.h"
 #include "consul/backup.h"
 #include "consul/certificate.h"
+#include "consul/refusal.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -192,6 +193,105 @@ Test(access_ways, an_order_does_without_it_too)
 	                  clock_monotonic_ms() + TELL_LONG_MS, &scene.err),
 	             -1);
 	cr_expect_eq(scene.err.kind, ERR_FORBIDDEN);
+}
+
+/* ------------------------------------------------------------- a server that knows no token for the lack of a leader
+ */
+
+#define RECOVERY "b1gs33cr-0000-4c1e-9f2b-0123456789ab"
+
+static const struct cluster_server lost_tokens[] = { { .knows_no_token = true, .has_curl = true },
+	                                             { .knows_no_token = true },
+	                                             { 0 } };
+static const struct cluster_options without_leader = {
+	.servers = lost_tokens,
+	.count = 3,
+	.leader = NO_LEADER,
+	.acl_token = TOKEN,
+	.secret = TOKEN,
+	.recovery = RECOVERY,
+};
+
+static void expect_told_all(const struct view *view, bool got_round)
+{
+	cr_assert(view->self_known && view->members_known && view->peers_known, "%s", view_first_err(view)->message);
+	cr_expect_eq(view->peers_source, PEERS_SELF);
+	cr_expect_eq(view->peer_count, 3);
+	cr_expect_eq(view->member_count, 3);
+	cr_expect_eq(refusal_was_got_round(view), got_round, "%s", view->peers_err.message);
+}
+
+Test(access_ways, who_knows_no_token_is_asked_with_the_recovery_token)
+{
+	for (enum ask_way way = ASK_TUNNEL; way <= ASK_EXEC; way++) {
+		struct access access = { .via = way };
+
+		start(&without_leader);
+		look(&access);
+		cr_expect_str_eq(access_token(&access), TOKEN);
+		for (size_t i = 0; i < 3; i++)
+			expect_told_all(&scene.snapshot.servers[i].view, i < 2);
+		expect_discretion();
+		access_release(&access);
+		scene_stop(&scene);
+	}
+	memset(&scene, 0, sizeof(scene));
+}
+
+/* How often that token was shown, by either way. */
+static size_t count_recovery(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < apiserver_request_total(scene.api); i++) {
+		const struct apiserver_request *request = apiserver_request_at(scene.api, i);
+
+		count += strstr(request->headers, RECOVERY) || (request->body && strstr(request->body, RECOVERY));
+	}
+	return count;
+}
+
+Test(access_ways, the_recovery_token_costs_nothing_where_the_other_is_known)
+{
+	struct cluster_options options = without_leader;
+	struct access access = { .via = ASK_TUNNEL };
+
+	options.servers = NULL;
+	options.leader = 0;
+	start(&options);
+	look(&access);
+	expect_all_known(ASK_TUNNEL);
+	cr_expect_eq(count_recovery(), 0);
+	access_release(&access);
+}
+
+Test(access_ways, the_users_own_token_is_the_only_one_and_may_be_the_recovery_token)
+{
+	struct access access = { .via = ASK_TUNNEL, .given = TOKEN };
+
+	start(&without_leader);
+	look(&access);
+	cr_expect_eq(count_recovery(), 0);
+	cr_expect_not(view_answered(&scene.snapshot.servers[0].view));
+	access.given = RECOVERY;
+	look(&access);
+	for (size_t i = 0; i < 3; i++)
+		expect_told_all(&scene.snapshot.servers[i].view, false);
+}
+
+Test(access_ways, a_server_that_knows_no_token_joins_by_the_recovery_token)
+{
+	struct access access = { .found = (char[]){ TOKEN }, .recovery = (char[]){ RECOVERY }, .looked = true };
+	const struct tell join = { TELL_JOIN, "10.244.0.3" };
+
+	start(&without_leader);
+	for (access.via = ASK_TUNNEL; access.via <= ASK_EXEC; access.via++) {
+		err_release(&scene.err);
+		cr_expect_eq(tell(scene.client, &scene.snapshot.servers[0], &join, &access,
+		                  clock_monotonic_ms() + TELL_LONG_MS, &scene.err),
+		             0, "%s", scene.err.message);
+	}
+	expect_discretion();
 }
 
 /* -------------------------------------------------------------------------------------------- telling */

@@ -357,6 +357,101 @@ Test(acl, secrets_that_are_not_what_they_should_be)
 	stop(&fixture);
 }
 
+/* ------------------------------------------------------------------------------------ the recovery token */
+
+#define WITHOUT "{\"acl\":{\"tokens\":{\"agent\":\"" AGENT "\"}},\"x\":1}"
+
+/* As an earlier deploy left it: everything is set up, and there is no recovery token. */
+static void start_earlier(struct fixture *fixture, const struct cluster_secrets *how)
+{
+	start(fixture, how);
+	fixture->secrets.bootstrapped = true;
+	strv_add(&fixture->secrets.managers, MANAGER);
+	strv_add(&fixture->secrets.tokens, AGENT);
+	strv_add(&fixture->secrets.tokens, PROBE);
+	cluster_secrets_put(&fixture->secrets, "consul-acl", "agent.json", WITHOUT);
+	cluster_secrets_put(&fixture->secrets, "consul-acl-bootstrap", "recovery", NULL);
+}
+
+/* Both Secrets have the same one, and access has it; the rest of agent.json is as it was. A new string. */
+static char *expect_recovery(struct fixture *fixture)
+{
+	char *kept = cluster_secrets_get(&fixture->secrets, "consul-acl-bootstrap", "recovery");
+	_cleanup_free_ char *agent = cluster_secrets_get(&fixture->secrets, "consul-acl", "agent.json");
+	_cleanup_free_ char *expected = NULL;
+
+	cr_assert_not_null(kept);
+	expected = xasprintf("{\"acl\":{\"tokens\":{\"agent\":\"" AGENT "\",\"agent_master\":\"%s\"}},\"x\":1}", kept);
+	cr_expect_str_eq(agent, expected);
+	cr_expect_str_eq(access_recovery(&fixture->access), kept);
+	return kept;
+}
+
+Test(acl, an_earlier_cluster_gets_a_recovery_token_once)
+{
+	_cleanup_free_ char *first = NULL, *second = NULL;
+	struct fixture fixture;
+
+	start_earlier(&fixture, &(struct cluster_secrets){ 0 });
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	cr_expect_str_eq(buf_text(&fixture.told), "recovery token made, in secret/consul-acl-bootstrap; each server "
+	                                          "has it from its next start on\n");
+	first = expect_recovery(&fixture);
+	cr_expect_eq(strlen(first), strlen(RECOVERY));
+	access_release(&fixture.access);
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	cr_expect_str_eq(buf_text(&fixture.told), "");
+	cr_expect_eq(fixture.secrets.writes, 2);
+	second = expect_recovery(&fixture);
+	cr_expect_str_eq(first, second);
+	stop(&fixture);
+}
+
+Test(acl, a_recovery_token_that_is_killed_at_any_write_is_completed)
+{
+	for (int i = 0; i < 4; i++) {
+		struct fixture fixture;
+
+		start_earlier(&fixture, &(struct cluster_secrets){ .fail_at = i / 2 + 1, .fail_after = i & 1 });
+		cr_assert_eq(run(&fixture, false), 0, "it hinders nothing: %s", fixture.scene.err.message);
+		cr_expect_not_null(strstr(buf_text(&fixture.told), "the servers get no recovery token: secret/consul"));
+		cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+		free(expect_recovery(&fixture));
+		stop(&fixture);
+	}
+}
+
+Test(acl, the_recovery_token_that_servers_start_with_counts)
+{
+	_cleanup_free_ char *kept = NULL;
+	struct fixture fixture;
+
+	start_earlier(&fixture, &(struct cluster_secrets){ 0 });
+	cluster_secrets_put(&fixture.secrets, "consul-acl", "agent.json",
+	                    "{\"acl\":{\"tokens\":{\"agent\":\"" AGENT "\",\"agent_recovery\":\"" USERS "\"}}}");
+	cluster_secrets_put(&fixture.secrets, "consul-acl-bootstrap", "recovery", RECOVERY);
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	kept = cluster_secrets_get(&fixture.secrets, "consul-acl-bootstrap", "recovery");
+	cr_expect_str_eq(kept, USERS);
+	cr_expect_eq(fixture.secrets.writes, 1);
+	cr_expect_str_eq(buf_text(&fixture.told), "");
+	stop(&fixture);
+}
+
+Test(acl, without_the_management_tokens_secret_there_is_no_recovery_token)
+{
+	_cleanup_free_ char *agent = NULL;
+	struct fixture fixture;
+
+	start_earlier(&fixture, &(struct cluster_secrets){ 0 });
+	json_set(fixture.secrets.secrets, "consul-acl-bootstrap", NULL);
+	cr_assert_eq(run(&fixture, false), 0, "%s", fixture.scene.err.message);
+	agent = cluster_secrets_get(&fixture.secrets, "consul-acl", "agent.json");
+	cr_expect_str_eq(agent, WITHOUT);
+	cr_expect_str_eq(buf_text(&fixture.told), "");
+	stop(&fixture);
+}
+
 /* ---------------------------------------------------------------------------------------------- pure */
 
 Test(acl, consuls_words)

@@ -405,8 +405,66 @@ Test(assess_encryption, a_refusal_says_whose_token_it_was)
 	expect_finding(
 	    &snapshot, "acl-denied", NULL,
 	    "Consul does not know the token of secret/consul-acl-bootstrap: ACLs are not set up to the end, or "
-	    "were reset; without it " ALL_RULES " is refused",
+	    "were reset; or there has been no leader since it started; without it " ALL_RULES " is refused",
 	    "kubectl consul deploy -n ns", "UNKNOWN acl-denied");
+}
+
+/* It told about itself to its recovery token. */
+static void get_round(struct view *view)
+{
+	view->peers_source = PEERS_SELF;
+	refuse(&view->peers_err, "ACL not found");
+}
+
+Test(assess_encryption, a_token_that_is_unknown_for_the_lack_of_a_leader_is_no_finding)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	snapshot.token.source = TOKEN_FOUND;
+	sample_no_leader(&snapshot);
+	for (size_t i = 0; i < 3; i++)
+		get_round(&snapshot.servers[i].view);
+	sample_expect(&snapshot, "CRITICAL no-leader");
+	/* Nor while it has not caught up with the leader. */
+	sample_init(&snapshot, 3);
+	snapshot.token.source = TOKEN_FOUND;
+	get_round(&snapshot.servers[2].view);
+	sample_expect(&snapshot, "HEALTHY");
+}
+
+Test(assess_encryption, a_token_that_the_leader_does_not_know_is_unknown)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	snapshot.token.source = TOKEN_FOUND;
+	for (size_t i = 0; i < 3; i++)
+		get_round(&snapshot.servers[i].view);
+	expect_finding(
+	    &snapshot, "acl-limited", NULL,
+	    "Consul does not know the token of secret/consul-acl-bootstrap: ACLs are not set up to the end, or "
+	    "were reset; without it operator = \"read\" is refused",
+	    "kubectl consul deploy -n ns", "HEALTHY acl-limited");
+}
+
+/* Deployed without a recovery token. */
+Test(assess_encryption, a_server_that_refuses_for_the_lack_of_a_leader_is_told_so)
+{
+	struct snapshot snapshot;
+
+	for (int given = 0; given < 2; given++) {
+		sample_init(&snapshot, 3);
+		sample_no_leader(&snapshot);
+		snapshot.token.source = given ? TOKEN_GIVEN : TOKEN_FOUND;
+		sample_silence(&snapshot, 2, ERR_FORBIDDEN, "Consul refuses /v1/agent/self: ACL not found");
+		expect_finding(&snapshot, "acl-denied", NULL,
+		               given ? "no leader: a server that has had none since it started knows no token, the "
+		                       "token that was given neither"
+		                     : "no leader: a server that has had none since it started knows no token, the "
+		                       "token of secret/consul-acl-bootstrap neither",
+		               "kubectl consul health --watch -n ns", "CRITICAL no-leader acl-denied(consul-2)");
+	}
 }
 
 /* Exec was tried after the tunnel, and may not be: that is not what is in the way. */
