@@ -165,8 +165,8 @@ Test(failover_screen, what_goes_on_fits_the_terminal)
 	strv_split(&lines, buf_text(&out), '\n');
 	for (size_t i = 0; i < lines.count; i++)
 		cr_expect_leq(term_text_width(lines.items[i]), 60, "%s", lines.items[i]);
-	cr_expect(str_starts_with(buf_text(&out), "9.9 s since the crash; still to come: leader lost; new\n"),
-	          "%s", buf_text(&out));
+	cr_expect(str_starts_with(buf_text(&out), "9.9 s since the crash; still to come: leader lost; new\n"), "%s",
+	          buf_text(&out));
 	cr_expect_str_eq(mark, "+  0.5 s  consul-0 is down");
 	cr_expect_str_eq(crashed, "round 2: consul-0, who led, was crashed");
 	drill_round_release(&round);
