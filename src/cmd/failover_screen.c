@@ -267,7 +267,7 @@ void failover_screen_left(const struct drill *drill, const struct term *term, st
 	if (!drill->victim)
 		return;
 	if (drill->looks == 0)
-		line = xasprintf("%s was crashed, and not looked at since", drill->victim);
+		line = xasprintf("%s was crashed, or may have been; nothing was looked at since", drill->victim);
 	else if (drill_is_over(drill))
 		return;
 	else

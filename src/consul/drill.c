@@ -97,13 +97,14 @@ static bool refuse_victim(struct planning *planning, const char *pod)
 static bool refuse_loss(struct planning *planning, const struct place *victim)
 {
 	const struct quorum *quorum = &planning->assessment.quorum;
+	const struct server *leader = planning->assessment.leader;
 	bool voter = victim->peer && victim->peer->voter && victim->live, leads;
 	struct quorum after = *quorum;
 
 	plan_arithmetic(&after, 0, voter ? -1 : 0);
 	if (after.live_voters >= after.quorum)
 		return false;
-	leads = victim->server == planning->assessment.leader;
+	leads = leader && leader == victim->server;
 	if (quorum->voters == 1)
 		plan_refuse(planning, RULE_QUORUM, false, victim, "%s is the only voter", victim->server->name);
 	else
