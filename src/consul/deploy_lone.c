@@ -94,7 +94,8 @@ int deploy_join(struct kube_client *client, const struct server *server, const s
                 const struct access *access, int64_t deadline_ms, struct err *err)
 {
 	const struct tell order = { .kind = TELL_JOIN, .argument = target->pod.ip };
-	const struct access as_asked = { .via = server->view.way, .given = access_token(access) };
+	struct access as_asked = access ? *access : (struct access)ACCESS_INIT; /* borrows its tokens */
 
+	as_asked.via = server->view.way;
 	return tell(client, server, &order, &as_asked, deadline_ms, err);
 }
