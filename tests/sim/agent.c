@@ -29,6 +29,11 @@ void agent_start(struct model *model, int ordinal)
 	memset(agent, 0, sizeof(*agent));
 	if (server->claim.data.id == 0)
 		server->claim.data.id = ++model->ids;
+	if (server->trouble != TROUBLE_NONE || (server->claim.peers_waiting && !raft_recover(model, ordinal))) {
+		trace(model, "server %d ends as it starts", ordinal);
+		kubernetes_exited(model, ordinal, 1);
+		return;
+	}
 	agent->up = true;
 	agent->ip = server->pod.ip;
 	agent->started_at = model->now;
@@ -51,6 +56,19 @@ void agent_die(struct model *model, int ordinal, int exit_code)
 	model->servers[ordinal].claim.used_at = model->now;
 	agent->role = ROLE_FOLLOWER;
 	kubernetes_exited(model, ordinal, exit_code);
+}
+
+void agent_crash(struct model *model, int ordinal, const struct raft_config *peers)
+{
+	struct claim *claim = &model->servers[ordinal].claim;
+
+	trace(model, "server %d is crashed%s", ordinal, peers ? ", with a peers.json" : "");
+	if (peers) {
+		claim->peers_waiting = true;
+		claim->peers = *peers;
+		model->servers[ordinal].hurt = true;
+	}
+	agent_die(model, ordinal, 2);
 }
 
 void agent_leave(struct model *model, int ordinal)

@@ -43,7 +43,8 @@ void faults_pod_created(struct model *model, int ordinal)
 		return;
 	switch (kind % 3) {
 	case 0:
-		pod->unschedulable_until = until(model, SECONDS(5), SECONDS(90));
+		if (pod->unschedulable_until <= model->now)
+			pod->unschedulable_until = until(model, SECONDS(5), SECONDS(90));
 		break;
 	case 1:
 		pod->no_image_until = until(model, SECONDS(5), SECONDS(90));
@@ -180,7 +181,7 @@ static void wipe(struct model *model, int ordinal)
 
 		whole += config->peers[i].voter && other >= 0 && other != ordinal &&
 		         config->peers[i].id != server->claim.data.id &&
-		         model->servers[other].claim.data.log.last >= model->acknowledged;
+		         model->servers[other].claim.data.log.last >= model->acknowledged.last;
 	}
 	if (model->wiped || model->traits.disturbance < 3 || whole < 2 || whole + 1 < raft_voters(config) ||
 	    server->pod.phase == PHASE_NONE || server->pod.deleting)
@@ -188,8 +189,7 @@ static void wipe(struct model *model, int ordinal)
 	trace(model, "fault: the disk of server %d is lost", ordinal);
 	model->wiped = true;
 	server->hurt = true;
-	kubernetes_lose_pod(model, ordinal);
-	server->claim = (struct claim){ 0 };
+	kubernetes_lose_disk(model, ordinal);
 }
 
 static void change_template(struct model *model, int ordinal)
@@ -210,6 +210,8 @@ static void go_wrong(struct model *model, int ordinal)
 		                                              wipe };
 	int kind = random_int(&model->random, 0, (int)(sizeof(kinds) / sizeof(kinds[0])) - 1);
 
+	if (model->servers_spared && kinds[kind] != silence && kinds[kind] != spoil_api)
+		return;
 	kinds[kind](model, ordinal);
 	if (kinds[kind] != silence && kinds[kind] != spoil_api)
 		model->shaken_at = model->now;

@@ -82,6 +82,7 @@ static void create_pod(struct model *model, int ordinal)
 	server->pod.scheduled_at = model->now + random_between(&model->random, 100, 1000);
 	server->pod.run_at = server->pod.scheduled_at + random_between(&model->random, 500, 4000);
 	server->pod.gone_at = NEVER;
+	server->pod.unschedulable_until = server->blocked_until;
 	trace(model, "pod %d is created, of revision %d", ordinal, server->pod.revision);
 	faults_pod_created(model, ordinal);
 	if (has_flaw(model, ordinal, FLAW_IMAGE))
@@ -216,7 +217,7 @@ static void start_container(struct model *model, int ordinal)
 	pod->started_at = model->now;
 	pod->probe_at = model->now + random_between(&model->random, 1000, 4000);
 	agent_start(model, ordinal);
-	if (has_flaw(model, ordinal, FLAW_CRASH))
+	if (model->servers[ordinal].agent.up && has_flaw(model, ordinal, FLAW_CRASH))
 		model->servers[ordinal].agent.crash_at = model->now + random_between(&model->random, 200, 8000);
 }
 
@@ -254,6 +255,12 @@ void kubernetes_lose_pod(struct model *model, int ordinal)
 	if (model->servers[ordinal].agent.up)
 		agent_die(model, ordinal, 137);
 	remove_pod(model, ordinal);
+}
+
+void kubernetes_lose_disk(struct model *model, int ordinal)
+{
+	kubernetes_lose_pod(model, ordinal);
+	model->servers[ordinal].claim = (struct claim){ 0 };
 }
 
 static void stop_container(struct model *model, int ordinal)

@@ -48,6 +48,7 @@ void model_tell(const struct model *model)
 static void choose_traits(struct model *model)
 {
 	struct random *random = &model->random;
+	struct random other = { model->seed ^ 0x5e11 };
 	struct traits *traits = &model->traits;
 	static const int64_t graces[] = { SECONDS(30), SECONDS(60), SECONDS(10) };
 	static const int minors[] = { 8, 8, 15, 21, 6 };
@@ -68,6 +69,8 @@ static void choose_traits(struct model *model)
 	traits->own_names = random_chance(random, 120);
 	traits->has_operator = random_chance(random, 150);
 	traits->prompt = traits->disturbance == 0 || random_chance(random, 300);
+	traits->no_shell = random_chance(&other, 60);
+	traits->claims_hidden = random_chance(&other, 60);
 }
 
 static void add_first_server(struct model *model, int ordinal)
@@ -158,6 +161,9 @@ static void make_late_change(struct model *model)
 	} else if (late->what == LATE_DELETE && model->servers[late->ordinal].pod.uid == late->uid) {
 		trace(model, "late order: delete pod %d", late->ordinal);
 		kubernetes_restart_pod(model, late->ordinal);
+	} else if (late->what == LATE_CRASH && model->servers[late->ordinal].pod.uid == late->uid &&
+	           model->servers[late->ordinal].agent.up) {
+		agent_crash(model, late->ordinal, late->has_peers ? &late->peers : NULL);
 	} else if (late->what == LATE_REPLICAS && model->set.version == late->version) {
 		trace(model, "late order: replicas %d", late->replicas);
 		kubernetes_set_replicas(model, late->replicas);

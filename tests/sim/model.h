@@ -45,6 +45,8 @@ struct traits {
 	bool prompt;             /* news take moments, as where nothing is wrong */
 	int disturbance;         /* how many faults: 0 none … 3 many */
 	bool has_operator;       /* somebody else patches the replicas now and then */
+	bool no_shell;           /* in the image: nothing can be done by exec */
+	bool claims_hidden;      /* whoever recovers may not list them */
 };
 
 /* ------------------------------------------------------------------------------------------------ raft */
@@ -168,12 +170,24 @@ struct claim {
 	int64_t used_at;         /* last, by a process that has ended; Kubernetes does not know */
 	bool deleting;
 	struct raft_data data;
+	bool peers_waiting;      /* raft/peers.json is there: the next start takes it */
+	struct raft_config peers; /* what is in it */
+};
+
+/* Why a process ends at each start. */
+enum trouble {
+	TROUBLE_NONE,
+	TROUBLE_TOO_OLD, /* has been away for too long; its data is whole */
+	TROUBLE_CORRUPT, /* its data cannot be read */
+	TROUBLE_OTHER,   /* its configuration, say; its data is whole */
 };
 
 struct server_truth {
 	struct pod pod;
 	struct claim claim;
 	struct agent agent;
+	enum trouble trouble;
+	int64_t blocked_until;   /* its pods cannot be scheduled; NEVER: at all */
 
 	/* faults */
 	int64_t silent_until;    /* cannot be asked from outside */
@@ -208,10 +222,12 @@ struct set_truth {
 /* A change that was sent, and whose caller has given up waiting: it is made later. */
 struct late_change {
 	int64_t at; /* NEVER: there is none */
-	enum { LATE_REPLICAS, LATE_LEAVE, LATE_DELETE } what;
-	int ordinal, uid; /* leave, delete: the pod, if it is this one still; replicas: if nothing has changed since */
+	enum { LATE_REPLICAS, LATE_LEAVE, LATE_DELETE, LATE_CRASH } what;
+	int ordinal, uid; /* leave, delete, crash: the pod, if it is this one still; replicas: if nothing has changed since */
 	int replicas;
 	int64_t version;
+	bool has_peers;   /* crash: with a peers.json */
+	struct raft_config peers;
 };
 
 /* ---------------------------------------------------------------------------------------------- model */
@@ -236,8 +252,7 @@ struct model {
 	/* raft, as it is known to be safe */
 	struct raft_config committed; /* the last configuration that was */
 	uint64_t committed_term;
-	uint64_t acknowledged;        /* the highest index a client got an answer for */
-	uint64_t acknowledged_term;
+	struct raft_log acknowledged; /* all that a client got an answer for; after a recovery, what of that was left */
 
 	/* faults */
 	bool faults_on;
@@ -247,7 +262,9 @@ struct model {
 	int64_t quiet_at;             /* nothing that was disturbed lasts longer than this */
 	int64_t shaken_at;            /* a fault hit a server, or what is between them */
 	int patches_left;             /* of the other operator */
+	bool servers_spared;          /* faults are only between them and the tool */
 	bool wiped;                   /* one server's data was lost: no second one */
+	int64_t struck_at;            /* a disaster did, at last */
 
 	struct rules *rules;          /* told of what happens; may be NULL */
 };
@@ -286,6 +303,7 @@ bool kubernetes_is_newest(const struct model *model, int ordinal); /* its pod is
 void kubernetes_delete_pod(struct model *model, int ordinal);
 void kubernetes_restart_pod(struct model *model, int ordinal); /* the same, on the tool's order */
 void kubernetes_lose_pod(struct model *model, int ordinal);    /* as if its node was gone: no process, no pod */
+void kubernetes_lose_disk(struct model *model, int ordinal);   /* the same, and the claim with all that was on it */
 void kubernetes_delete_claim(struct model *model, int ordinal);
 void kubernetes_exited(struct model *model, int ordinal, int code);
 void kubernetes_create_claim(struct model *model, int ordinal);
@@ -295,6 +313,9 @@ void kubernetes_create_claim(struct model *model, int ordinal);
 void agent_start(struct model *model, int ordinal);
 void agent_die(struct model *model, int ordinal, int exit_code);
 void agent_leave(struct model *model, int ordinal);
+
+/* On the tool's order: the process ends at once; peers, unless NULL, is taken as it starts again. */
+void agent_crash(struct model *model, int ordinal, const struct raft_config *peers);
 void agent_tick(struct model *model);
 
 /* The running process with this id, or address; -1: there is none. */
@@ -318,6 +339,12 @@ void raft_reset(struct model *model, int ordinal); /* the process starts */
 
 /* It waits for nobody, and has a cluster of its own. */
 void raft_bootstrap(struct model *model, int ordinal);
+
+/*
+ * The process starts, and takes the peers.json that waits: all of its log counts as committed, and it has those peers only.
+ * False: there is no raft data, on which it refuses to start; the file stays.
+ */
+bool raft_recover(struct model *model, int ordinal);
 
 /* The server that leads with a majority behind it; -1: none. */
 int raft_leader(const struct model *model);
@@ -344,6 +371,10 @@ uint64_t raft_term_at(const struct raft_log *log, uint64_t index);
 const struct raft_peer *raft_find(const struct raft_config *config, int id);
 int raft_voters(const struct raft_config *config);
 
+/* The last index up to which both are the same. */
+uint64_t raft_common(const struct raft_log *a, const struct raft_log *b);
+void raft_cut(struct raft_log *log, uint64_t last);
+
 /* --------------------------------------------------------------------------------------- raft_leader.c */
 
 void raft_lead(struct model *model, int leader);
@@ -360,5 +391,13 @@ int faults_api_permille(const struct model *model);
 void faults_pod_created(struct model *model, int ordinal); /* may never be scheduled, find no image, be slow */
 void faults_pod_deleted(struct model *model, int ordinal); /* may be stuck */
 void faults_last_until(struct model *model, int64_t time);
+
+/* ------------------------------------------------------------------------------------------- disaster.c */
+
+/* Servers are lost, mostly more than the quorum can stand: for good, for a while, or so that nobody can tell. */
+void disaster_strike(struct model *model);
+
+/* Whatever has not come back never will: a person deletes its claim and its pod, and it comes with nothing. */
+void disaster_give_up(struct model *model);
 
 #endif

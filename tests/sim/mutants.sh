@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Does the simulation see anything? Each patch in tests/sim/mutants breaks one rule of plan or act; a simulation built with
+# Does the simulation see anything? Each patch in tests/sim/mutants breaks one rule of plan, act, recovery or drill; one built with
 # it must find a violation. A patch that does not apply, or does not compile, has failed, too.
 #
 #     mutants.sh BUILD_DIRECTORY [NAME…]      COMPILE and LINK in the environment are the Makefile's

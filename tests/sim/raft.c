@@ -38,6 +38,33 @@ int raft_voters(const struct raft_config *config)
 	return voters;
 }
 
+void raft_cut(struct raft_log *log, uint64_t last)
+{
+	if (log->last > last)
+		log->last = last;
+	while (log->terms > 0 && log->term[log->terms - 1].first > last)
+		log->terms--;
+}
+
+uint64_t raft_common(const struct raft_log *a, const struct raft_log *b)
+{
+	struct raft_log left = *a, right = *b;
+
+	/* An index of one term is the same entry in both, and so is all that is before it. */
+	while (left.last > 0 && (left.last != right.last || raft_last_term(&left) != raft_last_term(&right))) {
+		uint64_t shorter = left.last < right.last ? left.last : right.last;
+		struct raft_log *later = raft_last_term(&left) > raft_last_term(&right) ? &left : &right;
+
+		if (left.last != right.last) {
+			raft_cut(&left, shorter);
+			raft_cut(&right, shorter);
+		} else {
+			raft_cut(later, later->terms ? later->term[later->terms - 1].first - 1 : 0);
+		}
+	}
+	return left.last;
+}
+
 static int64_t election_delay(struct model *model)
 {
 	return model->now + random_between(&model->random, model->traits.election_ms, 2 * model->traits.election_ms);
@@ -68,11 +95,33 @@ void raft_bootstrap(struct model *model, int ordinal)
 		rules_bootstrapped(model->rules, ordinal);
 }
 
+bool raft_recover(struct model *model, int ordinal)
+{
+	struct server_truth *server = &model->servers[ordinal];
+	struct raft_data *data = &server->claim.data;
+
+	if (data->log.last == 0)
+		return false;
+	trace(model, "server %d takes its peers.json: %d peers", ordinal, server->claim.peers.count);
+	data->config = server->claim.peers;
+	data->config.index = data->log.last;
+	server->agent.commit = data->log.last;
+	server->claim.peers_waiting = false;
+	if (data->cluster == 0 && raft_leader(model) < 0) {
+		model->committed = data->config;
+		model->committed_term = 0;
+	}
+	if (model->rules)
+		rules_recovered(model->rules, ordinal);
+	return true;
+}
+
 void raft_step_down(struct model *model, int ordinal)
 {
 	struct agent *agent = &model->servers[ordinal].agent;
 
 	trace(model, "server %d leads no more", ordinal);
+	agent->heard_at = model->now;
 	agent->role = ROLE_FOLLOWER;
 	agent->leader_ip = 0;
 	agent->election_at = election_delay(model);

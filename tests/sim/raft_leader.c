@@ -33,6 +33,19 @@ static bool is_same_log(const struct raft_log *a, const struct raft_log *b)
 	return a->last == b->last && raft_last_term(a) == raft_last_term(b);
 }
 
+/*
+ * What the follower lacks, or has other than the leader. The peers of a peers.json are in no entry of the log: whoever
+ * has all of that log does not hear of them.
+ */
+static void copy_log(struct raft_data *to, const struct raft_data *from)
+{
+	uint64_t last = raft_term_at(&from->log, to->log.last) == raft_last_term(&to->log) ? to->log.last : 0;
+
+	to->log = from->log;
+	if (from->config.index > last || to->config.index > last)
+		to->config = from->config;
+}
+
 /* False when the follower has a higher term, so that this leader is none any more. */
 static bool beat(struct model *model, int leader, int follower)
 {
@@ -52,10 +65,13 @@ static bool beat(struct model *model, int leader, int follower)
 	server->agent.heard_at = model->now;
 	server->agent.leader_ip = model->servers[leader].agent.ip;
 	server->agent.commit = model->servers[leader].agent.commit;
-	if (model->now < server->slow_until || is_same_log(&server->claim.data.log, &data->log))
+	if (model->now < server->slow_until) {
+		if (server->agent.commit > server->claim.data.log.last)
+			server->agent.commit = server->claim.data.log.last;
 		return true;
-	server->claim.data.log = data->log;
-	server->claim.data.config = data->config;
+	}
+	if (!is_same_log(&server->claim.data.log, &data->log))
+		copy_log(&server->claim.data, data);
 	return true;
 }
 
@@ -118,9 +134,9 @@ static void commit(struct model *model, int leader, uint64_t index)
 	server->agent.commit = index;
 	if (server->claim.data.cluster)
 		return;
-	if (index > model->acknowledged) {
-		model->acknowledged = index;
-		model->acknowledged_term = raft_term_at(&server->claim.data.log, index);
+	if (index > model->acknowledged.last) {
+		model->acknowledged = server->claim.data.log;
+		raft_cut(&model->acknowledged, index);
 	}
 	if (server->claim.data.config.index <= index && server->claim.data.term >= model->committed_term) {
 		model->committed = server->claim.data.config;

@@ -27,6 +27,7 @@ void rules_look_begins(struct rules *rules)
 
 	*looking = (struct seen){ .any = true, .replicas = model->set.replicas, .expect = model->set.expect };
 	looking->observed = model->set.observed == model->set.generation;
+	looking->led = raft_leader(model) >= 0;
 	looking->on_delete = model->set.on_delete;
 	for (int i = 0; i < ORDINALS; i++) {
 		const struct server_truth *server = &model->servers[i];
@@ -44,7 +45,20 @@ void rules_look_begins(struct rules *rules)
 		seen->claim_used_at = server->claim.used_at;
 		seen->claim_uid = server->claim.uid;
 		looking->ids[i] = server->claim.data.id;
+		seen->pod_ip = server->pod.ip;
+		seen->has_data =
+		    server->claim.exists && server->claim.data.log.last > 0 && server->trouble != TROUBLE_CORRUPT;
+		seen->other_cluster = server->claim.data.cluster != 0;
+		seen->log = server->claim.data.log;
+		seen->peers_waiting = server->claim.peers_waiting;
 	}
+}
+
+static enum status status_of(const struct model *model, int viewer, int node)
+{
+	const struct news *news = &model->servers[viewer].agent.members[node].known;
+
+	return news->ip == model->servers[node].pod.ip ? news->status : STATUS_NONE;
 }
 
 void rules_look_asked(struct rules *rules, int ordinal, bool answered, bool half)
@@ -62,12 +76,18 @@ void rules_look_asked(struct rules *rules, int ordinal, bool answered, bool half
 	seen->cluster = server->claim.data.cluster;
 	seen->ip = server->agent.ip;
 	seen->config = server->claim.data.config;
+	for (int i = 0; i < ORDINALS; i++)
+		seen->members[i] = status_of(rules->model, ordinal, i);
 }
 
 void rules_look_ends(struct rules *rules, bool whole)
 {
+	int leader = raft_leader(rules->model);
+
 	rules->looking.committed = rules->model->committed;
 	rules->looking.min_quorum = rules->model->min_quorum;
+	rules->looking.led &= leader >= 0;
+	rules->looking.term = leader < 0 ? 0 : rules->model->servers[leader].claim.data.term;
 	rules->blind = !whole;
 	if (whole)
 		rules->seen = rules->looking;
@@ -147,6 +167,7 @@ void rules_tick(struct rules *rules)
 	if (raft_leader(rules->model) < 0)
 		rules->leaderless_ms += TICK_MS;
 	check_truth(rules);
+	rules_drill_tick(rules);
 	forget_hurts(rules->model);
 }
 
@@ -172,9 +193,9 @@ void rules_elected(struct rules *rules, int leader)
 	const struct raft_log *log = &model->servers[leader].claim.data.log;
 
 	rules->elections++;
-	if (model->acknowledged && raft_term_at(log, model->acknowledged) != model->acknowledged_term)
+	if (raft_term_at(log, model->acknowledged.last) != raft_last_term(&model->acknowledged))
 		rules_violation(rules, "8 writes", "leader %d lacks acknowledged entry %llu", leader,
-		                (unsigned long long)model->acknowledged);
+		                (unsigned long long)model->acknowledged.last);
 }
 
 /* --------------------------------------------------------------------------------------- in the end */

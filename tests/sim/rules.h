@@ -28,6 +28,14 @@ struct seen_server {
 	int leader_ip, ip;
 	int cluster;
 	struct raft_config config; /* as it has learnt */
+
+	/* whether it was asked or not */
+	int pod_ip;
+	bool has_data;            /* raft's, on its claim; can be read */
+	bool other_cluster;       /* of the one that it has bootstrapped */
+	struct raft_log log;
+	bool peers_waiting;
+	enum status members[ORDINALS]; /* of those at their present addresses */
 };
 
 struct seen {
@@ -40,10 +48,15 @@ struct seen {
 	struct raft_config committed;
 	int min_quorum;
 	int expect;
+	bool led;                 /* from the beginning of the look to its end */
+	uint64_t term;            /* the leader's */
 };
 
 enum order { ORDER_NONE, ORDER_REPLICAS, ORDER_LEAVE, ORDER_FORCE_LEAVE, ORDER_PRUNE, ORDER_REMOVE_PEER, ORDER_TRANSFER,
-	     ORDER_MIN_QUORUM, ORDER_DELETE_CLAIM, ORDER_EXPECT, ORDER_RESTART };
+	     ORDER_MIN_QUORUM, ORDER_DELETE_CLAIM, ORDER_EXPECT, ORDER_RESTART, ORDER_CRASH };
+
+/* What is told of a drill. */
+enum told { TOLD_DOWN, TOLD_LEADER_LOST, TOLD_NEW_LEADER, TOLD_RESTARTED, TOLD_ALIVE, TOLD_VOTER, TOLD_VERDICT };
 
 /* What the tool was asked to do, as far as the rules need it. */
 struct wish {
@@ -54,6 +67,21 @@ struct wish {
 	bool strangers_stay;      /* what is left of servers cannot be told from servers elsewhere: other names, other runs */
 	bool named[ORDINALS];     /* reap: these */
 	bool any_named;
+	bool recover;             /* what is left shall go on without the others */
+	bool forced;              /* recover: although some of them may come back */
+	bool told[ORDINALS];      /* recover: people were told that this one's data may be lost */
+	bool drill;               /* one server shall crash */
+};
+
+/* What is so since a server was crashed by order; times are 0 as long as it is not. */
+struct drill_truth {
+	bool on;
+	int victim, uid;
+	bool led;
+	bool lost;                /* the order was, or its answer */
+	int64_t crashed_at, down_at, restarted_at;
+	int64_t led_at;           /* by another, or again, in a later term */
+	uint64_t term;            /* before */
 };
 
 struct rules {
@@ -70,6 +98,12 @@ struct rules {
 	int64_t leaderless_ms;
 	int restarts;
 	int restarted_uid[ORDINALS]; /* of the pod that was ordered to go */
+
+	/* Of a recovery: what the best server that got a peers.json had of all that was acknowledged. */
+	uint64_t kept;
+	bool written_off[IDS_MAX];   /* by id: whatever data these have, a recovery went on without it */
+
+	struct drill_truth drill;
 };
 
 /* What order is about: an ordinal, a number of replicas or of the quorum, or the id of a peer. */
@@ -113,11 +147,45 @@ void rules_restart_transfer(struct rules *rules, int ordinal, const struct raft_
 /* NULL: all pods are of the newest template. */
 const char *rules_missing_rollout(const struct rules *rules);
 
+/* ----------------------------------------------------------------------------------- rules_recovery.c */
+
+/* These servers are crashed by order, each with these peers. */
+void rules_recover(struct rules *rules, const bool *servers, const struct raft_config *peers);
+void rules_tidy(struct rules *rules, int ordinal);
+
+/* A process has taken its peers.json. */
+void rules_recovered(struct rules *rules, int ordinal);
+
+/* The tool says that the recovery is done; the servers of the replicas may still be on their way. */
+void rules_recovery_done(struct rules *rules);
+
+/* NULL: to refuse would be wrong; else what speaks against a recovery, which force would pass over or not. */
+const char *rules_against_recovery(const struct rules *rules, bool force);
+
+/* -------------------------------------------------------------------------------------- rules_drill.c */
+
+void rules_drill_crash(struct rules *rules, const bool *servers);
+void rules_drill_tick(struct rules *rules);
+
+/* This is told, for the first time, from the last look: who leads; since_ms after the crash, or some time before (unseen). */
+void rules_drill_told(struct rules *rules, enum told told, int who, bool unseen, int64_t since_ms);
+
+/* NULL: to refuse would be wrong; else what speaks against the crash of this server; -1: of the leader. */
+const char *rules_against_drill(const struct rules *rules, int ordinal);
+
 /* --------------------------------------------------------------------------------------- rules_order.c */
 
 const char *rules_order_name(enum order order);
 bool rules_seen_wanted(const struct rules *rules, int ordinal, int replicas);
 bool rules_seen_live(const struct seen_server *server);
+
+/* False: there is no leader, which is a violation; or no cluster that the other rules are about. */
+bool rules_check_agreement(struct rules *rules, enum order order, bool peers_too);
+
+bool rules_same_peers(const struct raft_config *a, const struct raft_config *b);
+
+/* It lives, and votes to everybody who does. */
+bool rules_seen_voter(const struct rules *rules, int ordinal);
 
 /* Every one of these votes, and every other of them has learnt it. */
 void rules_check_settled(struct rules *rules, enum order order, const bool *servers);

@@ -5,7 +5,7 @@
 
 static const char *const order_names[] = { "done",         "replicas",    "leave",    "force-leave",
 	                                   "prune",        "remove-peer", "transfer", "min-quorum",
-	                                   "delete-claim", "expect",      "restart" };
+	                                   "delete-claim", "expect",      "restart",  "crash" };
 
 const char *rules_order_name(enum order order)
 {
@@ -167,6 +167,16 @@ static int find_ignorant(const struct seen *seen, const struct seen_server *serv
 	return -1;
 }
 
+bool rules_seen_voter(const struct rules *rules, int ordinal)
+{
+	bool everybody[ORDINALS];
+
+	for (int i = 0; i < ORDINALS; i++)
+		everybody[i] = rules->seen.servers[i].asked && !rules->seen.servers[i].half;
+	return rules_seen_live(&rules->seen.servers[ordinal]) &&
+	       find_ignorant(&rules->seen, &rules->seen.servers[ordinal], everybody) < 0;
+}
+
 void rules_check_settled(struct rules *rules, enum order order, const bool *servers)
 {
 	const struct seen *seen = &rules->seen;
@@ -209,7 +219,7 @@ static void check_settled(struct rules *rules, enum order order, int replicas)
 
 /* --------------------------------------------------------------------------------- 5: they all agree */
 
-static bool same_peers(const struct raft_config *a, const struct raft_config *b)
+bool rules_same_peers(const struct raft_config *a, const struct raft_config *b)
 {
 	if (a->count != b->count)
 		return false;
@@ -237,7 +247,7 @@ static bool has_successor(const struct rules *rules)
 }
 
 /* False: it is broken so much that the other rules have nothing to say. */
-static bool check_agreement(struct rules *rules, enum order order, bool peers_too)
+bool rules_check_agreement(struct rules *rules, enum order order, bool peers_too)
 {
 	const struct raft_config *config = leaders_config(rules);
 	int leader_ip = 0;
@@ -262,7 +272,7 @@ static bool check_agreement(struct rules *rules, enum order order, bool peers_to
 			                "%s while the leader is %d to server %d, and %d to another", order_names[order],
 			                server->leader_ip, i, leader_ip);
 		leader_ip = server->leader_ip;
-		if (peers_too && peer->voter && !server->half && !same_peers(&server->config, config))
+		if (peers_too && peer->voter && !server->half && !rules_same_peers(&server->config, config))
 			rules_violation(rules, "5 agreement", "%s while server %d has another peer set",
 			                order_names[order], i);
 	}
@@ -398,7 +408,7 @@ void rules_order(struct rules *rules, enum order order, int subject)
 		rules_restart_dead(rules, subject, config);
 		return;
 	}
-	if (!check_agreement(rules, order, changes_peers))
+	if (!rules_check_agreement(rules, order, changes_peers))
 		return;
 	if (rules->wish.rollout && order != ORDER_RESTART && order != ORDER_LEAVE && order != ORDER_TRANSFER)
 		rules_violation(rules, "9 wishes", "%s of %d in a rollout", order_names[order], subject);
@@ -434,6 +444,7 @@ void rules_order(struct rules *rules, enum order order, int subject)
 		if (rules->wish.rollout)
 			rules_restart_transfer(rules, subject, config);
 		break;
+	case ORDER_CRASH:
 	case ORDER_NONE:
 		break;
 	}
@@ -486,6 +497,7 @@ static bool shows(const struct rules *rules, enum order order, int subject)
 	case ORDER_FORCE_LEAVE:
 	case ORDER_PRUNE:
 	case ORDER_TRANSFER:
+	case ORDER_CRASH:
 	case ORDER_NONE:
 		break;
 	}

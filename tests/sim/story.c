@@ -14,6 +14,12 @@
 #define OVERTIME_MS  SECONDS(60) /* the last call of a run may take that long */
 #define OLD_CLAIM_MS HOURS(168)
 
+/* What is wished for: a scale below the first, a reap below the second, and so on; else a drill. */
+#define SCALE_PERCENT   38
+#define REAP_PERCENT    54
+#define ROLLOUT_PERCENT 76
+#define RECOVER_PERCENT 92
+
 static int scaled_to(const struct story *story)
 {
 	return story->model.set.replicas;
@@ -218,21 +224,60 @@ static bool is_right(const struct story *story, const struct err *err)
 
 /* ------------------------------------------------------------------------------------------ the runs */
 
-static int run_tool(struct story *story, const struct goal *goal, struct err *err)
+void story_begin_run(struct story *story)
 {
 	static const int64_t limits[] = { MINUTES(1), MINUTES(5), MINUTES(10), MINUTES(30) };
 	struct model *model = &story->model;
-	struct act_options options = { .goal = goal, .tell = sim_tell, .tell_context = &story->sim };
-	struct act_result result = ACT_RESULT_INIT;
-	struct forecast forecast = { .steps = STEPS_INIT };
-	int status;
 
-	options.deadline_ms = model->now + limits[random_int(&model->random, 0, 3)];
+	story->deadline_ms = model->now + limits[random_int(&model->random, 0, 3)];
 	sim_world(&story->sim, model, &story->rules, &story->world);
 	story->sim.may_kill = true;
 	story->rules.seen = (struct seen){ 0 };
 	story->totals->runs++;
 	trace(model, "the tool starts");
+}
+
+void story_end_run(struct story *story, int status, const struct err *err)
+{
+	struct model *model = &story->model;
+
+	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message ? err->message : "?");
+	if (model->now > story->deadline_ms + OVERTIME_MS)
+		rules_violation(&story->rules, "9 hang", "the tool ran for %lld s beyond its deadline",
+		                (long long)((model->now - story->deadline_ms) / 1000));
+	if (status == 0 ? err_is_set(err) : !err_is_set(err) || str_is_empty(err->message))
+		rules_violation(&story->rules, "9 wishes", "a result of %d that says something else", status);
+	story->totals->killed += story->sim.killed;
+}
+
+int story_run_act(struct story *story, const struct goal *goal, struct err *err)
+{
+	struct model *model = &story->model;
+	struct act_options options = { .goal = goal, .tell = sim_tell, .tell_context = &story->sim };
+	struct act_result result = ACT_RESULT_INIT;
+	int status;
+
+	options.deadline_ms = story->deadline_ms;
+	status = act(&story->world, &options, &result, err);
+	if (status == 0) {
+		forecast_end(&story->sim);
+		/* What the leader has decided and the others have not learnt is done, too. */
+		if (rules_missing(&story->rules))
+			model_advance(model, SECONDS(2));
+		rules_done(&story->rules);
+	}
+	if (status == 0 && result.pending)
+		rules_violation(&story->rules, "9 wishes", "it says it is done, and is at: %s", result.pending->text);
+	act_result_release(&result);
+	return status;
+}
+
+static int run_act(struct story *story, const struct goal *goal, struct err *err)
+{
+	struct model *model = &story->model;
+	struct forecast forecast = { .steps = STEPS_INIT };
+	int status;
+
 	/* Deploy applies updateStrategy OnDelete each time before it replaces anything: somebody may have changed it.
 	 */
 	if (story->rules.wish.rollout && !model->set.on_delete)
@@ -240,26 +285,12 @@ static int run_tool(struct story *story, const struct goal *goal, struct err *er
 	if (model->traits.disturbance == 0 && !model->traits.leave_forbidden &&
 	    forecast_make(&story->sim, &story->world, goal, &forecast))
 		story->sim.forecast = &forecast;
-	status = act(&story->world, &options, &result, err);
-	trace(model, "the tool ends: %s", status == 0 ? "done" : err->message ? err->message : "?");
-	if (model->now > options.deadline_ms + OVERTIME_MS)
-		rules_violation(&story->rules, "9 hang", "the tool ran for %lld s beyond its deadline",
-		                (long long)((model->now - options.deadline_ms) / 1000));
-	if (status == 0)
-		forecast_end(&story->sim);
+	status = story_run_act(story, goal, err);
 	steps_release(&forecast.steps);
-	if (status == 0) {
-		/* What the leader has decided and the others have not learnt is done, too. */
-		if (rules_missing(&story->rules))
-			model_advance(model, SECONDS(2));
-		rules_done(&story->rules);
-	}
-	if (status == 0 ? err_is_set(err) || result.pending : !err_is_set(err) || str_is_empty(err->message))
-		rules_violation(&story->rules, "9 wishes", "a result of %d that says something else", status);
-	story->totals->killed += story->sim.killed;
-	act_result_release(&result);
 	return status;
 }
+
+const struct pursuit story_act = { run_act, is_right };
 
 static void wait_until_quiet(struct story *story)
 {
@@ -270,7 +301,7 @@ static void wait_until_quiet(struct story *story)
 }
 
 /* True: it is over, well or not. */
-static bool judge_run(struct story *story, int status, const struct err *err, int runs)
+static bool judge_run(struct story *story, const struct pursuit *pursuit, int status, const struct err *err, int runs)
 {
 	const char *missing;
 
@@ -278,11 +309,11 @@ static bool judge_run(struct story *story, int status, const struct err *err, in
 		story->totals->reached++;
 		return true;
 	}
-	if (is_right(story, err)) {
+	if (pursuit->is_right(story, err)) {
 		story->totals->refused++;
 		return true;
 	}
-	if (rules_is_lost(&story->rules)) {
+	if (!story->rules.wish.recover && rules_is_lost(&story->rules)) {
 		story->totals->lost++;
 		return true;
 	}
@@ -294,7 +325,12 @@ static bool judge_run(struct story *story, int status, const struct err *err, in
 	return true;
 }
 
-void story_pursue(struct story *story, const struct goal *goal)
+bool story_is_calm(const struct story *story)
+{
+	return story->model.now > story->model.quiet_at + RECOVER_MS;
+}
+
+void story_pursue(struct story *story, const struct goal *goal, const struct pursuit *pursuit)
 {
 	struct model *model = &story->model;
 	int quiet_runs = 0;
@@ -305,12 +341,16 @@ void story_pursue(struct story *story, const struct goal *goal)
 	story->rules.wish.strangers_stay = model->traits.own_names;
 	while (!over && story->rules.violations == 0) {
 		_cleanup_err_ struct err err = ERR_INIT;
-		bool was_quiet = model->now > model->quiet_at + RECOVER_MS;
-		int status = run_tool(story, goal, &err);
+		bool was_quiet = story_is_calm(story);
+		int status;
 
+		story_begin_run(story);
+		status = pursuit->run(story, goal, &err);
+		story_end_run(story, status, &err);
+		was_quiet &= story_is_calm(story);
 		quiet_runs += was_quiet;
 		if (was_quiet || (status == 0 && model->now > model->quiet_at + SHAKEN_MS)) {
-			over = judge_run(story, status, &err, quiet_runs);
+			over = judge_run(story, pursuit, status, &err, quiet_runs);
 		} else if (status == 0 || err.kind != ERR_INTERRUPTED) {
 			/* As a person would: when things have calmed down, or at once. */
 			if (random_chance(&model->random, 500))
@@ -336,16 +376,20 @@ bool story_run(uint64_t seed, bool verbose, struct totals *totals)
 		struct goal goal = GOAL_INIT;
 		int kind = random_int(&later, 0, 99);
 
-		if (kind < 50)
+		if (kind < SCALE_PERCENT)
 			choose_scale(&story, &goal);
-		else if (kind < 70)
+		else if (kind < REAP_PERCENT)
 			choose_reap(&story, &goal);
-		if (kind < 70)
-			story_pursue(&story, &goal);
-		else
+		if (kind < REAP_PERCENT)
+			story_pursue(&story, &goal, &story_act);
+		else if (kind < ROLLOUT_PERCENT)
 			story_rollout(&story);
+		else if (kind < RECOVER_PERCENT)
+			story_recover(&story);
+		else
+			story_drill(&story);
 		strv_release(&story.names);
-		if (rules_is_lost(&story.rules))
+		if (rules_is_lost(&story.rules) || (story.rules.wish.recover && rules_missing(&story.rules)))
 			break;
 	}
 	if (story.rules.violations)

@@ -89,7 +89,7 @@ static void pursue_flawed(struct story *story, const struct goal *goal, int good
 	struct model *model = &story->model;
 
 	story->rules.wish.flawed = true;
-	story_pursue(story, goal);
+	story_pursue(story, goal, &story_act);
 	if (story->rules.violations)
 		return;
 	check_flawed(story);
@@ -97,7 +97,7 @@ static void pursue_flawed(struct story *story, const struct goal *goal, int good
 	trace(model, "GOAL rollout, back to revision %d", good);
 	if (has_lost_servers(model))
 		delete_flawed(model);
-	story_pursue(story, goal);
+	story_pursue(story, goal, &story_act);
 }
 
 void story_rollout(struct story *story)
@@ -111,7 +111,7 @@ void story_rollout(struct story *story)
 	rules_count_anew(&story->rules);
 	trace(model, "GOAL rollout of revision %d", model->set.template);
 	if (flaw == FLAW_NONE)
-		story_pursue(story, &goal);
+		story_pursue(story, &goal, &story_act);
 	else
 		pursue_flawed(story, &goal, good);
 	if (story->rules.violations)

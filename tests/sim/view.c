@@ -62,7 +62,7 @@ int view_ip(const char *address)
 	return address && sscanf(address, "10.244.%d.%d", &high, &low) == 2 ? high * 200 + low : -1;
 }
 
-static char *id_text(int id)
+char *view_id_text(int id)
 {
 	return xasprintf(ID_FORMAT, id);
 }
@@ -277,7 +277,7 @@ static void view_members(const struct model *model, int ordinal, struct view *vi
 		member = add_member(model, view);
 		member->name = view_node_name(model, node);
 		member->address = ip_text(news->ip);
-		member->id = id_text(news->id);
+		member->id = view_id_text(news->id);
 		member->status = status_of(news->status);
 		member->is_server = true;
 	}
@@ -303,14 +303,16 @@ static void view_self(const struct model *model, int ordinal, struct view *view)
 	self->version = xasprintf("1.%d.0", model->traits.minor);
 	self->term = server->claim.data.term;
 	self->last_log_index = server->claim.data.log.last;
+	self->last_log_term = raft_last_term(&server->claim.data.log);
 	self->commit_index = self->applied_index = agent->commit;
 	self->last_contact_ms = leads ? 0 : agent->heard_at < agent->started_at ? -1 : model->now - agent->heard_at;
 	self->gossip_known = self->gossip_encrypted = true;
 	if (model->traits.by_exec)
 		return;
 	self->name = view_node_name(model, ordinal);
-	self->id = id_text(server->claim.data.id);
+	self->id = view_id_text(server->claim.data.id);
 	self->datacenter = xstrdup("dc1");
+	self->data_dir = xstrdup(VIEW_DATA_DIR);
 	self->leave_on_terminate = model->traits.leaves;
 }
 
@@ -338,7 +340,7 @@ static void view_peers(const struct model *model, int ordinal, struct view *view
 		struct peer *peer = &view->peers[view->peer_count++];
 
 		*peer = (struct peer){ .voter = config->peers[i].voter, .protocol = by_raft ? 3 : 0 };
-		peer->id = id_text(config->peers[i].id);
+		peer->id = view_id_text(config->peers[i].id);
 		peer->address = address_text(config->peers[i].ip);
 		peer->leader = by_raft && config->peers[i].ip == server->agent.leader_ip;
 		peer->name = by_raft ? name_of_peer(model, &server->agent, config->peers[i].ip) : NULL;

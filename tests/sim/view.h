@@ -7,6 +7,8 @@
 #include "consul/snapshot.h"
 #include "model.h"
 
+#define VIEW_DATA_DIR "/consul/data"
+
 /* Names as they are in the snapshot. New strings. */
 char *view_pod_name(int ordinal);
 char *view_claim_name(int ordinal);
@@ -16,6 +18,7 @@ char *view_node_name(const struct model *model, int ordinal);
 int view_ordinal(const char *name);
 int view_claim_ordinal(const char *name);
 int view_id(const char *id);
+char *view_id_text(int id);
 int view_ip(const char *address);
 
 /* StatefulSet, pods and claims. snapshot is SNAPSHOT_INIT. */

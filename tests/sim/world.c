@@ -12,12 +12,12 @@
 #define KILLS_PERMILLE 2      /* of the calls, while faults are on */
 #define IDLE_MAX       100000 /* calls in a row without any time passing: a loop without end */
 
-static int interrupted(struct err *err)
+int world_interrupted(struct err *err)
 {
 	return err_set(err, ERR_INTERRUPTED, "killed");
 }
 
-static bool dies(struct sim_world *sim)
+bool world_dies(struct sim_world *sim)
 {
 	struct model *model = sim->model;
 
@@ -29,7 +29,7 @@ static bool dies(struct sim_world *sim)
 }
 
 /* A call to the API server takes a while. */
-static void pass(struct sim_world *sim)
+void world_pass(struct sim_world *sim)
 {
 	struct model *model = sim->model;
 	bool slow = model->faults_on && random_chance(&model->random, 20);
@@ -39,7 +39,7 @@ static void pass(struct sim_world *sim)
 	model_advance(model, slow ? random_between(&model->random, 1, 10) * TICK_MS : TICK_MS);
 }
 
-static int api_error(struct sim_world *sim, struct err *err)
+int world_api_error(struct sim_world *sim, struct err *err)
 {
 	static const struct {
 		enum err_kind kind;
@@ -56,7 +56,7 @@ static int api_error(struct sim_world *sim, struct err *err)
 	return err_set(err, errors[which].kind, "%s", errors[which].text);
 }
 
-static bool api_fails(struct sim_world *sim)
+bool world_api_fails(struct sim_world *sim)
 {
 	return random_chance(&sim->model->random, faults_api_permille(sim->model));
 }
@@ -75,7 +75,7 @@ static bool ask_one(struct sim_world *sim, struct server *server, bool *ret_half
 	/* All are asked at once, but not all answer at once. */
 	if (random_chance(&model->random, 60))
 		model_advance(model, TICK_MS);
-	if (model->now < truth->silent_until || api_fails(sim)) {
+	if (model->now < truth->silent_until || world_api_fails(sim)) {
 		if (random_chance(&model->random, 300))
 			model_advance(model, SECONDS(2));
 		view_fail(&server->view, ERR_TIMEOUT, "no answer in time");
@@ -98,12 +98,12 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 	bool has_leader = false;
 
 	sim->kept = false;
-	if (dies(sim))
-		return interrupted(err);
-	pass(sim);
-	if (api_fails(sim)) {
+	if (world_dies(sim))
+		return world_interrupted(err);
+	world_pass(sim);
+	if (world_api_fails(sim)) {
 		rules_look_ends(sim->rules, false);
-		return api_error(sim, err);
+		return world_api_error(sim, err);
 	}
 	rules_look_begins(sim->rules);
 	view_kubernetes(sim->model, ret_snapshot);
@@ -114,12 +114,12 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 		rules_look_asked(sim->rules, (int)server->ordinal, answered, half);
 		has_leader |= answered && raft_leader_of(sim->model, (int)server->ordinal) >= 0;
 	}
-	if (api_fails(sim))
+	if (world_api_fails(sim) || sim->hides_claims)
 		view_lose_claims(ret_snapshot);
-	view_expect(sim->model, ret_snapshot, !api_fails(sim));
+	view_expect(sim->model, ret_snapshot, !world_api_fails(sim));
 	view_autopilot(sim->model, ret_snapshot, has_leader);
 	rules_look_ends(sim->rules, true);
-	return dies(sim) ? interrupted(err) : 0;
+	return world_dies(sim) ? world_interrupted(err) : 0;
 }
 
 static int world_keep(void *context, struct err *err)
@@ -127,8 +127,8 @@ static int world_keep(void *context, struct err *err)
 	struct sim_world *sim = context;
 
 	sim->kept = true;
-	if (dies(sim))
-		return interrupted(err);
+	if (world_dies(sim))
+		return world_interrupted(err);
 	if (sim->model->faults_on && random_chance(&sim->model->random, 1)) {
 		trace(sim->model, "fault: somebody else takes the lease");
 		return err_set(err, ERR_CONFLICT, "the lease is somebody else's");
@@ -143,9 +143,9 @@ int world_answer(struct sim_world *sim, struct err *err)
 {
 	struct model *model = sim->model;
 
-	if (dies(sim))
-		return interrupted(err);
-	if (!api_fails(sim))
+	if (world_dies(sim))
+		return world_interrupted(err);
+	if (!world_api_fails(sim))
 		return 0;
 	trace(model, "fault: the answer is lost");
 	if (random_chance(&model->random, 300))
@@ -160,10 +160,10 @@ int world_begin_change(struct sim_world *sim, struct err *err)
 	if (!sim->kept)
 		rules_violation(sim->rules, "lease", "a change without having asked whether it is still the only one");
 	sim->kept = false;
-	if (dies(sim))
-		return interrupted(err);
-	pass(sim);
-	return api_fails(sim) ? api_error(sim, err) : 0;
+	if (world_dies(sim))
+		return world_interrupted(err);
+	world_pass(sim);
+	return world_api_fails(sim) ? world_api_error(sim, err) : 0;
 }
 
 /* It was sent, and nobody knows where it is: it may come about after all. */
@@ -337,13 +337,13 @@ static int world_sleep(void *context, int64_t milliseconds, struct err *err)
 {
 	struct sim_world *sim = context;
 
-	if (dies(sim))
-		return interrupted(err);
+	if (world_dies(sim))
+		return world_interrupted(err);
 	if (milliseconds > 0) {
 		sim->idle_calls = 0;
 		model_advance(sim->model, (milliseconds + TICK_MS - 1) / TICK_MS * TICK_MS);
 	}
-	return dies(sim) ? interrupted(err) : 0;
+	return world_dies(sim) ? world_interrupted(err) : 0;
 }
 
 void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, struct world *ret_world)
@@ -358,6 +358,9 @@ void sim_world(struct sim_world *sim, struct model *model, struct rules *rules, 
 		.tell = world_tell,
 		.delete_claim = world_delete_claim,
 		.delete_pod = world_delete_pod,
+		.crash = world_crash,
+		.remove_peers = world_remove_peers,
+		.inspect = world_inspect,
 		.now_ms = world_now_ms,
 		.sleep = world_sleep,
 	};
@@ -373,7 +376,7 @@ void sim_tell(void *context, const struct act_event *event)
 	/* Something came between. */
 	if (event->kind == ACT_NOTE)
 		sim->forecast = NULL;
-	if (event->kind == ACT_DONE) {
+	if (event->kind == ACT_DONE && event->step) {
 		int subject;
 		enum order order = order_of(sim, event->step, &subject);
 

@@ -14,6 +14,7 @@ struct sim_world {
 	struct rules *rules;
 	bool killed;          /* every call of this run is refused */
 	bool may_kill;
+	bool hides_claims;    /* they cannot be listed */
 	int64_t calls;
 	int64_t idle_calls;   /* in a row that took no time */
 	bool kept;            /* since the last look or change: it is still the only one */
