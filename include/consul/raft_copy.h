@@ -7,6 +7,9 @@
  * meanwhile, and nothing was lost on the way; else it is tried again, some times, since a server without a leader
  * writes its vote at every election. Streamed, never held in memory. Needs sh, tar and sha256sum in the image.
  *
+ * Tried with 1.8.7: 100 MB of a server that held an election every 1 to 2 s (raft_multiplier 1) took 2 to 11 s. Much more
+ * does not fit in between.
+ *
  * RBAC: get (and create) on pods/exec.
  */
 #ifndef CONSUL_RAFT_COPY_H

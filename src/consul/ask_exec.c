@@ -6,11 +6,10 @@
 
 #include <openssl/rand.h>
 
+#include "consul/shell.h"
 #include "util/buf.h"
 #include "util/mem.h"
 #include "util/str.h"
-
-#define SHOWN_BYTES 200 /* how much of the CLI's error an err quotes */
 
 /*
  * The agent's HTTP API by curl or wget where the image has one, since each start of the CLI costs the server's own
@@ -94,18 +93,6 @@ char *ask_exec_script(void)
 	return buf_detach(&script);
 }
 
-/* What the CLI printed when it failed: its last line that says something. */
-static char *last_words(const char *text, size_t length)
-{
-	_cleanup_free_ char *copy = xstrndup(text, length);
-	char *line, *state = NULL, *last = NULL;
-
-	for (line = strtok_r(copy, "\r\n", &state); line; line = strtok_r(NULL, "\r\n", &state))
-		if (line[strspn(line, " \t")])
-			last = line;
-	return str_visible(last ? last : "it said nothing", SHOWN_BYTES);
-}
-
 static bool says_denied(const char *text)
 {
 	return strstr(text, "Permission denied") || strstr(text, "ACL not found") || strstr(text, " 403 ");
@@ -123,7 +110,7 @@ static void take_text(const struct ask_question *question, const char *text, siz
 			err_wrap(err, "consul %s", question->command[1]);
 		return;
 	}
-	words = last_words(text, length);
+	words = shell_last_words(text, length);
 	if (status == 127)
 		err_set(err, ERR_FAILED, "there is no consul command in the container: %s", words);
 	else
@@ -234,22 +221,15 @@ static void start_without_shell(struct ask_exec *way)
 	}
 }
 
-/* The runtime's words for a program that is not there: containerd and CRI-O, runc and crun. */
-static bool has_no_shell(const struct err *err)
-{
-	return err->kind == ERR_FAILED && err->message &&
-	       (strstr(err->message, "executable file not found") || strstr(err->message, "no such file or directory"));
-}
-
 static void on_script_done(void *context, struct kube_exec *exec)
 {
 	struct ask_exec *way = context;
 
-	if (has_no_shell(&exec->err) && way->input.len == 0) {
+	if (shell_is_missing(&exec->err) && way->input.len == 0) {
 		start_without_shell(way);
 		return;
 	}
-	if (has_no_shell(&exec->err)) {
+	if (shell_is_missing(&exec->err)) {
 		err_release(&exec->err);
 		err_set(
 		    &exec->err, ERR_FAILED,

@@ -6,6 +6,7 @@
 
 #include "backup_parts.h"
 #include "consul/ask_way.h"
+#include "consul/shell.h"
 #include "kube/exec.h"
 #include "kube/tunnel.h"
 #include "util/clock.h"
@@ -154,18 +155,6 @@ static int save_by_tunnel(struct saving *saving, long *ret_status, struct err *e
 
 /* ------------------------------------------------------------------------------------------- exec */
 
-/* The last line that says something. */
-static char *last_words(const struct buf *output)
-{
-	_cleanup_free_ char *copy = xstrdup(buf_text(output));
-	char *state = NULL, *last = NULL;
-
-	for (char *line = strtok_r(copy, "\r\n", &state); line; line = strtok_r(NULL, "\r\n", &state))
-		if (line[strspn(line, " \t")])
-			last = line;
-	return str_visible(last ? last : "it said nothing", SHOWN_BYTES);
-}
-
 static bool says_denied(const char *text)
 {
 	return strstr(text, "Permission denied") || strstr(text, "ACL not found") || strstr(text, " 403 ");
@@ -174,7 +163,7 @@ static bool says_denied(const char *text)
 static int take_exit(const struct server *server, const struct kube_exec *exec, struct err *err)
 {
 	const char *text = buf_text(&exec->error_output);
-	_cleanup_free_ char *words = last_words(&exec->error_output);
+	_cleanup_free_ char *words = shell_last_words(buf_text(&exec->error_output), exec->error_output.len);
 
 	if (exec->exit_code == 0)
 		return 0;
@@ -200,16 +189,9 @@ static int take_exit(const struct server *server, const struct kube_exec *exec, 
 	               exec->exit_code, words);
 }
 
-/* The runtime's words for a program that is not there: containerd and CRI-O, runc and crun. */
-static bool has_no_shell(const struct err *err)
-{
-	return err->kind == ERR_FAILED &&
-	       (strstr(err->message, "executable file not found") || strstr(err->message, "no such file or directory"));
-}
-
 static int fail_exec(const struct saving *saving, struct kube_exec *exec, struct err *err)
 {
-	if (saving->has_failed_here || !has_no_shell(&exec->err))
+	if (saving->has_failed_here || !shell_is_missing(&exec->err))
 		return err_move(err, &exec->err);
 	err_set(err, ERR_FAILED, "pod %s: there is no shell in the container, which a snapshot by exec needs",
 	        saving->server->name);

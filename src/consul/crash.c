@@ -86,7 +86,7 @@ static int fail_to_write(const struct crash_order *order, const char *words, str
 static int take_exit(const struct server *server, const struct crash_order *order, const struct kube_exec *exec,
                      struct err *err)
 {
-	_cleanup_free_ char *words = shell_last_words(&exec->error_output);
+	_cleanup_free_ char *words = shell_last_words(buf_text(&exec->error_output), exec->error_output.len);
 	const char *pod = order->pod, *namespace_name = server->pod.namespace_name;
 
 	switch (exec->exit_code) {
@@ -219,7 +219,7 @@ int crash_remove_peers(struct kube_client *client, const struct snapshot *seen, 
 	if (status == 0 && err_is_set(&exec.err)) {
 		status = shell_fail(server, "removing a file in it", &exec.err, err);
 	} else if (status == 0 && exec.exit_code != 0) {
-		_cleanup_free_ char *words = shell_last_words(&exec.error_output);
+		_cleanup_free_ char *words = shell_last_words(buf_text(&exec.error_output), exec.error_output.len);
 
 		status = err_set(err, ERR_FAILED, "pod %s: %s/raft/peers.json cannot be removed: %s", order->pod,
 		                 order->data_dir, words);

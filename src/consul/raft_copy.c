@@ -71,7 +71,7 @@ static void finish_sum(struct copying *copying, char *ret_sum)
 
 static int fail_exit(const struct copying *copying, const struct kube_exec *exec, struct err *err)
 {
-	_cleanup_free_ char *words = shell_last_words(&exec->error_output);
+	_cleanup_free_ char *words = shell_last_words(buf_text(&exec->error_output), exec->error_output.len);
 	const char *pod = copying->server->name;
 
 	switch (exec->exit_code) {

@@ -100,24 +100,25 @@ char *remains_data_dir(const struct server *server)
 
 /* -------------------------------------------------------------------------------------- decoding */
 
-/* The rest of the line that begins with key, which text has to; text goes on behind it. */
-static int take_value(const char **text, const char *end, const char *key, char **ret_value, struct err *err)
+/* The rest of the line that begins with key, which text has to; text goes on behind it. NULL, with err: it does not. */
+static char *take_value(const char **text, const char *end, const char *key, struct err *err)
 {
-	const char *line_end = memchr(*text, '\n', (size_t)(end - *text));
-	size_t key_length = strlen(key), length = line_end ? (size_t)(line_end - *text) : 0;
+	const char *line = *text, *line_end = memchr(line, '\n', (size_t)(end - line));
+	size_t key_length = strlen(key), length = line_end ? (size_t)(line_end - line) : 0;
 
-	if (!line_end || length < key_length || memcmp(*text, key, key_length) != 0)
-		return err_set(err, ERR_PROTOCOL, "what looked into the data directory did not print \"%s\"", key);
-	*ret_value = xstrndup(*text + key_length, length - key_length);
+	if (!line_end || length < key_length || memcmp(line, key, key_length) != 0) {
+		err_set(err, ERR_PROTOCOL, "what looked into the data directory did not print \"%s\"", key);
+		return NULL;
+	}
 	*text = line_end + 1;
-	return 0;
+	return xstrndup(line + key_length, length - key_length);
 }
 
 static int take_flag(const char **text, const char *end, const char *key, bool *ret, struct err *err)
 {
-	_cleanup_free_ char *value = NULL;
+	_cleanup_free_ char *value = take_value(text, end, key, err);
 
-	if (take_value(text, end, key, &value, err) < 0)
+	if (!value)
 		return -1;
 	*ret = str_equal(value, "yes");
 	if (!*ret && !str_equal(value, "no"))
@@ -153,9 +154,9 @@ int remains_decode(const char *text, size_t length, struct remains *ret_remains,
 	bool has_raft, writable, peers_waiting;
 	uint64_t number;
 
-	if (take_value(&text, end, "node-id ", &id, err) < 0 || take_flag(&text, end, "raft ", &has_raft, err) < 0 ||
-	    take_value(&text, end, "kib ", &kib, err) < 0 || take_flag(&text, end, "writable ", &writable, err) < 0 ||
-	    take_flag(&text, end, "peers ", &peers_waiting, err) < 0 || take_value(&text, end, "end", &rest, err) < 0)
+	if (!(id = take_value(&text, end, "node-id ", err)) || take_flag(&text, end, "raft ", &has_raft, err) < 0 ||
+	    !(kib = take_value(&text, end, "kib ", err)) || take_flag(&text, end, "writable ", &writable, err) < 0 ||
+	    take_flag(&text, end, "peers ", &peers_waiting, err) < 0 || !(rest = take_value(&text, end, "end", err)))
 		return -1;
 	if (str_to_uint64(kib, &number) < 0 || number > UINT64_MAX / 1024 || *rest || text != end)
 		return err_set(err, ERR_PROTOCOL, "what looked into the data directory printed something else, too");
@@ -207,7 +208,7 @@ static const char *state_of(const struct kube_container *container)
 static int take_exit(const struct look *look, struct err *err)
 {
 	const char *pod = look->server->name, *data_dir = look->remains->data_dir;
-	_cleanup_free_ char *words = shell_last_words(&look->exec.error_output);
+	_cleanup_free_ char *words = shell_last_words(buf_text(&look->exec.error_output), look->exec.error_output.len);
 
 	switch (look->exec.exit_code) {
 	case EXIT_NO_DIRECTORY:

@@ -107,14 +107,17 @@ static bool begins_with_any(const char *line, const char *const *words)
 static char *words_of(const char *line)
 {
 	const char *level = strstr(line, "[ERR"), *words = level && strchr(level, ']') ? strchr(level, ']') + 1 : line;
-	const char *error = strstr(words, " error=\""), *close = error ? strrchr(error, '"') : NULL;
-	_cleanup_free_ char *inner = NULL;
+	const char *error = strstr(words, " error=\""), *close;
+	_cleanup_free_ char *copy = NULL;
 
-	if (error && close > error + strlen(" error=\""))
-		words = inner = xstrndup(error + strlen(" error=\""), (size_t)(close - error) - strlen(" error=\""));
-	else if (str_starts_with(words, "==> "))
-		words += strlen("==> ");
-	return str_visible(words + strspn(words, " \t"), WORDS_BYTES);
+	if (error) {
+		error += strlen(" error=\"");
+		close = strrchr(error, '"');
+		copy = close && close > error ? xstrndup(error, (size_t)(close - error)) : NULL;
+	}
+	if (!copy)
+		copy = xstrdup(str_starts_with(words, "==> ") ? words + strlen("==> ") : words);
+	return str_visible(copy + strspn(copy, " \t"), WORDS_BYTES);
 }
 
 static void take_words(struct remains *remains, enum remains_trouble trouble, const char *line)

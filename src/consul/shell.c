@@ -15,9 +15,9 @@ bool shell_is_missing(const struct err *err)
 	       (strstr(err->message, "executable file not found") || strstr(err->message, "no such file or directory"));
 }
 
-char *shell_last_words(const struct buf *output)
+char *shell_last_words(const char *text, size_t length)
 {
-	_cleanup_free_ char *copy = xstrdup(buf_text(output));
+	_cleanup_free_ char *copy = xstrndup(text, length);
 	char *state = NULL, *last = NULL;
 
 	for (char *line = strtok_r(copy, "\r\n", &state); line; line = strtok_r(NULL, "\r\n", &state))
