@@ -68,6 +68,8 @@ void recovery_hint_led(struct recovering *recovering, int64_t live_voters);
 /* To wait is all there is to do. */
 void recovery_hint_wait(struct recovering *recovering);
 
+void recovery_hint_broken(struct recovering *recovering, const struct recovery_server *row);
+
 /* What is to be done about a server that may come back. */
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row);
 

@@ -301,9 +301,11 @@ static void object_to_row(struct recovering *recovering, const struct recovery_s
 	const struct recovery_server *best = recovery->best;
 	const struct view *view = row->server ? &row->server->view : NULL;
 
-	if (row->fate == FATE_BROKEN && row->peer)
+	if (row->fate == FATE_BROKEN && row->peer) {
 		object(recovering, "%s may have more in its log than %s, and cannot be asked (%s)", row->name,
 		       best->name, row->why);
+		recovery_hint_broken(recovering, row);
+	}
 	if (row->fate == FATE_REMAINS && view->peers_known && !same_peers(view, recovering->peers))
 		object(recovering, "%s and %s do not have the same raft peers", row->name, best->name);
 	if (row->log_known && recovery_is_ahead(row, best))

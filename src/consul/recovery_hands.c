@@ -112,12 +112,11 @@ static void add_helper(struct strv *commands, const struct patient *patient, con
 	strv_addf(commands, "kubectl apply -n %s -f - <<'END'\n%sEND", patient->space, manifest);
 }
 
-static void end_helper(struct strv *commands, const struct patient *patient)
-{
-	strv_addf(commands, "kubectl delete pod %s -n %s", patient->helper_word, patient->space);
-}
-
-/* One file stands in the way: it is removed, wherever on the volume the data directory is. */
+/*
+ * One file stands in the way: it is removed, wherever on the volume the data directory is. The server's own pod is left
+ * alone: a new one has another address, and a leader removes a voter that comes with one before it adds it again, which
+ * costs the quorum where another voter is dead (tried on 1.8.7).
+ */
 static void remove_file(struct strv *commands, const struct patient *patient, const char *why, const char *file)
 {
 	_cleanup_free_ char *directory = shell_word(patient->data_dir);
@@ -128,8 +127,8 @@ static void remove_file(struct strv *commands, const struct patient *patient, co
 	add_helper(commands, patient, script);
 	strv_addf(commands, "kubectl wait pod/%s -n %s --for=jsonpath='{.status.phase}'=Succeeded --timeout=2m",
 	          patient->helper_word, patient->space);
-	end_helper(commands, patient);
-	strv_addf(commands, "kubectl delete pod %s -n %s", patient->pod, patient->space);
+	strv_addf(commands, "kubectl delete pod %s -n %s", patient->helper_word, patient->space);
+	strv_addf(commands, "# Kubernetes starts %s again within 5 minutes", patient->row->name);
 }
 
 /* What cannot be read is kept on the workstation; empty the server joins the others. */
@@ -150,26 +149,31 @@ static void start_empty(struct strv *commands, const struct patient *patient)
 	strv_addf(commands, "kubectl delete pod %s -n %s", patient->pod, patient->space);
 }
 
+static void add_commands(struct recovering *recovering, const struct recovery_server *row)
+{
+	struct strv *commands = &recovering->recovery->commands;
+	struct patient patient;
+
+	if (patient_begin(recovering, row, &patient)) {
+		if (row->remains->trouble == REMAINS_TOO_OLD)
+			remove_file(commands, &patient, "is only too old: what says so is removed",
+			            "server_metadata.json");
+		else if (row->remains->trouble == REMAINS_BAD_PEERS)
+			remove_file(commands, &patient, "starts without that file", "raft/peers.json");
+		else
+			start_empty(commands, &patient);
+	}
+	patient_release(&patient);
+}
+
+/* Those whose data is whole first: with them there may be a quorum. */
 void recovery_add_commands(struct recovering *recovering)
 {
 	struct recovery *recovery = recovering->recovery;
 
-	for (size_t i = 0; i < recovery->count; i++) {
-		const struct recovery_server *row = &recovery->servers[i];
-		struct patient patient;
-
-		if (row->fate != FATE_BROKEN)
-			continue;
-		if (patient_begin(recovering, row, &patient)) {
-			if (row->remains->trouble == REMAINS_TOO_OLD)
-				remove_file(&recovery->commands, &patient, "is only too old: what says so is removed",
-				            "server_metadata.json");
-			else if (row->remains->trouble == REMAINS_BAD_PEERS)
-				remove_file(&recovery->commands, &patient, "starts without that file",
-				            "raft/peers.json");
-			else
-				start_empty(&recovery->commands, &patient);
-		}
-		patient_release(&patient);
-	}
+	for (int whole = 1; whole >= 0; whole--)
+		for (size_t i = 0; i < recovery->count; i++)
+			if (recovery->servers[i].fate == FATE_BROKEN &&
+			    whole == (recovery->servers[i].remains->trouble != REMAINS_CORRUPT))
+				add_commands(recovering, &recovery->servers[i]);
 }

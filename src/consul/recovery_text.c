@@ -57,6 +57,13 @@ void recovery_hint_wait(struct recovering *recovering)
 	add_hint(recovering, xasprintf("%s waits for it", command));
 }
 
+void recovery_hint_broken(struct recovering *recovering, const struct recovery_server *row)
+{
+	if (row->remains->trouble != REMAINS_CORRUPT)
+		add_hint(recovering,
+		         xasprintf("the data of %s is whole: with the commands above it starts again", row->name));
+}
+
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
@@ -65,9 +72,9 @@ void recovery_hint_return(struct recovering *recovering, const struct recovery_s
 	int64_t ordinal = kube_ordinal(snapshot->set.name, row->name);
 
 	if (ordinal >= 0 && !snapshot_wants_ordinal(snapshot, ordinal))
-		add_hint(recovering,
-		         xasprintf("kubectl scale statefulset/%s -n %s --replicas=%" PRId64 " brings it back", set,
-		                   space, replicas_with_all(recovering)));
+		add_hint(recovering, xasprintf("kubectl scale statefulset/%s -n %s --replicas=%" PRId64
+		                               " brings back who was scaled away",
+		                               set, space, replicas_with_all(recovering)));
 	else if (row->server && row->server->has_pod && !recovery_is_running(row->server))
 		add_hint(recovering, xasprintf("kubectl describe pod %s -n %s tells more", name, space));
 	else
