@@ -190,7 +190,7 @@ static bool ends_with_leader(struct recovering *recovering)
 
 static bool refuse_without_data(struct recovering *recovering)
 {
-	const struct recovery *recovery = recovering->recovery;
+	struct recovery *recovery = recovering->recovery;
 	_cleanup_strv_ struct strv places = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
 	bool nobody_told = true;
@@ -199,8 +199,13 @@ static bool refuse_without_data(struct recovering *recovering)
 		return false;
 	for (size_t i = 0; i < recovery->count; i++) {
 		strv_addf(&places, "%s: %s", recovery->servers[i].name, recovery->servers[i].why);
-		nobody_told &= recovery->servers[i].fate == FATE_RETURNS;
+		if (recovery->servers[i].fate == FATE_RETURNS)
+			recovery_hint_return(recovering, &recovery->servers[i]);
+		else
+			nobody_told = false;
 	}
+	if (recovering->hints.count > 0)
+		recovery->hint = strv_join(&recovering->hints, "\n", "\n");
 	list = list_names(&places);
 	return refuse(recovering, recovering->may_pass, nobody_told ? ERR_FAILED : ERR_REFUSED,
 	              "no server tells of data that could become the truth%s%s", places.count > 0 ? ": " : "",

@@ -5,6 +5,7 @@
 
 #include "consul/assess.h"
 #include "consul/diagnosis.h"
+#include "consul/waiting.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -12,8 +13,9 @@
 #define LOOK_INTERVAL_MS ((int64_t)1000)
 /* What a last look may take: cut short by the end of all it would say less than the one before. */
 #define LOOK_MS ((int64_t)5000)
-/* Most that servers which were started again may take to have a leader. */
-#define LEADER_MS ((int64_t)3 * 60 * 1000)
+/* Most that servers may take to have a leader: kubelet starts a container that has often ended only every five minutes.
+ */
+#define LEADER_MS ((int64_t)7 * 60 * 1000)
 
 /* One run. */
 struct acting {
@@ -197,6 +199,24 @@ static bool is_peer(const struct assessment *assessment, const struct recovery_s
 	return false;
 }
 
+/* "no leader yet", with why one of those that remain does not run. New string. */
+static char *no_leader(const struct recovery *recovery, const struct snapshot *now, const char *summary)
+{
+	for (size_t i = 0; i < recovery->remaining; i++) {
+		const struct server *server = snapshot_server_by_name(now, recovery->servers[i].name);
+		struct waiting waiting = WAITING_INIT;
+		char *text;
+
+		if (!server || (server->container && server->container->running))
+			continue;
+		waiting_explain(server, true, true, &waiting);
+		text = xasprintf("no leader yet; %s: %s", server->name, waiting.reason);
+		waiting_release(&waiting);
+		return text;
+	}
+	return xasprintf("no leader yet: %s", summary);
+}
+
 /* What is missing; NULL: nothing. New string. */
 static char *missing(const struct recovery *recovery, const struct snapshot *now)
 {
@@ -205,7 +225,7 @@ static char *missing(const struct recovery *recovery, const struct snapshot *now
 
 	assess(now, &assessment);
 	if (!assessment.leader)
-		text = xasprintf("no leader yet: %s", assessment.summary);
+		text = no_leader(recovery, now, assessment.summary);
 	for (size_t i = 0; !text && i < recovery->remaining; i++)
 		if (!is_peer(&assessment, &recovery->servers[i]))
 			text = xasprintf("%s is no raft peer of %s yet", recovery->servers[i].name,

@@ -64,6 +64,20 @@ void recovery_hint_broken(struct recovering *recovering, const struct recovery_s
 		         xasprintf("the data of %s is whole: with the commands above it starts again", row->name));
 }
 
+/* Kubernetes does not start it, and will not as things are. */
+static bool is_stuck(const struct server *server)
+{
+	static const char *const passing[] = { "ContainerCreating", "PodInitializing", "CrashLoopBackOff" };
+	const char *reason = server->container ? server->container->waiting_reason : NULL;
+
+	if (server->pod.unscheduled_message)
+		return true;
+	for (size_t i = 0; reason && i < ARRAY_SIZE(passing); i++)
+		if (str_equal(reason, passing[i]))
+			return false;
+	return reason != NULL;
+}
+
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
@@ -75,7 +89,7 @@ void recovery_hint_return(struct recovering *recovering, const struct recovery_s
 		add_hint(recovering, xasprintf("kubectl scale statefulset/%s -n %s --replicas=%" PRId64
 		                               " brings back who was scaled away",
 		                               set, space, replicas_with_all(recovering)));
-	else if (row->server && row->server->has_pod && !recovery_is_running(row->server))
+	else if (row->server && is_stuck(row->server))
 		add_hint(recovering, xasprintf("kubectl describe pod %s -n %s tells more", name, space));
 	else
 		recovery_hint_wait(recovering);

@@ -219,7 +219,7 @@ Test(recovery_act, who_remains_must_be_a_peer)
 	cr_expect_eq(err.kind, ERR_TIMEOUT);
 	cr_expect_str_eq(err.message, "timed out; seen last: consul-0 is no raft peer of consul-0 yet");
 	cr_expect(begun);
-	cr_expect_eq(fake.now_ms, 180000);
+	cr_expect_eq(fake.now_ms, 420000);
 	buf_release(&fake.log);
 }
 
