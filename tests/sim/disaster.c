@@ -74,7 +74,6 @@ static void hold_back(struct model *model)
 		else
 			server->isolated_until = model->now + SECONDS(seconds);
 	}
-	model->shaken_at = model->now;
 	model_advance(model, SECONDS(seconds) - TICK_MS);
 }
 
@@ -89,7 +88,71 @@ static void scale_bare(struct model *model, int replicas)
 	model_advance(model, SECONDS(random_between(&model->random, 1, 16)));
 }
 
-static void prepare(struct model *model)
+/* All but a few get no entries, so that the others alone have what is acknowledged meanwhile; some do not vote yet. */
+static void outrun(struct model *model, bool *dear)
+{
+	const struct raft_config config = model->committed;
+	int held = (raft_voters(&config) - 1) / 2, leader = raft_leader(model);
+
+	for (int i = 0; i < ORDINALS; i++) {
+		struct server_truth *server = &model->servers[i];
+
+		if (!server->agent.up || i == leader || !raft_find(&config, server->claim.data.id))
+			continue;
+		if (held == 0) {
+			/* One of those that keep up. */
+			dear[i] = true;
+			break;
+		}
+		trace(model, "disaster: server %d gets no entries", i);
+		held--;
+		dear[i] = true;
+		server->hurt = true;
+		server->slow_until = model->now + SECONDS(30);
+	}
+	model_advance(model, SECONDS(random_between(&model->random, 2, 8)));
+}
+
+/* The leader is cut off, and writes what nobody gets, until the others have another one. */
+static void divide(struct model *model, bool *dear)
+{
+	int leader = raft_leader(model), next;
+	int64_t until = model->now + SECONDS(20);
+
+	if (leader < 0)
+		return;
+	trace(model, "disaster: leader %d is cut off", leader);
+	model->servers[leader].hurt = true;
+	model->servers[leader].isolated_until = model->now + SECONDS(25);
+	do {
+		model_advance(model, TICK_MS);
+	} while (model->now < until && (raft_leader(model) < 0 || raft_leader(model) == leader));
+	model_advance(model, TICK_MS * random_int(&model->random, 1, 3));
+	model->servers[leader].isolated_until = model->now + TICK_MS;
+	next = raft_leader(model);
+	dear[leader] = true;
+	dear[next < 0 ? leader : next] = true;
+}
+
+/* One is cut off for long, and knows nothing of those that come meanwhile. */
+static void leave_behind(struct model *model, bool *dear)
+{
+	int leader = raft_leader(model),
+	    ordinal = model->traits.start + random_int(&model->random, 0, model->set.replicas - 1);
+	struct server_truth *server = &model->servers[ordinal];
+
+	if (!server->agent.up || ordinal == leader || model->set.replicas < 3 || model->set.replicas > 5)
+		return;
+	trace(model, "disaster: server %d is cut off", ordinal);
+	server->hurt = true;
+	server->isolated_until = model->now + SECONDS(90);
+	scale_bare(model, model->set.replicas + 2);
+	model_advance(model, server->isolated_until - model->now);
+	dear[ordinal] = true;
+}
+
+/* What makes logs differ; those that would be interesting if they were left are dear. */
+static void prepare(struct model *model, bool *dear)
 {
 	struct random *random = &model->random;
 	int replicas = model->set.replicas, kind = random_int(random, 0, 99);
@@ -103,8 +166,17 @@ static void prepare(struct model *model)
 		scale_bare(model, replicas + random_int(random, 1, 2));
 	else if (kind < 25 && replicas > 2)
 		scale_bare(model, random_int(random, 1, replicas - 1));
-	if (random_chance(random, 450))
+	kind = random_int(random, 0, 99);
+	model->shaken_at = model->now;
+	if (kind < 35)
 		hold_back(model);
+	else if (kind < 47)
+		outrun(model, dear);
+	else if (kind < 57)
+		divide(model, dear);
+	else if (kind < 60)
+		leave_behind(model, dear);
+	model->shaken_at = model->now;
 }
 
 /* ----------------------------------------------------------------------------------------------- all */
@@ -128,18 +200,34 @@ static enum fall choose_fall(struct model *model)
 	return falls[random_int(&model->random, 0, 9)];
 }
 
-static void strike(struct model *model, int first, int servers)
+/* Who is to fall. */
+static void choose_victims(struct model *model, int first, int servers, const bool *dear, bool *ret_victims)
 {
+	int count = choose_count(model, servers);
+	bool spares = random_chance(&model->random, 750);
+
+	for (int tries = 0; count > 0; tries++) {
+		int ordinal = first + random_int(&model->random, 0, servers - 1);
+
+		if (ret_victims[ordinal] || (spares && dear[ordinal] && tries < 50))
+			continue;
+		ret_victims[ordinal] = true;
+		count--;
+	}
+}
+
+static void strike(struct model *model, int first, int servers, const bool *dear)
+{
+	bool victims[ORDINALS] = { false };
 	bool same = random_chance(&model->random, 650), all_move = random_chance(&model->random, 150);
 	enum fall kind = random_chance(&model->random, 700) ? FALL_LOST : choose_fall(model);
-	int left = servers, count = choose_count(model, servers);
 
-	for (int i = first; i < first + servers; i++, left--) {
+	choose_victims(model, first, servers, dear, victims);
+	for (int i = first; i < first + servers; i++) {
 		enum fall other = same ? kind : choose_fall(model);
 		int spared = random_int(&model->random, 0, 99);
 
-		if (random_int(&model->random, 1, left) <= count) {
-			count--;
+		if (victims[i]) {
 			fall(model, i, servers == 1 && random_chance(&model->random, 700) ? FALL_RESTART : other);
 		} else {
 			fall(model, i, all_move || spared < 10 ? FALL_MOVE : spared < 25 ? FALL_RESTART : FALL_NONE);
@@ -149,11 +237,26 @@ static void strike(struct model *model, int first, int servers)
 
 void disaster_strike(struct model *model)
 {
-	prepare(model);
-	strike(model, model->traits.start, model->set.replicas);
+	bool dear[ORDINALS] = { false };
+
+	prepare(model, dear);
+	strike(model, model->traits.start, model->set.replicas, dear);
 	model->struck_at = model->shaken_at = model->now;
 	faults_last_until(model, model->now);
 	model_advance(model, SECONDS(random_between(&model->random, 0, 90)));
+}
+
+void disaster_keep_away(struct model *model)
+{
+	for (int i = 0; i < ORDINALS; i++) {
+		struct server_truth *server = &model->servers[i];
+
+		if (!wanted(model, i) || server->agent.up)
+			continue;
+		trace(model, "somebody keeps server %d away", i);
+		server->blocked_until = NEVER;
+		kubernetes_lose_pod(model, i);
+	}
 }
 
 void disaster_give_up(struct model *model)

@@ -397,6 +397,9 @@ void faults_last_until(struct model *model, int64_t time);
 /* Servers are lost, mostly more than the quorum can stand: for good, for a while, or so that nobody can tell. */
 void disaster_strike(struct model *model);
 
+/* Whatever does not run is seen to that it does not come back by itself: a person is about to go on without it. */
+void disaster_keep_away(struct model *model);
+
 /* Whatever has not come back never will: a person deletes its claim and its pod, and it comes with nothing. */
 void disaster_give_up(struct model *model);
 

@@ -112,13 +112,16 @@ static void check_quorum_gone(struct rules *rules, const bool *servers)
 	const struct model *model = rules->model;
 
 	for (int i = 0; i < ORDINALS; i++) {
-		bool told = rules->wish.forced;
+		bool told = true;
+		int votes = 0;
 
 		if (!could_lead(model, i, false))
 			continue;
-		for (int k = 0; k < ORDINALS; k++)
+		for (int k = 0; k < ORDINALS; k++) {
+			votes += could_vote(model, k, i) && !rules->wish.told[k];
 			told &= !could_vote(model, k, i) || servers[k] || rules->wish.told[k];
-		if (told)
+		}
+		if (rules->wish.forced && (told || votes <= raft_voters(&model->servers[i].claim.data.config) / 2))
 			continue;
 		rules_violation(rules, "recovery", "enough voters still have their data for server %d to be elected%s",
 		                i, rules->wish.forced ? ", and nobody was told of those left out" : "");
@@ -136,6 +139,10 @@ static void check_left_out(struct rules *rules, const bool *servers, const struc
 
 		if (servers[i] || !server->has_data || server->other_cluster || rules->written_off[seen->ids[i]] ||
 		    (!best->other_cluster && !raft_is_longer(&server->log, &best->log)))
+			continue;
+		/* Which pod was a node's that has left, and is named otherwise, nobody can tell. */
+		if (rules->wish.forced && rules->model->traits.own_names &&
+		    !rules_seen_wanted(rules, i, seen->replicas))
 			continue;
 		if (!rules->wish.forced || !rules->wish.told[i])
 			rules_violation(

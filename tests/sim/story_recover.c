@@ -38,6 +38,9 @@ static int carry_out(struct story *story, const struct recovery_act_options *opt
 {
 	bool begun;
 
+	for (size_t i = 0; i < recovery->count; i++)
+		trace(&story->model, "tool: %s %s: %s", recovery->servers[i].name, fate_name(recovery->servers[i].fate),
+		      recovery->servers[i].why);
 	trace(&story->model, "the tool would %s",
 	      recovery->kind == RECOVERY_GO     ? "recover"
 	      : recovery->kind == RECOVERY_TIDY ? "tidy"
@@ -77,14 +80,14 @@ static int run(struct story *story, const struct goal *goal, struct err *err)
 	int status;
 
 	(void)goal;
-	if (raft_leader(&story->model) >= 0 && story_is_calm(story))
-		go_on(story);
 	story->sim.hides_claims = story->model.traits.claims_hidden;
 	status = recovery_look(&story->world, &options, &look, err);
 	if (status == 0)
 		status = carry_out(story, &options, &look.recovery, err);
 	story->sim.hides_claims = false;
 	recovery_look_release(&look);
+	if (status == 0 && story_is_calm(story))
+		go_on(story);
 	if (status == 0)
 		status = scale(story, err);
 	if (status == 0)
@@ -121,8 +124,8 @@ void story_recover(struct story *story)
 	story_pursue(story, NULL, &recovering);
 	if (story->rules.violations || raft_leader(model) >= 0 || !insists)
 		return;
-	/* Whoever forces it sees to it that nothing comes back by itself meanwhile. */
 	trace(model, "GOAL recover --force");
+	disaster_keep_away(model);
 	story->rules.wish.forced = model->servers_spared = true;
 	story_pursue(story, NULL, &recovering);
 	model->servers_spared = false;

@@ -114,8 +114,10 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 		rules_look_asked(sim->rules, (int)server->ordinal, answered, half);
 		has_leader |= answered && raft_leader_of(sim->model, (int)server->ordinal) >= 0;
 	}
-	if (world_api_fails(sim) || sim->hides_claims)
+	if (world_api_fails(sim) || sim->hides_claims) {
+		trace(sim->model, "the claims cannot be listed");
 		view_lose_claims(ret_snapshot);
+	}
 	view_expect(sim->model, ret_snapshot, !world_api_fails(sim));
 	view_autopilot(sim->model, ret_snapshot, has_leader);
 	rules_look_ends(sim->rules, true);
