@@ -9,7 +9,7 @@ LAB_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kubectl-consul
 LAB_STATE=${LAB_STATE:-${XDG_STATE_HOME:-${HOME:-/root}/.local/state}/kubectl-consul/lab}
 
 KUBERNETES_BIN=$LAB_CACHE/kubernetes/$KUBERNETES_VERSION
-DEBIAN_ROOT=$LAB_CACHE/debian
+DEBIAN_ROOT=$LAB_CACHE/packages
 CONSUL_DEB_ROOT=$LAB_CACHE/consul/$CONSUL_VERSION
 IMAGES_DIR=$LAB_CACHE/images
 

@@ -31,8 +31,9 @@ gcc gcc
 /usr/include/stdio.h libc6-dev
 tar tar'
 
+# A directory that is there is taken as it is: another list needs another DEBIAN_ROOT.
 readonly UNPACKED_PACKAGES=(etcd-server containerd runc containernetworking-plugins
-  busybox-static)
+  busybox-static dumb-init)
 
 deps_install() { # a list such as RUN_TOOLS
   local program package missing=()

@@ -1,4 +1,5 @@
-#!/bin/sh
+#!/usr/bin/dumb-init /bin/sh
+# shellcheck shell=sh
 # Runs what it is given, and understands the arguments that manifests written for the
 # public Consul image use: a Consul subcommand, or only its flags.
 set -e

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # The images of the lab, made from Debian's packages and packed as one docker-archive:
 #   pause             what containerd needs for every pod
-#   consul            Consul, its libraries and busybox; two names, as manifests use both
+#   consul            Consul, its libraries, busybox and dumb-init, which is PID 1 where a manifest has no command of its
+#                     own, as in the public image; two names, as manifests use both
 #   consul -noshell   the same Consul and nothing else to run
 # The archive is kept in the cache under a key made of all that goes into it.
 
@@ -73,6 +74,7 @@ images_shell_files() { # ROOT
     ln -s busybox "$root/bin/$applet"
   done < <("$DEBIAN_ROOT/bin/busybox" --list | grep -v '^busybox$')
   ln -s /bin/env "$root/usr/bin/env"
+  install -m 755 "$DEBIAN_ROOT/usr/bin/dumb-init" "$root/usr/bin/dumb-init"
   install -m 755 "$LAB_DIR/docker-entrypoint.sh" "$root/usr/local/bin/docker-entrypoint.sh"
 }
 
