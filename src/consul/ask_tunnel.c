@@ -1,7 +1,15 @@
 /* See include/consul/ask_way.h: the questions through the agent's HTTP API in a tunnel. */
 #include "consul/ask_way.h"
 
+#include "util/clock.h"
+#include "util/loop.h"
 #include "util/mem.h"
+
+/*
+ * How long an answer that needs a leader is waited for when all else is known: a server that has not noticed yet that
+ * its leader is gone holds such a question for some 7 s, and names that leader all the while.
+ */
+#define HELD_MS ((int64_t)2000)
 
 struct question_call {
 	struct ask_tunnel *way;
@@ -15,25 +23,44 @@ struct ask_tunnel {
 	struct kube_tunnel *tunnel;
 	struct question_call calls[ASK_QUESTIONS];
 	size_t left;
+	struct loop_timer *held; /* set once only what needs a leader is missing */
 	ask_way_done *done;
 	void *context;
 };
 
-/* Without a leader the rest is not waited for, if it is only what needs one. */
-static void give_up_what_needs_a_leader(struct ask_tunnel *way)
+/* What is missing needs a leader, and its own words have to do for that. */
+static bool can_do_without(const struct ask_tunnel *way)
 {
-	struct view *view = way->target->view;
+	const struct view *view = way->target->view;
 
-	if (!ask_knows_no_leader(view))
-		return;
 	for (size_t i = 0; i < ASK_QUESTIONS; i++)
 		if (!way->calls[i].answered && !way->calls[i].question->needs_leader)
-			return;
+			return false;
+	return view->self_known && view->peers_known;
+}
+
+static void give_up_the_rest(struct ask_tunnel *way, const char *why)
+{
 	for (size_t i = 0; i < ASK_QUESTIONS; i++)
 		if (!way->calls[i].answered)
-			err_set(ask_question_err(way->calls[i].question, view), ERR_UNAVAILABLE,
-			        "Consul does not answer %s without a leader", way->calls[i].question->path);
+			err_set(ask_question_err(way->calls[i].question, way->target->view), ERR_UNAVAILABLE,
+			        "Consul does not answer %s %s", way->calls[i].question->path, why);
 	way->left = 0;
+}
+
+static void finish(struct ask_tunnel *way)
+{
+	kube_tunnel_free(TAKE(way->tunnel)); /* its connection is not kept until the last server has answered */
+	loop_timer_free(TAKE(way->held));
+	way->done(way->context);
+}
+
+static void on_held(void *context)
+{
+	struct ask_tunnel *way = context;
+
+	give_up_the_rest(way, "within 2 s");
+	finish(way);
 }
 
 /* All connections to one server show the same; one that cannot be read is not known. */
@@ -61,12 +88,14 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 	ask_share(way->target);
 	asked->answered = true;
 	way->left--;
-	if (way->left > 0)
-		give_up_what_needs_a_leader(way);
-	if (way->left > 0)
-		return;
-	kube_tunnel_free(TAKE(way->tunnel)); /* its connection is not kept until the last server has answered */
-	way->done(way->context);
+	if (way->left > 0 && can_do_without(way)) {
+		if (ask_knows_no_leader(view))
+			give_up_the_rest(way, "without a leader");
+		else
+			loop_timer_set(way->held, clock_monotonic_ms() + HELD_MS);
+	}
+	if (way->left == 0)
+		finish(way);
 }
 
 struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask_target *target, const char *token,
@@ -87,6 +116,7 @@ struct ask_tunnel *ask_tunnel_start(struct kube_client *client, const struct ask
 	way->left = ASK_QUESTIONS;
 	way->done = done;
 	way->context = context;
+	way->held = loop_timer_new(kube_client_loop(client), on_held, way);
 	way->tunnel = kube_tunnel_open(client, &options);
 	for (size_t i = 0; i < ASK_QUESTIONS; i++) {
 		struct question_call *asked = &way->calls[i];
@@ -106,6 +136,7 @@ void ask_tunnel_free(struct ask_tunnel *way)
 	if (!way)
 		return;
 	kube_tunnel_free(way->tunnel);
+	loop_timer_free(way->held);
 	for (size_t i = 0; i < ASK_QUESTIONS; i++)
 		kube_tunnel_call_release(&way->calls[i].call);
 	free(way);

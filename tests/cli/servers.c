@@ -206,3 +206,19 @@ Test(servers, a_raft_question_that_is_held_holds_nobody_up)
 	cr_assert(strstr(result.output, "no leader"), "%s", result.output);
 	run_result_release(&result);
 }
+
+/* Nor when they still name the leader that is gone: what they say of themselves has to do. */
+Test(servers, a_raft_question_that_is_held_for_a_leader_holds_nobody_up_for_long)
+{
+	static const struct apiserver_route held[] = {
+		{ .pod = "consul-*", .path = "/v1/operator/raft/configuration", .answer = { .fault = FAULT_SILENCE } },
+		{ 0 },
+	};
+	struct cluster_options options = { .count = 3, .api = { .routes = held } };
+	struct run_result result;
+
+	cli_run_with(&options, RUN_ARGV("health", "--via", "tunnel", "--timeout", "25s"), &result);
+	cli_assert_verdict(&result, "HEALTHY", 0);
+	cr_assert_lt(result.wall_ms, 10000);
+	run_result_release(&result);
+}
