@@ -65,6 +65,9 @@ char *recovery_command(const struct recovering *recovering, const char *command)
 /* There is a leader: what is left to be done, if anything, is not a recovery. */
 void recovery_hint_led(struct recovering *recovering, int64_t live_voters);
 
+/* There are no servers at all. */
+void recovery_hint_none(struct recovering *recovering);
+
 /* To wait is all there is to do. */
 void recovery_hint_wait(struct recovering *recovering);
 

@@ -156,9 +156,9 @@ static char *names_that_remain(const struct recovery *recovery)
 
 static void add_step(struct buf *out, const struct term *term, int64_t *number, char *text)
 {
-	_cleanup_free_ char *line = xasprintf("%" PRId64 "  %s", ++*number, text);
+	_cleanup_free_ char *line = xasprintf("%" PRId64 " %s", ++*number, text);
 
-	change_screen_line(out, term, line, "   ");
+	change_screen_line(out, term, line, "  ");
 	free(text);
 }
 

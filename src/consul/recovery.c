@@ -197,19 +197,23 @@ static bool refuse_without_data(struct recovering *recovering)
 
 	if (recovering->best)
 		return false;
+	if (recovery->count == 0) {
+		recovery_hint_none(recovering);
+		return refuse(recovering, false, ERR_REFUSED, "the StatefulSet is scaled to 0: nobody can be asked");
+	}
 	for (size_t i = 0; i < recovery->count; i++) {
-		strv_addf(&places, "%s: %s", recovery->servers[i].name, recovery->servers[i].why);
-		if (recovery->servers[i].fate == FATE_RETURNS)
-			recovery_hint_return(recovering, &recovery->servers[i]);
-		else
-			nobody_told = false;
+		const struct recovery_server *row = &recovery->servers[i];
+
+		strv_addf(&places, "%s: %s", row->name, row->why);
+		nobody_told = nobody_told && row->fate == FATE_RETURNS && recovery_is_running(row->server);
+		if (row->fate == FATE_RETURNS)
+			recovery_hint_return(recovering, row);
 	}
 	if (recovering->hints.count > 0)
 		recovery->hint = strv_join(&recovering->hints, "\n", "\n");
 	list = list_names(&places);
 	return refuse(recovering, recovering->may_pass, nobody_told ? ERR_FAILED : ERR_REFUSED,
-	              "no server tells of data that could become the truth%s%s", places.count > 0 ? ": " : "",
-	              places.count > 0 ? list : "");
+	              "no server tells of data that could become the truth: %s", list);
 }
 
 /* Raft protocols before 3 want another form of peers.json; the default before Consul 1.0. */

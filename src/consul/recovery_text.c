@@ -27,11 +27,21 @@ static void add_hint(struct recovering *recovering, char *hint)
 void recovery_hint_led(struct recovering *recovering, int64_t live_voters)
 {
 	int64_t replicas = recovering->snapshot->set.replicas;
-	_cleanup_free_ char *scale = xasprintf("scale %" PRId64 " --force", replicas);
+	bool usual = replicas >= 3 && replicas % 2 == 1;
+	_cleanup_free_ char *scale = xasprintf("scale %" PRId64 "%s", replicas, usual ? "" : " --force");
 	_cleanup_free_ char *command = recovery_command(recovering, scale);
 
 	if (live_voters < replicas)
 		recovering->recovery->hint = xasprintf("%s goes on until it has %" PRId64 " voters", command, replicas);
+}
+
+void recovery_hint_none(struct recovering *recovering)
+{
+	const struct snapshot *snapshot = recovering->snapshot;
+	_cleanup_free_ char *space = shell_word(snapshot->namespace_name), *set = shell_word(snapshot->set.name);
+
+	recovering->recovery->hint = xasprintf(
+	    "kubectl scale statefulset/%s -n %s --replicas=N, with the N it had, brings all of them back", set, space);
 }
 
 /* As many replicas as it takes for all that were scaled away to come back. */

@@ -212,6 +212,18 @@ Test(recovery, nobody_answers)
 	recovery_scene_end(&scene);
 }
 
+Test(recovery, scaled_to_nothing)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	sample_scale(&scene.snapshot, 0, MEMBER_FAILED);
+	recovery_scene_expect(&scene, "NO");
+	recovery_scene_text(&scene, "the StatefulSet is scaled to 0: nobody can be asked");
+	cr_expect(str_starts_with(scene.recovery.hint, "kubectl scale statefulset/consul -n ns --replicas=N"));
+	recovery_scene_end(&scene);
+}
+
 Test(recovery, what_cannot_be_written)
 {
 	struct recovery_scene scene;
@@ -243,6 +255,23 @@ Test(recovery, old_raft_protocols_have_another_file)
 	free(recovery_scene_judge(&scene));
 	recovery_scene_text(&scene, "*raft protocol before 3*");
 	cr_expect_not(scene.recovery.forceable);
+	recovery_scene_end(&scene);
+}
+
+/* All pods are about to start: that is no failure to ask, it is to be waited for. */
+Test(recovery, all_of_them_start)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	for (size_t i = 0; i < 3; i++) {
+		recovery_scene_stop(&scene, i, REMAINS_FINE);
+		sample_stop(&scene.snapshot, i, "ContainerCreating");
+	}
+	recovery_scene_expect(&scene, "NO consul-0:may return consul-1:may return consul-2:may return");
+	cr_expect_eq(scene.recovery.exit_is, ERR_REFUSED);
+	cr_expect(scene.recovery.may_pass);
+	cr_expect_str_eq(scene.recovery.hint, "kubectl consul health --wait -n ns waits for it");
 	recovery_scene_end(&scene);
 }
 
