@@ -7,14 +7,6 @@
 #include "util/buf.h"
 #include "util/mem.h"
 
-static bool is_noted(const struct recovery *recovery, const char *text)
-{
-	for (size_t i = 0; i < recovery->notes.count; i++)
-		if (strstr(recovery->notes.items[i], text))
-			return true;
-	return false;
-}
-
 /* ------------------------------------------------------------------------------------------- it goes on */
 
 Test(recovery, one_of_three_remains)
@@ -35,8 +27,8 @@ Test(recovery, one_of_three_remains)
 	cr_expect_eq(scene.recovery.quorum.live_voters, 1);
 	cr_expect_eq(scene.recovery.quorum.quorum, 2);
 	cr_expect_eq(scene.recovery.remaining, 1);
-	cr_expect(is_noted(&scene.recovery, "what only the lost voters had (2 of 3) is gone"));
-	cr_expect(is_noted(&scene.recovery, "joining by themselves afterwards: consul-1 and consul-2"));
+	cr_expect(recovery_scene_is_noted(&scene, "what only the lost voters had (2 of 3) is gone"));
+	cr_expect(recovery_scene_is_noted(&scene, "joining by themselves afterwards: consul-1 and consul-2"));
 	recovery_scene_end(&scene);
 }
 
@@ -79,8 +71,8 @@ Test(recovery, the_furthest_log_is_best)
 	                 "[{\"id\":\"id-2\",\"address\":\"10.0.0.12:8300\",\"non_voter\":false},"
 	                 "{\"id\":\"id-1\",\"address\":\"10.0.0.11:8300\",\"non_voter\":true},"
 	                 "{\"id\":\"id-0\",\"address\":\"10.0.0.10:8300\",\"non_voter\":true}]");
-	cr_expect(is_noted(&scene.recovery, "consul-1 is 5 log entries behind consul-2"));
-	cr_expect(is_noted(&scene.recovery, "the log of consul-0 ends in an earlier term than that of consul-2"));
+	cr_expect(recovery_scene_is_noted(&scene, "consul-1 is 5 log entries behind consul-2"));
+	cr_expect(recovery_scene_is_noted(&scene, "the log of consul-0 ends in an earlier term than that of consul-2"));
 	recovery_scene_end(&scene);
 }
 
@@ -124,7 +116,7 @@ Test(recovery, a_directory_tells_what_an_agent_does_not)
 	free(recovery_scene_judge(&scene));
 	cr_expect_eq(scene.recovery.kind, RECOVERY_GO);
 	cr_expect_eq(scene.recovery.remaining, 2);
-	cr_expect(is_noted(&scene.recovery, "forced although how far the log of consul-1"));
+	cr_expect(recovery_scene_is_noted(&scene, "forced although how far the log of consul-1"));
 	cr_expect(strstr(scene.recovery.peers_json, "\"id-1\",\"address\":\"10.0.0.11:8300\",\"non_voter\":false"));
 	recovery_scene_end(&scene);
 }
@@ -324,7 +316,7 @@ Test(recovery, a_pod_that_cannot_be_scheduled)
 	scene.options.force = true;
 	free(recovery_scene_judge(&scene));
 	cr_expect_eq(scene.recovery.kind, RECOVERY_GO);
-	cr_expect(is_noted(&scene.recovery, "forced although consul-1 may come back with its data"));
+	cr_expect(recovery_scene_is_noted(&scene, "forced although consul-1 may come back with its data"));
 	recovery_scene_end(&scene);
 }
 
@@ -338,138 +330,6 @@ Test(recovery, an_unreachable_node)
 	scene.remains[1].known = false;
 	free(recovery_scene_judge(&scene));
 	recovery_scene_text(&scene, "consul-1 may come back with its data (runs, and does not answer: ACL not found)");
-	recovery_scene_end(&scene);
-}
-
-/* `kubectl scale` from 3 to 1: it is undone by scaling back, even when nobody knows the names any more. */
-Test(recovery, scaled_away)
-{
-	for (int forgotten = 0; forgotten < 2; forgotten++) {
-		struct recovery_scene scene;
-
-		recovery_scene_begin(&scene, 3);
-		if (forgotten)
-			for (size_t i = 1; i < 3; i++)
-				sample_forget_member(&scene.snapshot, -1, scene.snapshot.servers[i].name);
-		sample_scale(&scene.snapshot, 1, MEMBER_FAILED);
-		recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:may return consul-2:may return");
-		cr_expect(strstr(scene.recovery.hint, "kubectl scale statefulset/consul -n ns --replicas=3 brings"));
-		recovery_scene_end(&scene);
-	}
-}
-
-/* What is left of five replicas of long ago: the three voters are known to be elsewhere. */
-Test(recovery, old_claims_do_not_count)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 3);
-	recovery_scene_empty(&scene, 1);
-	recovery_scene_empty(&scene, 2);
-	recovery_scene_forget(&scene);
-	sample_add_claim(&scene.snapshot, "data-consul-3", 8640000);
-	sample_add_claim(&scene.snapshot, "data-consul-4", 8640000);
-	free(recovery_scene_judge(&scene));
-	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
-	recovery_scene_end(&scene);
-}
-
-/* A claim that was made without a leader has nothing that was ever voted on; one that may be older has. */
-Test(recovery, the_age_of_a_claim)
-{
-	static const struct {
-		int64_t age_s, contact_ms;
-		bool goes;
-	} cases[] = {
-		{ 10, 60000, true },    { 40, 60000, false }, { 100, 60000, false },
-		{ 100, 3600000, true }, { 100, -1, true },    { 90000, -1, false },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct recovery_scene scene;
-
-		recovery_scene_begin(&scene, 3);
-		recovery_scene_empty(&scene, 1);
-		recovery_scene_lose(&scene, 2, cases[i].age_s);
-		scene.snapshot.servers[0].view.self.last_contact_ms = cases[i].contact_ms;
-		free(recovery_scene_judge(&scene));
-		cr_expect_eq(scene.recovery.kind == RECOVERY_GO, cases[i].goes, "%zu: %s", i,
-		             scene.recovery.text ? scene.recovery.text : "");
-		recovery_scene_end(&scene);
-	}
-}
-
-/* Our clock is an hour behind theirs: what was made lately is no newer for that. */
-Test(recovery, a_clock_that_is_behind)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 3);
-	recovery_scene_empty(&scene, 1);
-	recovery_scene_lose(&scene, 2, 40);
-	scene.snapshot.taken_at -= 3600;
-	free(recovery_scene_judge(&scene));
-	cr_expect(scene.recovery.forceable);
-	recovery_scene_end(&scene);
-}
-
-Test(recovery, claims_that_have_nothing)
-{
-	static const char *const phases[] = { "Pending", "Lost" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
-		struct recovery_scene scene;
-
-		recovery_scene_begin(&scene, 3);
-		recovery_scene_empty(&scene, 1);
-		recovery_scene_lose(&scene, 2, 86400);
-		replace_string(&scene.snapshot.claims[scene.snapshot.claim_count - 1].phase, xstrdup(phases[i]));
-		recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
-		recovery_scene_end(&scene);
-	}
-}
-
-Test(recovery, claims_that_cannot_be_listed)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 3);
-	recovery_scene_empty(&scene, 1);
-	recovery_scene_lose(&scene, 2, 0);
-	scene.snapshot.claims_known = false;
-	free(recovery_scene_judge(&scene));
-	recovery_scene_text(&scene, "consul-2 may come back*whether it has a claim is not known*");
-	recovery_scene_end(&scene);
-}
-
-/* Without claim templates the data is in the pod. */
-Test(recovery, pods_that_hold_their_data)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 3);
-	strv_release(&scene.snapshot.set.claim_templates);
-	recovery_scene_lose(&scene, 1, 0);
-	recovery_scene_stop(&scene, 2, REMAINS_OTHER);
-	free(recovery_scene_judge(&scene));
-	recovery_scene_text(&scene, "consul-2 may come back*its data may be in its pod*");
-	scene.snapshot.servers[2].pod.created_at = SAMPLE_NOW - 5;
-	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:gone consul-2:gone");
-	recovery_scene_end(&scene);
-}
-
-/* A server that was about to be added, and never voted, is not waited for. */
-Test(recovery, who_never_was_a_peer_does_not_count)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 4);
-	recovery_scene_peers(&scene, 0, "012");
-	recovery_scene_empty(&scene, 1);
-	recovery_scene_empty(&scene, 2);
-	recovery_scene_lose(&scene, 3, 86400);
-	free(recovery_scene_judge(&scene));
-	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
 	recovery_scene_end(&scene);
 }
 

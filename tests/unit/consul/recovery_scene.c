@@ -165,3 +165,11 @@ void recovery_scene_text(const struct recovery_scene *scene, const char *pattern
 
 	cr_expect_eq(fnmatch(pattern, text, FNM_NOESCAPE), 0, "got      %s\n  expected %s", text, pattern);
 }
+
+bool recovery_scene_is_noted(const struct recovery_scene *scene, const char *text)
+{
+	for (size_t i = 0; i < scene->recovery.notes.count; i++)
+		if (strstr(scene->recovery.notes.items[i], text))
+			return true;
+	return false;
+}

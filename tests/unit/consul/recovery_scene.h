@@ -51,4 +51,7 @@ void recovery_scene_expect(struct recovery_scene *scene, const char *judgement);
 /* The reason of a refusal, asserted by fnmatch. */
 void recovery_scene_text(const struct recovery_scene *scene, const char *pattern);
 
+/* Whether a note has this text in it. */
+bool recovery_scene_is_noted(const struct recovery_scene *scene, const char *text);
+
 #endif

@@ -1,0 +1,139 @@
+/* consul/recovery.h: whose data may still be on a claim, or in a pod. */
+#include <string.h>
+
+#include <criterion/criterion.h>
+
+#include "recovery_scene.h"
+#include "util/mem.h"
+
+/* `kubectl scale` from 3 to 1: it is undone by scaling back, even when nobody knows the names any more. */
+Test(recovery_claims, scaled_away)
+{
+	for (int forgotten = 0; forgotten < 2; forgotten++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		if (forgotten)
+			for (size_t i = 1; i < 3; i++)
+				sample_forget_member(&scene.snapshot, -1, scene.snapshot.servers[i].name);
+		sample_scale(&scene.snapshot, 1, MEMBER_FAILED);
+		recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:may return consul-2:may return");
+		cr_expect(strstr(scene.recovery.hint, "kubectl scale statefulset/consul -n ns --replicas=3 brings"));
+		recovery_scene_end(&scene);
+	}
+}
+
+/* What is left of five replicas of long ago: the three voters are known to be elsewhere. */
+Test(recovery_claims, old_claims_do_not_count)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_forget(&scene);
+	sample_add_claim(&scene.snapshot, "data-consul-3", 8640000);
+	sample_add_claim(&scene.snapshot, "data-consul-4", 8640000);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
+
+/* A claim that was made without a leader has nothing that was ever voted on; one that may be older has. */
+Test(recovery_claims, the_age_of_a_claim)
+{
+	static const struct {
+		int64_t age_s, contact_ms;
+		bool goes;
+	} cases[] = {
+		{ 10, 60000, true },    { 40, 60000, false }, { 100, 60000, false },
+		{ 100, 3600000, true }, { 100, -1, true },    { 90000, -1, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_empty(&scene, 1);
+		recovery_scene_lose(&scene, 2, cases[i].age_s);
+		scene.snapshot.servers[0].view.self.last_contact_ms = cases[i].contact_ms;
+		free(recovery_scene_judge(&scene));
+		cr_expect_eq(scene.recovery.kind == RECOVERY_GO, cases[i].goes, "%zu: %s", i,
+		             scene.recovery.text ? scene.recovery.text : "");
+		recovery_scene_end(&scene);
+	}
+}
+
+/* Our clock is an hour behind theirs: what was made lately is no newer for that. */
+Test(recovery_claims, a_clock_that_is_behind)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_lose(&scene, 2, 40);
+	scene.snapshot.taken_at -= 3600;
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_end(&scene);
+}
+
+Test(recovery_claims, claims_that_have_nothing)
+{
+	static const char *const phases[] = { "Pending", "Lost" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_empty(&scene, 1);
+		recovery_scene_lose(&scene, 2, 86400);
+		replace_string(&scene.snapshot.claims[scene.snapshot.claim_count - 1].phase, xstrdup(phases[i]));
+		recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
+		recovery_scene_end(&scene);
+	}
+}
+
+Test(recovery_claims, claims_that_cannot_be_listed)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_lose(&scene, 2, 0);
+	scene.snapshot.claims_known = false;
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-2 may come back*whether it has a claim is not known*");
+	recovery_scene_end(&scene);
+}
+
+/* Without claim templates the data is in the pod. */
+Test(recovery_claims, pods_that_hold_their_data)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	strv_release(&scene.snapshot.set.claim_templates);
+	recovery_scene_lose(&scene, 1, 0);
+	recovery_scene_stop(&scene, 2, REMAINS_OTHER);
+	free(recovery_scene_judge(&scene));
+	recovery_scene_text(&scene, "consul-2 may come back*its data may be in its pod*");
+	scene.snapshot.servers[2].pod.created_at = SAMPLE_NOW - 5;
+	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:gone consul-2:gone");
+	recovery_scene_end(&scene);
+}
+
+/* A server that was about to be added, and never voted, is not waited for. */
+Test(recovery_claims, who_never_was_a_peer_does_not_count)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 4);
+	recovery_scene_peers(&scene, 0, "012");
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_lose(&scene, 3, 86400);
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	recovery_scene_end(&scene);
+}
