@@ -1,5 +1,5 @@
 /*
- * The simulated cluster: plan and act against thousands of random faults.
+ * The simulated cluster: plan, act, recoveries and drills against thousands of random faults.
  *
  *     sim [--seeds COUNT] [--from SEED] [-j WORKERS] [--stop]   so many seeds; --stop: until the first violation
  *     sim --seed SEED [-v]                                      one, exactly as before; -v tells all that happens
@@ -128,6 +128,8 @@ static int run_many(const struct options *options)
 	       " orders in %" PRId64 " simulated hours\n",
 	       totals.seeds, totals.violations, totals.reached, totals.refused, totals.lost, totals.runs, totals.killed,
 	       totals.orders, totals.minutes / 60);
+	printf("sim: %" PRId64 " recoveries, %" PRId64 " of them forced; %" PRId64 " drills\n", totals.recovered,
+	       totals.forced, totals.drills);
 	printf("sim: rollouts without faults had no leader for %" PRId64 " ms in the median, %" PRId64 " ms at most\n",
 	       totals_leaderless_ms(&totals, 500), totals_leaderless_ms(&totals, 1000));
 	return fine && totals.violations == 0 ? 0 : 1;

@@ -184,7 +184,7 @@ bool rules_check_agreement(struct rules *rules, enum order order, bool peers_too
 
 bool rules_same_peers(const struct raft_config *a, const struct raft_config *b);
 
-/* It lives, and votes to everybody who does. */
+/* It runs, maybe not for long any more, and votes to everybody who lives. */
 bool rules_seen_voter(const struct rules *rules, int ordinal);
 
 /* Every one of these votes, and every other of them has learnt it. */

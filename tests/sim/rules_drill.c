@@ -144,16 +144,19 @@ void rules_drill_told(struct rules *rules, enum told told, int who, bool unseen,
 const char *rules_against_drill(const struct rules *rules, int ordinal)
 {
 	const struct model *model = rules->model;
-	int leader = raft_leader(model), voters = raft_voters(&model->committed);
+	int leader = raft_leader(model), live = 0;
+	const struct raft_config *config = &model->committed;
 	const struct raft_peer *peer;
 
 	if (leader < 0)
 		return "there is no leader";
 	if (ordinal < 0)
 		ordinal = leader;
-	if (voters < 3)
+	for (int i = 0; i < config->count; i++)
+		live += config->peers[i].voter && agent_of_id(model, config->peers[i].id) >= 0;
+	if (live - 1 <= raft_voters(config) / 2)
 		return "the others are no quorum without it";
-	peer = raft_find(&model->committed, model->servers[ordinal].claim.data.id);
+	peer = raft_find(config, model->servers[ordinal].claim.data.id);
 	if (!model->servers[ordinal].agent.up || !peer || !peer->voter)
 		return "it is no live voter";
 	return rules_missing(rules);

@@ -173,7 +173,7 @@ bool rules_seen_voter(const struct rules *rules, int ordinal)
 
 	for (int i = 0; i < ORDINALS; i++)
 		everybody[i] = rules->seen.servers[i].asked && !rules->seen.servers[i].half;
-	return rules_seen_live(&rules->seen.servers[ordinal]) &&
+	return rules->seen.servers[ordinal].asked && rules->seen.servers[ordinal].pod_running &&
 	       find_ignorant(&rules->seen, &rules->seen.servers[ordinal], everybody) < 0;
 }
 

@@ -19,6 +19,8 @@ struct totals {
 	int64_t runs;        /* of the tool */
 	int64_t killed;      /* of those */
 	int64_t orders;
+	int64_t recovered, forced; /* clusters; forced: of those */
+	int64_t drills;      /* that came to their end */
 	int64_t minutes;     /* of the model's time */
 
 	/* Rollouts without faults, by how long there was no leader, in steps of the model; the last one: or longer. */

@@ -53,6 +53,7 @@ static int run(struct story *story, const struct goal *goal, struct err *err)
 	status = drill_run(&story->world, &options, &drill, err);
 	if (status == 0 && (!story->rules.drill.on || !drill_is_over(&drill)))
 		rules_violation(&story->rules, "drill", "it says it is over, and it is not");
+	story->totals->drills += status == 0;
 	drill_release(&drill);
 	story->rules.drill.on = false;
 	return status;

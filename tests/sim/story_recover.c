@@ -54,6 +54,8 @@ static int carry_out(struct story *story, const struct recovery_act_options *opt
 	if (recovery_act(&story->world, options, recovery, &begun, err) < 0)
 		return -1;
 	rules_recovery_done(&story->rules);
+	story->totals->recovered += recovery->kind == RECOVERY_GO;
+	story->totals->forced += recovery->kind == RECOVERY_GO && options->recovery.force;
 	return 0;
 }
 

@@ -12,6 +12,9 @@ void totals_add(struct totals *to, const struct totals *from)
 	to->runs += from->runs;
 	to->killed += from->killed;
 	to->orders += from->orders;
+	to->recovered += from->recovered;
+	to->forced += from->forced;
+	to->drills += from->drills;
 	to->minutes += from->minutes;
 	for (int i = 0; i < LEADERLESS_MAX; i++)
 		to->leaderless[i] += from->leaderless[i];
