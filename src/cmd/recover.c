@@ -53,11 +53,9 @@ struct recover_run {
 };
 
 /* "recover --force --yes": with what this run was given. New string. */
-static char *command(const struct recover_run *run, const char *more)
+static char *command_words(const struct recover_run *run, const char *more)
 {
-	_cleanup_free_ char *words = xasprintf("recover%s%s", run->options->force ? " --force" : "", more);
-
-	return again_command(run->base.context, run->base.connection, run->base.set_name, words);
+	return xasprintf("recover%s%s", run->options->force ? " --force" : "", more);
 }
 
 static struct recovery_act_options options_of(struct recover_run *run)
@@ -90,24 +88,35 @@ static int save(struct recover_run *run, struct err *err)
 	return 0;
 }
 
-/* The cluster has a leader: from here on it is a matter of more servers. */
+static void hint_to_go_on(const struct recover_run *run, const char *words, struct err *err)
+{
+	_cleanup_free_ char *again = again_command(run->base.context, run->base.connection, run->base.set_name, words);
+
+	if (err->hint)
+		replace_string(&err->hint, xasprintf("%s\nto go on from here: %s", err->hint, again));
+	err_hint(err, "to go on from here: %s", again);
+}
+
+/*
+ * The cluster has a leader: from here on it is a matter of more servers. They are started again or have just joined,
+ * which no plan tells beforehand: none is shown.
+ */
 static int complete(struct recover_run *run, struct err *err)
 {
-	const struct change_run *base = &run->base;
-	int64_t replicas = run->look.snapshot.set.replicas;
-	_cleanup_free_ char *again = xasprintf("scale %lld --force", (long long)replicas);
-	struct change change = {
-		.goal = { .kind = GOAL_SCALE, .replicas = replicas, .force = true },
-		.label = "recover",
-		.again = again,
-		.yes = true,
-		.timeout_ms = base->deadline_ms - clock_monotonic_ms(),
-		.brief = true,
-		.connection = base->connection,
-		.lease = base->kube.lease,
-	};
+	struct change_run *base = &run->base;
+	const struct change *recovery = base->change;
+	struct change change = *recovery;
+	_cleanup_free_ char *again = NULL;
+	int status;
 
-	return change_run(base->context, &change, err);
+	change.goal = (struct goal){ .kind = GOAL_SCALE, .replicas = run->look.snapshot.set.replicas, .force = true };
+	base->change = &change;
+	status = change_act(base, err);
+	base->change = recovery;
+	again = xasprintf("scale %lld --force --yes", (long long)change.goal.replicas);
+	if (status < 0)
+		hint_to_go_on(run, again, err);
+	return status;
 }
 
 /* What came of it, although the time may just be up. */
@@ -135,19 +144,17 @@ static void print_commands(const struct recover_run *run)
 }
 
 /* Until there is a leader whoever goes on begins with a look. */
-static int tell_how_to_go_on(struct recover_run *run, struct err *err)
+static void tell_how_to_go_on(struct recover_run *run, struct err *err)
 {
 	const struct cmd_context *context = run->base.context;
-	_cleanup_free_ char *again = command(run, " --yes");
+	_cleanup_free_ char *words = command_words(run, " --yes");
 
 	if (err->kind == ERR_INTERRUPTED && context->messages_term.is_tty)
 		fputc('\n', context->messages); /* after the ^C that the terminal shows */
 	fputs(run->begun ? "begun: peers.json and the end of the processes; Consul goes on with it\n"
 	                 : "nothing was changed\n",
 	      context->messages);
-	if (err->hint)
-		replace_string(&err->hint, xasprintf("%s\nto go on from here: %s", err->hint, again));
-	return err_hint(err, "to go on from here: %s", again);
+	hint_to_go_on(run, words, err);
 }
 
 static int carry_out(struct recover_run *run, struct err *err)
@@ -200,7 +207,7 @@ static void print_plan(const struct recover_run *run)
 static void say_how(const struct recover_run *run)
 {
 	_cleanup_buf_ struct buf more = BUF_TEXT;
-	_cleanup_free_ char *words = NULL;
+	_cleanup_free_ char *words = NULL, *command = NULL;
 
 	if (run->options->directory) {
 		_cleanup_free_ char *word = shell_word(run->options->directory);
@@ -208,8 +215,9 @@ static void say_how(const struct recover_run *run)
 		buf_addf(&more, " --save %s", word);
 	}
 	buf_adds(&more, " --yes");
-	words = command(run, buf_text(&more));
-	fprintf(run->base.context->output, "\ndry run: nothing was changed; to carry it out: %s\n", words);
+	words = command_words(run, buf_text(&more));
+	command = again_command(run->base.context, run->base.connection, run->base.set_name, words);
+	fprintf(run->base.context->output, "\ndry run: nothing was changed; to carry it out: %s\n", command);
 }
 
 static int look_and_decide(struct recover_run *run, struct err *err)

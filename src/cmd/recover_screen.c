@@ -162,6 +162,14 @@ static void add_step(struct buf *out, const struct term *term, int64_t *number, 
 	free(text);
 }
 
+/* The others have less log, and so no vote yet. */
+static bool leads_alone(const struct recovery *recovery)
+{
+	const struct recovery_server *next = recovery->remaining > 1 ? &recovery->servers[1] : NULL;
+
+	return next && next->log_known && recovery_is_ahead(recovery->best, next);
+}
+
 static void add_steps(const struct recovery_look *look, const char *directory, const struct term *term, struct buf *out)
 {
 	const struct recovery *recovery = &look->recovery;
@@ -177,7 +185,8 @@ static void add_steps(const struct recovery_look *look, const char *directory, c
 	add_step(out, term, &number,
 	         xasprintf("the process%s of %s %s ended at once; Kubernetes starts the container%s again",
 	                   one ? "" : "es", names, one ? "is" : "are", one ? "" : "s"));
-	add_step(out, term, &number, xasprintf("%s becomes the leader%s", one ? "it" : "one of them", one ? "" : ""));
+	add_step(out, term, &number,
+	         xasprintf("%s becomes the leader", one || leads_alone(recovery) ? best : "one of them"));
 	add_step(out, term, &number,
 	         xasprintf("the others join, until all %" PRId64 " servers are voters", look->snapshot.set.replicas));
 }
