@@ -77,7 +77,7 @@ struct recovery {
 	char *hint;      /* REFUSED: what to type or do; may be NULL */
 	bool forceable;
 	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it */
-	int exit_is;     /* REFUSED: an enum err_kind: ERR_REFUSED, or ERR_FAILED where nothing can be told */
+	enum err_kind exit_is; /* REFUSED: ERR_REFUSED, or ERR_FAILED where nothing can be told */
 
 	struct quorum quorum;              /* of the best server's peer set */
 	const struct recovery_server *best; /* whose data becomes the truth; NULL: none */

@@ -411,7 +411,7 @@ void recovery_plan(const struct snapshot *snapshot, const struct remains *remain
 
 int recovery_refusal(const struct recovery *recovery, struct err *err)
 {
-	enum err_kind kind = (enum err_kind)recovery->exit_is;
+	enum err_kind kind = recovery->exit_is;
 
 	err_set(err, kind, "%s%s", kind == ERR_REFUSED ? "refused: " : "", recovery->text);
 	return recovery->hint ? err_hint(err, "%s", recovery->hint) : -1;
