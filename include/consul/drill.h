@@ -50,6 +50,7 @@ struct drill {
 	int64_t restarts;    /* of its container, before */
 	uint64_t term;       /* raft's, before */
 	enum verdict before; /* the verdict */
+	bool in_doubt;       /* the answer to the crash was lost, and Kubernetes has not shown yet that it took place */
 	struct drill_mark marks[DRILL_MARKS];
 	int64_t looks;
 	int64_t since_ms;        /* when the last one ended, since the crash */
@@ -70,7 +71,11 @@ void drill_check(const struct snapshot *snapshot, const char *pod, const char **
 /* The drill that is about to begin, from the snapshot it was checked with. */
 void drill_begin(const struct snapshot *snapshot, const char *pod, struct drill *ret_drill);
 
-/* Takes one look, since_ms after the crash: marks what it shows for the first time; a bit (1 << kind) for each. */
+/*
+ * Takes one look, since_ms after the crash: marks what it shows for the first time; a bit (1 << kind) for each. Nothing is
+ * marked while the crash is in doubt, which ends when Kubernetes has the container as ended or as another one: that an
+ * agent does not answer may be an answer that was lost, too.
+ */
 unsigned drill_take(struct drill *drill, const struct snapshot *snapshot, int64_t since_ms);
 
 bool drill_is_over(const struct drill *drill); /* all that is expected has happened */
@@ -103,7 +108,8 @@ struct drill_options {
 	void *context;
 };
 
-#define DRILL_INTERVAL_MS ((int64_t)100) /* between two looks */
+#define DRILL_INTERVAL_MS ((int64_t)100)        /* between two looks */
+#define DRILL_DOUBT_MS    ((int64_t)30 * 1000)  /* a crash of which nothing shows by then is none; an exec ends well before */
 
 /*
  * The first look: until drill_check allows it; a refusal that may pass, and a look that fails, is looked at again, for
@@ -117,7 +123,8 @@ int drill_look(const struct world *world, const struct drill_options *options, s
  * drill_look, crashes the server through world->crash, and looks until the drill is over. ret_drill (DRILL_INIT) is
  * released by the caller in either case, and has what was seen; victim NULL: nothing was crashed (ERR_INTERRUPTED in
  * the middle of it leaves that open). ERR_TIMEOUT: names what had not happened. Looks fail for ACT_PATIENCE_MS: their
- * err. An answer to the crash that was lost is no failure: whether it took place is seen.
+ * err. An answer to the crash that was lost is no failure if the crash is seen; else its err, after DRILL_DOUBT_MS. A
+ * server in whose data directory a raft/peers.json waits is not crashed, since that would change its peers: ERR_FAILED.
  *
  * The time of the crash is the middle between sending the order and its end, no more than the exec's round trip wrong.
  */

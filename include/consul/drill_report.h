@@ -12,6 +12,7 @@
  *   .led            whether it was the leader
  *   .before         the verdict before
  *   .over           everything has happened that was expected
+ *   .inDoubt        true: whether it was crashed at all is not known, and nothing shows of it; else absent
  *   .marks          those that were expected, by name: "down", "leader-lost", "new-leader" (both only of a leader), "restarted",
  *                   "alive", "voter", "verdict" (see consul/drill.h); each .seconds since the crash (null: it did not happen),
  *                   .unseen (it was over when it was looked for: seconds is the latest it can have been), .who (the new

@@ -80,7 +80,8 @@ char *failover_screen_crashed(const struct drill *drill, int64_t number)
 {
 	_cleanup_free_ char *round = number > 0 ? xasprintf("round %" PRId64 ": ", number) : xstrdup("");
 	_cleanup_free_ char *line =
-	    xasprintf("%s%s, who %s, was crashed", round, drill->victim, drill->led ? "led" : "followed");
+	    xasprintf("%s%s, who %s, %s", round, drill->victim, drill->led ? "led" : "followed",
+	              drill->in_doubt ? "may have been crashed: the answer was lost" : "was crashed");
 
 	return str_visible(line, 0);
 }
@@ -268,6 +269,9 @@ void failover_screen_left(const struct drill *drill, const struct term *term, st
 		return;
 	if (drill->looks == 0)
 		line = xasprintf("%s was crashed, or may have been; nothing was looked at since", drill->victim);
+	else if (drill->in_doubt)
+		line =
+		    xasprintf("%s may have been crashed: the answer was lost, and nothing shows of it", drill->victim);
 	else if (drill_is_over(drill))
 		return;
 	else

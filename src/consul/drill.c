@@ -247,8 +247,9 @@ static bool is_running(const struct server *server)
 /* Kubernetes hears of it later than who asks the server. */
 static void see_victim(struct sight *sight)
 {
-	bool answers = sight->victim && view_answered(&sight->victim->view);
-	bool down = !answers || !is_running(sight->victim), another = is_another(sight);
+	bool stopped = !is_running(sight->victim), another = is_another(sight);
+	bool silent = !sight->victim || !view_answered(&sight->victim->view);
+	bool down = stopped || (silent && !sight->drill->in_doubt);
 
 	sight->shows[DRILL_DOWN] = down || another;
 	sight->unseen[DRILL_DOWN] = !down;
@@ -320,6 +321,7 @@ static const char *who_is(const struct sight *sight, enum drill_mark_kind kind)
 unsigned drill_take(struct drill *drill, const struct snapshot *snapshot, int64_t since_ms)
 {
 	struct sight sight = { .drill = drill, .snapshot = snapshot, .assessment = ASSESSMENT_INIT };
+	bool was_in_doubt = drill->in_doubt;
 	unsigned marks = 0;
 
 	assess(snapshot, &sight.assessment);
@@ -330,13 +332,14 @@ unsigned drill_take(struct drill *drill, const struct snapshot *snapshot, int64_
 	see_leader(&sight);
 	if (sight.victim)
 		see_return(&sight);
+	drill->in_doubt &= !sight.shows[DRILL_DOWN];
 	for (size_t i = 0; i < DRILL_MARKS; i++) {
 		struct drill_mark *mark = &drill->marks[i];
 
-		if (!mark->expected || mark->happened || !sight.shows[i])
+		if (!mark->expected || mark->happened || !sight.shows[i] || drill->in_doubt)
 			continue;
 		*mark = (struct drill_mark){
-			.expected = true, .happened = true, .unseen = sight.unseen[i], .at_ms = since_ms
+			.expected = true, .happened = true, .unseen = sight.unseen[i] || was_in_doubt, .at_ms = since_ms
 		};
 		mark->who = xstrdup_null(who_is(&sight, (enum drill_mark_kind)i));
 		marks |= 1U << i;

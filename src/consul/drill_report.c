@@ -70,6 +70,7 @@ static cJSON *round_json(const struct drill_round *round)
 			   "led", json_bool(drill->led),
 			   "before", json_string(verdict_name(drill->before)),
 			   "over", json_bool(drill_is_over(drill)),
+			   "inDoubt", drill->in_doubt ? json_bool(true) : NULL,
 			   "marks", marks_json(drill),
 			   "looks", json_int(drill->looks),
 			   "resolutionSeconds", seconds_json(drill->longest_look_ms),

@@ -107,9 +107,11 @@ static int crash_it(struct drilling *drilling, const struct snapshot *seen, cons
                     struct err *doubt, struct err *err)
 {
 	const struct world *world = drilling->world;
-	struct crash_order order = { .pod = pod };
+	_cleanup_free_ char *data_dir = remains_data_dir(snapshot_server_by_name(seen, pod));
+	struct crash_order order = { .pod = pod, .data_dir = data_dir };
 	int64_t sent_ms = now(drilling);
 	int status = world->crash(world->context, seen, &order, 1, doubt);
+
 	*ret_at_ms = sent_ms + (now(drilling) - sent_ms) / 2;
 	err_release(&order.err);
 	return status == 0 || err_leaves_open(doubt) ? 0 : err_move(err, doubt);
@@ -128,7 +130,7 @@ static int time_is_up(const struct drill *drill, struct err *doubt, struct err *
 	_cleanup_strv_ struct strv missing = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
 
-	if (!drill->marks[DRILL_DOWN].happened && err_is_set(doubt)) {
+	if (drill->in_doubt) {
 		err_move(err, doubt);
 		return err_wrap(err, "%s was to be crashed, and nothing shows of it", drill->victim);
 	}
@@ -154,7 +156,8 @@ static int watch(struct drilling *drilling, struct drill *drill, int64_t crashed
 		snapshot_release(&snapshot);
 		if (status < 0 || drill_is_over(drill))
 			return status;
-		if (now(drilling) >= drilling->options->deadline_ms)
+		if (now(drilling) >= drilling->options->deadline_ms ||
+		    (drill->in_doubt && now(drilling) - crashed_ms >= DRILL_DOUBT_MS))
 			return time_is_up(drill, doubt, err);
 		if (pause_for(drilling, DRILL_INTERVAL_MS, err) < 0)
 			return -1;
@@ -179,6 +182,7 @@ int drill_run(const struct world *world, const struct drill_options *options, st
 		status = crash_it(&drilling, &snapshot, pod, &crashed_ms, &doubt, err);
 		if (status < 0 && err->kind != ERR_INTERRUPTED)
 			drill_release(ret_drill);
+		ret_drill->in_doubt = err_is_set(&doubt);
 	}
 	snapshot_release(&snapshot);
 	if (status == 0)

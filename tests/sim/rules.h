@@ -78,7 +78,6 @@ struct drill_truth {
 	bool on;
 	int victim, uid;
 	bool led;
-	bool lost;                /* the order was, or its answer */
 	int64_t crashed_at, down_at, restarted_at;
 	int64_t led_at;           /* by another, or again, in a later term */
 	uint64_t term;            /* before */

@@ -57,7 +57,6 @@ static void lose(struct sim_world *sim, int ordinal, const struct raft_config *p
 	struct late_change late = { .what = LATE_CRASH, .ordinal = ordinal, .uid = model->servers[ordinal].pod.uid };
 
 	world_api_error(sim, err);
-	sim->rules->drill.lost = true;
 	if (peers) {
 		late.has_peers = true;
 		late.peers = *peers;

@@ -149,6 +149,12 @@ Test(failover_screen, what_is_left_is_said_of_a_crash_only)
 	round.drill.looks = 0;
 	failover_screen_left(&round.drill, &pipe_term, &out);
 	cr_expect_str_eq(buf_text(&out), "consul-0 was crashed, or may have been; nothing was looked at since\n");
+	buf_clear(&out);
+	round.drill.looks = 9;
+	round.drill.in_doubt = true;
+	failover_screen_left(&round.drill, &pipe_term, &out);
+	cr_expect_str_eq(buf_text(&out),
+	                 "consul-0 may have been crashed: the answer was lost, and nothing shows of it\n");
 	drill_round_release(&round);
 	drill_round_release(&over);
 }
@@ -169,5 +175,8 @@ Test(failover_screen, what_goes_on_fits_the_terminal)
 	          buf_text(&out));
 	cr_expect_str_eq(mark, "+  0.5 s  consul-0 is down");
 	cr_expect_str_eq(crashed, "round 2: consul-0, who led, was crashed");
+	round.drill.in_doubt = true;
+	replace_string(&crashed, failover_screen_crashed(&round.drill, 0));
+	cr_expect_str_eq(crashed, "consul-0, who led, may have been crashed: the answer was lost");
 	drill_round_release(&round);
 }

@@ -348,6 +348,8 @@ static int crash_one(void *context, const struct snapshot *seen, struct crash_or
 	_cleanup_free_ char *text = xasprintf("crash %s", orders[0].pod);
 
 	cr_expect_eq(count, 1);
+	cr_expect_str_eq(orders[0].data_dir, "/consul/data"); /* where no peers.json may wait */
+	cr_expect_null(orders[0].peers_json);
 	return order(context, seen, text, err);
 }
 
