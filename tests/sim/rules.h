@@ -42,6 +42,7 @@ struct seen {
 	bool any;
 	int replicas;
 	bool observed;            /* the controller has seen the last change */
+	bool claims_listed;
 	bool on_delete;
 	struct seen_server servers[ORDINALS];
 	int ids[ORDINALS];        /* on the disks */
@@ -70,6 +71,7 @@ struct wish {
 	bool recover;             /* what is left shall go on without the others */
 	bool forced;              /* recover: although some of them may come back */
 	bool told[ORDINALS];      /* recover: people were told that this one's data may be lost */
+	bool told_some;           /* recover: or that somebody's may be */
 	bool drill;               /* one server shall crash */
 };
 

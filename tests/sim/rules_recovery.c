@@ -106,6 +106,15 @@ static bool could_lead(const struct model *model, int ordinal, bool running)
 	return votes > raft_voters(&data->config) / 2;
 }
 
+/* By name; but who has no pod and is named otherwise, or whose claim cannot be seen, has none that could be told. */
+static bool is_told(const struct rules *rules, int ordinal)
+{
+	bool nameless = !rules_seen_wanted(rules, ordinal, rules->seen.replicas) &&
+	                (rules->model->traits.own_names || !rules->seen.claims_listed);
+
+	return rules->wish.told[ordinal] || (nameless && rules->wish.told_some);
+}
+
 /* As long as a quorum of the voters has its data, they need no help. */
 static void check_quorum_gone(struct rules *rules, const bool *servers)
 {
@@ -118,8 +127,8 @@ static void check_quorum_gone(struct rules *rules, const bool *servers)
 		if (!could_lead(model, i, false))
 			continue;
 		for (int k = 0; k < ORDINALS; k++) {
-			votes += could_vote(model, k, i) && !rules->wish.told[k];
-			told &= !could_vote(model, k, i) || servers[k] || rules->wish.told[k];
+			votes += could_vote(model, k, i) && !is_told(rules, k);
+			told &= !could_vote(model, k, i) || servers[k] || is_told(rules, k);
 		}
 		if (rules->wish.forced && (told || votes <= raft_voters(&model->servers[i].claim.data.config) / 2))
 			continue;
@@ -140,11 +149,7 @@ static void check_left_out(struct rules *rules, const bool *servers, const struc
 		if (servers[i] || !server->has_data || server->other_cluster || rules->written_off[seen->ids[i]] ||
 		    (!best->other_cluster && !raft_is_longer(&server->log, &best->log)))
 			continue;
-		/* Which pod was a node's that has left, and is named otherwise, nobody can tell. */
-		if (rules->wish.forced && rules->model->traits.own_names &&
-		    !rules_seen_wanted(rules, i, seen->replicas))
-			continue;
-		if (!rules->wish.forced || !rules->wish.told[i])
+		if (!rules->wish.forced || !is_told(rules, i))
 			rules_violation(
 			    rules, "recovery",
 			    "server %d is discarded, with entry %llu of term %llu; the best of the others "

@@ -21,6 +21,7 @@ static void note_told(struct story *story, const struct recovery *recovery)
 			wish->told[i] |=
 			    strstr(recovery->notes.items[k], pod) || strstr(recovery->notes.items[k], node);
 	}
+	wish->told_some = recovery->notes.count > 1;
 	for (size_t k = 0; k < recovery->notes.count; k++)
 		trace(&story->model, "tool note: %s", recovery->notes.items[k]);
 }

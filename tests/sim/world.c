@@ -118,6 +118,7 @@ static int world_observe(void *context, struct snapshot *ret_snapshot, struct er
 		trace(sim->model, "the claims cannot be listed");
 		view_lose_claims(ret_snapshot);
 	}
+	sim->rules->looking.claims_listed = ret_snapshot->claims_known;
 	view_expect(sim->model, ret_snapshot, !world_api_fails(sim));
 	view_autopilot(sim->model, ret_snapshot, has_leader);
 	rules_look_ends(sim->rules, true);
