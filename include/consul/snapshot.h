@@ -74,7 +74,7 @@ struct snapshot {
 	struct autopilot_state autopilot; /* asked for by observe_options.autopilot only */
 	struct expect_state expect;       /* the same */
 	struct token_state token;
-	int64_t taken_at;         /* wall clock, seconds */
+	int64_t taken_at;         /* wall clock, seconds: the API server's, if it tells; else this machine's */
 };
 
 #define SNAPSHOT_INIT { .set = KUBE_STATEFULSET_INIT }

@@ -52,6 +52,7 @@ struct kube_call {
 
 	/* out */
 	long http_status;          /* 0 when no answer came */
+	int64_t answered_at;       /* by the server's own clock, seconds since 1970; 0: it does not tell */
 	cJSON *json;               /* the decoded body of a 2xx answer (NULL when that was empty) */
 	struct err err;            /* empty means success */
 	size_t retries;            /* how often it was sent again */

@@ -30,6 +30,9 @@ int clock_left_ms(int64_t deadline_ms, int64_t now_ms);
 /* "2024-05-01T10:00:00Z", with or without fraction and offset, to seconds since 1970. -1 when it is not one. */
 int clock_parse_rfc3339(const char *text, int64_t *ret_wall_s) __attribute__((warn_unused_result));
 
+/* "Wed, 01 May 2024 10:00:00 GMT", as servers say it over HTTP (RFC 9110, 5.6.7), to the same. -1 when it is not one. */
+int clock_parse_http_date(const char *text, int64_t *ret_wall_s) __attribute__((warn_unused_result));
+
 /* Seconds since 1970 as "2024-05-01T10:00:00Z"; a new string. */
 char *clock_format_rfc3339(int64_t wall_s) __attribute__((warn_unused_result));
 

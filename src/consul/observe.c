@@ -505,6 +505,9 @@ int observe(struct kube_client *client, const struct observe_options *options, s
 	start_all(&observing);
 	kube_websocket_warm(client, WARM_CONNECTIONS);
 	status = find_set(&observing, &other, err);
+	/* Ages are told from what the API server wrote down: by its clock, not by one that may be hours wrong. */
+	if (observing.calls[CALL_SET].answered_at > 0)
+		ret_snapshot->taken_at = observing.calls[CALL_SET].answered_at;
 	if (status == 0)
 		status = observe_pods(&observing, ret_snapshot, err);
 	if (status == 0 && options->access)

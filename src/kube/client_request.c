@@ -203,35 +203,49 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	return 0;
 }
 
-/* Only whole numbers of seconds count, as with kubectl; a date is no reason to try again. */
-static int64_t parse_retry_after(const char *value, size_t length)
+/* The value of a header line of this name ("date:"); a new string; NULL: it is another one. */
+static char *header_value(const char *line, size_t length, const char *name)
 {
-	_cleanup_free_ char *text = NULL;
-	int64_t seconds;
+	const size_t name_length = strlen(name);
 
-	while (length > 0 && strchr(" \t\r\n", value[length - 1]))
+	if (length <= name_length || strncasecmp(line, name, name_length) != 0)
+		return NULL;
+	line += name_length;
+	length -= name_length;
+	while (length > 0 && strchr(" \t\r\n", line[length - 1]))
 		length--;
-	while (length > 0 && (*value == ' ' || *value == '\t')) {
-		value++;
+	while (length > 0 && (*line == ' ' || *line == '\t')) {
+		line++;
 		length--;
 	}
-	text = xstrndup(value, length);
+	return xstrndup(line, length);
+}
+
+/* Only whole numbers of seconds count, as with kubectl; a date is no reason to try again. */
+static int64_t parse_retry_after(const char *text)
+{
+	int64_t seconds;
+
 	return str_to_int64(text, &seconds) == 0 && seconds >= 0 && seconds <= INT32_MAX ? seconds : -1;
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 {
-	static const char retry_after[] = "retry-after:";
+	_cleanup_free_ char *retry_after = NULL, *date = NULL;
 	struct kube_request *request = context;
-	const size_t length = size * count, name_length = strlen(retry_after);
+	const size_t length = size * count;
 
 	request->header_bytes += length;
 	if (request->header_bytes > KUBE_HEADER_MAX) {
 		request->is_too_large = true;
 		return 0;
 	}
-	if (length > name_length && strncasecmp(bytes, retry_after, name_length) == 0)
-		request->retry_after_s = parse_retry_after(bytes + name_length, length - name_length);
+	retry_after = header_value(bytes, length, "retry-after:");
+	if (retry_after)
+		request->retry_after_s = parse_retry_after(retry_after);
+	date = header_value(bytes, length, "date:");
+	if (date && clock_parse_http_date(date, &request->call->answered_at) < 0)
+		request->call->answered_at = 0;
 	return length;
 }
 
@@ -296,6 +310,7 @@ void request_send(struct kube_request *request)
 	_cleanup_free_ char *url = xasprintf("%s%s", kube_transport_url(request->client->transport), call->path);
 
 	call->http_status = 0;
+	call->answered_at = 0;
 	request->sent_ms = clock_monotonic_ms();
 	if (make_headers(request, &call->err) < 0) {
 		request_abandon(request);

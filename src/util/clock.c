@@ -112,6 +112,26 @@ int clock_parse_rfc3339(const char *text, int64_t *ret_wall_s)
 	return 0;
 }
 
+int clock_parse_http_date(const char *text, int64_t *ret_wall_s)
+{
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	int year, month = 1, day, hour, minute, second, length = 0;
+	char name[4];
+
+	if (sscanf(text, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &day, name, &year, &hour, &minute,
+	           &second, &length) != 6 ||
+	    length == 0 || text[length])
+		return -1;
+	while (month <= 12 && !str_equal(months[month - 1], name))
+		month++;
+	if (month > 12 || year < 1970 || day < 1 || day > days_of_month(year, month) || hour < 0 || hour > 23 ||
+	    minute < 0 || minute > 59 || second < 0 || second > 60)
+		return -1;
+	*ret_wall_s = days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+	return 0;
+}
+
 char *clock_format_rfc3339(int64_t wall_s)
 {
 	time_t when = (time_t)wall_s;

@@ -79,6 +79,28 @@ Test(clock, not_rfc3339)
 		cr_expect_eq(clock_parse_rfc3339(rows[i], &seconds), -1, "%s", rows[i]);
 }
 
+Test(clock, http_dates)
+{
+	static const char *const bad[] = {
+		"",
+		"2024-05-01T10:00:00Z",
+		"Wed, 01 May 2024 10:00:00",
+		"Wed, 01 May 2024 10:00:00 CET",
+		"Wed, 01 May 2024 10:00:00 GMT+2",
+		"Wed, 31 Apr 2024 10:00:00 GMT",
+		"Wed, 01 Mai 2024 10:00:00 GMT",
+		"Wed, 01 May 2024 24:00:00 GMT",
+		"Wed, 01 May 2024 10:-1:00 GMT",
+		"Wednesday, 01-May-24 10:00:00 GMT",
+	};
+	int64_t seconds = 0;
+
+	cr_expect_eq(clock_parse_http_date("Wed, 01 May 2024 10:00:00 GMT", &seconds), 0);
+	cr_expect_eq(seconds, 1714557600);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		cr_expect_eq(clock_parse_http_date(bad[i], &seconds), -1, "%s", bad[i]);
+}
+
 Test(clock, formats_what_it_parses)
 {
 	_cleanup_free_ char *text = clock_format_rfc3339(1714557600), *far = clock_format_rfc3339(INT64_MAX);
