@@ -164,24 +164,33 @@ int world_remove_peers(void *context, const struct snapshot *seen, const struct 
 
 /* -------------------------------------------------------------------------------------------- looking */
 
-static void look_at_log(const struct server_truth *server, struct remains *remains)
+/* The last lines of a process that has ended. */
+static const char *log_of(const struct server_truth *server)
 {
-	static const enum remains_trouble troubles[] = { REMAINS_OTHER, REMAINS_TOO_OLD, REMAINS_CORRUPT,
-		                                         REMAINS_OTHER };
-	static const char *const words[] = {
-		"Error starting agent: recovery failed",
-		"refusing to rejoin cluster because server has been offline for more than the configured "
-		"server_rejoin_age_max (168h0m0s)",
-		"Error starting agent: Failed to start Raft: failed to load any existing snapshots",
-		"==> data_dir: permission denied",
+	static const char *const tails[] = {
+		"    [ERROR] agent: Error starting agent: error=\"Failed to start Consul server: Failed to start Raft: "
+		"recovery failed: refused to recover cluster with no initial state, this is probably an operator "
+		"error\"\n",
+		"    [ERROR] agent: startup error: error=\"refusing to rejoin cluster because server has been offline "
+		"for "
+		"more than the configured server_rejoin_age_max (168h0m0s) - consider wiping your data dir\"\n",
+		"    [ERROR] agent: Error starting agent: error=\"Failed to start Consul server: Failed to start Raft: "
+		"failed to load any existing snapshots\"\n",
+		"==> data_dir: stat /consul/data: permission denied\n",
 	};
 
-	if (server->pod.phase == PHASE_NONE || server->pod.running || server->pod.restarts == 0)
-		return;
-	if (server->trouble == TROUBLE_NONE && !server->claim.peers_waiting)
-		return;
-	remains->trouble = server->trouble ? troubles[server->trouble] : REMAINS_BAD_PEERS;
-	remains->last_words = xstrdup(words[server->trouble]);
+	if (server->trouble != TROUBLE_NONE || server->claim.peers_waiting)
+		return tails[server->trouble];
+	return server->pod.last_exit == 2 ? "SIGQUIT: quit\nPC=0x46c541 m=0 sigcode=0\n\ngoroutine 0 [idle]:\n"
+	                                  : "    [INFO]  agent: Exit code: code=0\n";
+}
+
+static void look_at_log(const struct server_truth *server, struct remains *remains)
+{
+	const char *text = log_of(server);
+
+	if (server->pod.phase != PHASE_NONE && !server->pod.running && server->pod.restarts > 0)
+		remains_read_log(text, strlen(text), remains);
 }
 
 static void look_at_data(const struct server_truth *server, struct remains *remains)
