@@ -43,9 +43,6 @@ void change_tell(void *context, const struct act_event *event);
 void change_tell_looking(struct change_telling *telling);
 void change_telling_release(struct change_telling *telling);
 
-/* Which StatefulSet it is, on context->messages, if the user did not name it. */
-void change_tell_which_set(const struct change_run *run);
-
 /* The first line of `health`. */
 void change_print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term);
 

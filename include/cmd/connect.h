@@ -31,6 +31,9 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 int connect_sleep(struct connection *connection, int64_t milliseconds, struct err *err)
 	__attribute__((warn_unused_result));
 
+/* Which StatefulSet it is, on context->messages, if it is not the usual one and the user did not name it. */
+void connect_tell_set(const struct cmd_context *context, const char *namespace_name, const char *set_name);
+
 void connection_release(struct connection *connection);
 
 #endif

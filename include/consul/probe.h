@@ -48,11 +48,10 @@ struct probe_count {
 	int64_t tried, served, failed; /* tried: those that came to an end, served and failed together */
 	int64_t last_served_ms;        /* when one was last served; -1: never */
 	int64_t longest_gap_ms;        /* longest time from one that was served to the next that was */
-	int64_t gap_from_ms;           /* when that began; -1: there was none */
 	struct err first_err;          /* the first failure, in its words */
 };
 
-#define PROBE_COUNT_INIT { .last_served_ms = -1, .gap_from_ms = -1 }
+#define PROBE_COUNT_INIT { .last_served_ms = -1 }
 void probe_count_served(struct probe_count *count, int64_t now_ms);
 void probe_count_failed(struct probe_count *count, struct err *err); /* takes what is in err, and leaves it empty */
 void probe_count_end(struct probe_count *count, int64_t now_ms);     /* a gap that is still open counts up to now */

@@ -80,7 +80,4 @@ int remains_decode(const char *text, size_t length, struct remains *ret_remains,
 /* The last lines of the log of a process that ended: fills trouble and last_words. */
 void remains_read_log(const char *text, size_t length, struct remains *ret_remains);
 
-/* "too-old", "corrupt", … as in reports; "fine" */
-const char *remains_trouble_name(enum remains_trouble trouble);
-
 #endif

@@ -285,7 +285,7 @@ static int look_and_decide(struct change_run *run, struct err *err)
 	status = change_look(run, &outlook.snapshot, err);
 	if (status == 0) {
 		take_in(run, &outlook);
-		change_tell_which_set(run);
+		connect_tell_set(run->context, run->connection->config.namespace_name, run->set_name);
 		change_screen_head(&outlook.snapshot, &outlook.assessment, &run->context->output_term, &head);
 		make_plan(run, &outlook);
 		if (has_work(&outlook) && (!run->change->yes || run->change->dry_run))

@@ -6,7 +6,6 @@
 #include "cmd/change_screen.h"
 #include "cmd/health_screen.h"
 #include "consul/assess.h"
-#include "consul/observe.h"
 #include "util/clock.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -93,16 +92,6 @@ void change_tell(void *context, const struct act_event *event)
 	if (live ? event->kind == ACT_DONE || event->kind == ACT_NOTE : !event->again)
 		keep_line(run, line);
 	redraw(telling);
-}
-
-void change_tell_which_set(const struct change_run *run)
-{
-	_cleanup_free_ char *name = str_visible(run->set_name, 0);
-
-	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(run->context->words, "name"))
-		fprintf(run->context->messages,
-		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
-		        run->connection->config.namespace_name);
 }
 
 void change_tell_looking(struct change_telling *telling)

@@ -1,6 +1,7 @@
 /* See include/cmd/connect.h. */
 #include "cmd/connect.h"
 
+#include "consul/observe.h"
 #include "util/file.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -65,6 +66,16 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 int connect_sleep(struct connection *connection, int64_t milliseconds, struct err *err)
 {
 	return loop_sleep(connection->loop, milliseconds, err);
+}
+
+void connect_tell_set(const struct cmd_context *context, const char *namespace_name, const char *set_name)
+{
+	_cleanup_free_ char *name = str_visible(set_name, 0);
+
+	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(context->words, "name"))
+		fprintf(context->messages,
+		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
+		        namespace_name);
 }
 
 void connection_release(struct connection *connection)

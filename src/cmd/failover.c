@@ -11,7 +11,6 @@
 #include "cmd/failover_parts.h"
 #include "cmd/failover_screen.h"
 #include "cmd/health_screen.h"
-#include "consul/observe.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -204,16 +203,6 @@ static void print_plan(const struct failover *failover, const struct snapshot *s
 	fflush(aside ? context->messages : context->output);
 }
 
-static void tell_which_set(const struct failover *failover)
-{
-	_cleanup_free_ char *name = str_visible(failover->set_name, 0);
-
-	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(failover->context->words, "name"))
-		fprintf(failover->context->messages,
-		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
-		        failover->connection->config.namespace_name);
-}
-
 static int decide(struct failover *failover, const struct snapshot *snapshot, const char *pod, struct err *err)
 {
 	const struct failover_options *options = failover->context->options;
@@ -241,7 +230,7 @@ static int look_and_decide(struct failover *failover, struct err *err)
 	if (status == 0) {
 		/* From now on it is this one, whatever else appears. */
 		failover->kube.name = failover->set_name = xstrdup(snapshot.set.name);
-		tell_which_set(failover);
+		connect_tell_set(failover->context, failover->connection->config.namespace_name, failover->set_name);
 		status = decide(failover, &snapshot, pod, err);
 	}
 	snapshot_release(&snapshot);

@@ -21,16 +21,6 @@ static const char *const events[DRILL_MARKS] = {
 	[DRILL_VERDICT] = "ready, verdict as before",
 };
 
-/* A line of prose, made fit for this terminal. */
-static void add_line(struct buf *out, const struct term *term, const char *text)
-{
-	_cleanup_free_ char *visible = str_visible(text, 0);
-	_cleanup_free_ char *fit = term_text(term, visible);
-
-	term_add_wrapped(out, fit, term->width, "    ");
-	buf_addc(out, '\n');
-}
-
 static char *seconds(int64_t milliseconds)
 {
 	return xasprintf("%.1f s", (double)milliseconds / 1000);
@@ -70,7 +60,7 @@ void failover_screen_plan(const struct snapshot *snapshot, const char *pod, bool
 		buf_addf(&text, "; %s goes on leading.",
 		         assessment.leader_name ? assessment.leader_name : "the leader");
 	add_rounds(&text, pod, named, rounds);
-	add_line(out, term, buf_text(&text));
+	change_screen_line(out, term, buf_text(&text), "    ");
 	assessment_release(&assessment);
 }
 
@@ -112,7 +102,7 @@ void failover_screen_now(const struct drill *drill, const struct term *term, str
 			strv_add(&missing, events[i]);
 	list = strv_join(&missing, "; ", "; ");
 	line = xasprintf("%s since the crash; still to come: %s", passed, list);
-	add_line(out, term, line);
+	change_screen_line(out, term, line, "    ");
 }
 
 /* ---------------------------------------------------------------------------------------------------- after */
@@ -210,7 +200,7 @@ static void add_resolution(const struct drill_round *rounds, size_t count, const
 	}
 	longest = seconds(longest_ms);
 	line = xasprintf("%" PRId64 " looks, at most %s apart: each event was up to that much earlier", looks, longest);
-	add_line(out, term, line);
+	change_screen_line(out, term, line, "    ");
 }
 
 char *failover_screen_probe(const struct probe_result *probe)
@@ -257,7 +247,7 @@ void failover_screen_times(const struct drill_round *rounds, size_t count, const
 		                                   : xstrdup(text);
 
 		if (line)
-			add_line(out, term, line);
+			change_screen_line(out, term, line, "    ");
 	}
 }
 
@@ -277,5 +267,5 @@ void failover_screen_left(const struct drill *drill, const struct term *term, st
 	else
 		line =
 		    xasprintf("%s was crashed %s before the last look; not seen yet: %s", drill->victim, ago, missing);
-	add_line(out, term, line);
+	change_screen_line(out, term, line, "    ");
 }

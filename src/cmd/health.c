@@ -109,16 +109,6 @@ static int exit_code_of(enum verdict verdict, enum fail_on fail_on)
 	return CMD_EXIT_CRITICAL;
 }
 
-static void tell_which_set(const struct cmd_context *context, const struct look *look)
-{
-	_cleanup_free_ char *name = str_visible(look->snapshot.set.name, 0);
-
-	if (!str_equal(name, OBSERVE_DEFAULT_NAME) && !option_was_given(context->words, "name"))
-		fprintf(context->messages,
-		        "Using StatefulSet \"%s\", the only one in namespace \"%s\" that runs Consul servers.\n", name,
-		        look->snapshot.namespace_name);
-}
-
 /* ------------------------------------------------------------------------------------------ rendering */
 
 static void render(const struct cmd_context *context, const struct look *look, const struct term *term, struct buf *out)
@@ -298,7 +288,7 @@ static int look_once(const struct cmd_context *context, struct connection *conne
 	int status = look_at(connection, context, deadline_ms, &look, err);
 
 	if (status == 0) {
-		tell_which_set(context, &look);
+		connect_tell_set(context, look.snapshot.namespace_name, look.snapshot.set.name);
 		print_once(context, &look);
 		*ret_exit_code = exit_code_of(look.assessment.verdict, options->fail_on);
 	}

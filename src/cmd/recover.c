@@ -236,7 +236,7 @@ static int look_and_decide(struct recover_run *run, struct err *err)
 		return -1;
 	/* From now on it is this one, whatever else appears. */
 	base->kube.name = base->set_name = xstrdup(run->look.snapshot.set.name);
-	change_tell_which_set(base);
+	connect_tell_set(base->context, base->connection->config.namespace_name, base->set_name);
 	print_plan(run);
 	if (run->look.recovery.kind == RECOVERY_REFUSED)
 		return recovery_refusal(&run->look.recovery, err);

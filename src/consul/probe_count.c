@@ -4,10 +4,8 @@
 
 static void note_gap(struct probe_count *count, int64_t now_ms)
 {
-	if (count->last_served_ms < 0 || now_ms - count->last_served_ms <= count->longest_gap_ms)
-		return;
-	count->longest_gap_ms = now_ms - count->last_served_ms;
-	count->gap_from_ms = count->last_served_ms;
+	if (count->last_served_ms >= 0 && now_ms - count->last_served_ms > count->longest_gap_ms)
+		count->longest_gap_ms = now_ms - count->last_served_ms;
 }
 
 void probe_count_served(struct probe_count *count, int64_t now_ms)

@@ -194,13 +194,3 @@ void remains_read_log(const char *text, size_t length, struct remains *ret_remai
 		text += line_length + (line_end ? 1 : 0);
 	}
 }
-
-const char *remains_trouble_name(enum remains_trouble trouble)
-{
-	static const char *const names[] = {
-		[REMAINS_FINE] = "fine",           [REMAINS_TOO_OLD] = "too-old", [REMAINS_CORRUPT] = "corrupt",
-		[REMAINS_BAD_PEERS] = "bad-peers", [REMAINS_OTHER] = "other",
-	};
-
-	return names[trouble];
-}

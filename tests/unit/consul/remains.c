@@ -148,7 +148,7 @@ static void expect_log(const char *fixture, enum remains_trouble trouble, const 
 	_cleanup_free_ char *text = fixture_read(fixture, &length);
 
 	remains_read_log(text, length, &remains);
-	cr_expect_eq(remains.trouble, trouble, "%s: %s", fixture, remains_trouble_name(remains.trouble));
+	cr_expect_eq(remains.trouble, trouble, "%s: %d", fixture, remains.trouble);
 	cr_expect(str_equal(remains.last_words, words), "%s: %s", fixture, remains.last_words);
 }
 
@@ -205,7 +205,7 @@ static void expect_text(const char *text, enum remains_trouble trouble, const ch
 		                                              .last_words = xstrdup("of another log") };
 
 	remains_read_log(text, strlen(text), &remains);
-	cr_expect_eq(remains.trouble, trouble, "%s: %s", text, remains_trouble_name(remains.trouble));
+	cr_expect_eq(remains.trouble, trouble, "%s: %d", text, remains.trouble);
 	cr_expect(str_equal(remains.last_words, words), "%s: %s", text, remains.last_words);
 }
 
