@@ -28,17 +28,20 @@ struct ask_tunnel {
 	void *context;
 };
 
-/* What is missing needs a leader, and its own words have to do for that. */
-static bool can_do_without(const struct ask_tunnel *way)
+static bool is_told_the_token_is_unknown(const struct view *view)
 {
-	const struct view *view = way->target->view;
+	return view->self_err.kind == ERR_FORBIDDEN && access_is_unknown_token(view->self_err.message);
+}
 
+static bool lacks_only_what_needs_a_leader(const struct ask_tunnel *way)
+{
 	for (size_t i = 0; i < ASK_QUESTIONS; i++)
 		if (!way->calls[i].answered && !way->calls[i].question->needs_leader)
 			return false;
-	return view->self_known && view->peers_known;
+	return true;
 }
 
+/* What the server says of itself has to do for what it has not answered. */
 static void give_up_the_rest(struct ask_tunnel *way, const char *why)
 {
 	for (size_t i = 0; i < ASK_QUESTIONS; i++)
@@ -46,6 +49,20 @@ static void give_up_the_rest(struct ask_tunnel *way, const char *why)
 			err_set(ask_question_err(way->calls[i].question, way->target->view), ERR_UNAVAILABLE,
 			        "Consul does not answer %s %s", way->calls[i].question->path, why);
 	way->left = 0;
+}
+
+static void wait_for_the_rest(struct ask_tunnel *way)
+{
+	const struct view *view = way->target->view;
+
+	if (!lacks_only_what_needs_a_leader(way))
+		return;
+	if (ask_knows_no_leader(view))
+		give_up_the_rest(way, "without a leader");
+	else if (is_told_the_token_is_unknown(view))
+		give_up_the_rest(way, "to a token that it does not know");
+	else if ((view->self_known && view->peers_known) || view->self_err.kind == ERR_FORBIDDEN)
+		loop_timer_set(way->held, clock_monotonic_ms() + HELD_MS);
 }
 
 static void finish(struct ask_tunnel *way)
@@ -88,12 +105,8 @@ static void on_answer(void *context, struct kube_tunnel_call *call)
 	ask_share(way->target);
 	asked->answered = true;
 	way->left--;
-	if (way->left > 0 && can_do_without(way)) {
-		if (ask_knows_no_leader(view))
-			give_up_the_rest(way, "without a leader");
-		else
-			loop_timer_set(way->held, clock_monotonic_ms() + HELD_MS);
-	}
+	if (way->left > 0)
+		wait_for_the_rest(way);
 	if (way->left == 0)
 		finish(way);
 }

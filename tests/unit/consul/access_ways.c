@@ -238,6 +238,27 @@ Test(access_ways, who_knows_no_token_is_asked_with_the_recovery_token)
 	memset(&scene, 0, sizeof(scene));
 }
 
+/* Consul holds the raft question for seconds before it says that it does not know the token. */
+Test(access_ways, an_unknown_token_is_not_waited_for)
+{
+	static const struct apiserver_route held[] = {
+		{ .pod = "consul-*", .path = "/v1/operator/raft/configuration", .answer = { .fault = FAULT_SILENCE } },
+		{ 0 },
+	};
+	struct cluster_options options = without_leader;
+	struct access access = { .via = ASK_TUNNEL };
+	int64_t began_ms;
+
+	options.api.routes = held;
+	start(&options);
+	began_ms = clock_monotonic_ms();
+	look(&access);
+	for (size_t i = 0; i < 3; i++)
+		cr_expect(scene.snapshot.servers[i].view.self_known && scene.snapshot.servers[i].view.peers_known);
+	cr_expect_lt(clock_monotonic_ms() - began_ms, 2000);
+	access_release(&access);
+}
+
 /* How often that token was shown, by either way. */
 static size_t count_recovery(void)
 {
