@@ -39,7 +39,7 @@ static void patient_release(struct patient *patient)
 	free(patient->helper_word);
 }
 
-/* The claim of its first template: the one there is, everywhere we have seen. */
+/* False: which claim has its data cannot be told, and so not what to do with it. */
 static bool patient_begin(const struct recovering *recovering, const struct recovery_server *row,
                           struct patient *patient)
 {
@@ -47,15 +47,14 @@ static bool patient_begin(const struct recovering *recovering, const struct reco
 	const struct strv *templates = &snapshot->set.claim_templates;
 	const struct kube_container *container = row->server->container;
 
-	*patient = (struct patient){ .row = row };
-	if (templates->count == 0 || !container || !container->image)
+	*patient =
+	    (struct patient){ .row = row, .space = shell_word(snapshot->namespace_name), .pod = shell_word(row->name) };
+	if (templates->count != 1 || !container || !container->image)
 		return false;
 	patient->image = container->image;
 	patient->claim = xasprintf("%s-%s", templates->items[0], row->name);
 	patient->data_dir = row->remains->data_dir ? xstrdup(row->remains->data_dir) : remains_data_dir(row->server);
 	patient->helper = xasprintf("%s-repair", row->name);
-	patient->space = shell_word(snapshot->namespace_name);
-	patient->pod = shell_word(row->name);
 	patient->claim_word = shell_word(patient->claim);
 	patient->helper_word = shell_word(patient->helper);
 	return true;
@@ -140,13 +139,17 @@ static void start_empty(struct strv *commands, const struct patient *patient)
 	strv_addf(commands, "# %s: keep a copy of its data; empty it joins the others, once they have a leader",
 	          patient->row->name);
 	add_helper(commands, patient, "sleep 3600");
-	strv_addf(commands, "kubectl wait pod/%s -n %s --for=condition=Ready --timeout=2m", patient->helper_word,
+	/* One command: where the copy fails, or would replace an earlier one, nothing may be deleted. */
+	strv_addf(commands,
+	          "test ! -e %s &&\n"
+	          "kubectl wait pod/%s -n %s --for=condition=Ready --timeout=2m &&\n"
+	          "kubectl exec %s -n %s -- tar cf - -C %s . > %s &&\n"
+	          "kubectl delete pod %s -n %s --now &&\n"
+	          "kubectl delete pvc %s -n %s --wait=false &&\n"
+	          "kubectl delete pod %s -n %s",
+	          word, patient->helper_word, patient->space, patient->helper_word, patient->space, directory, word,
+	          patient->helper_word, patient->space, patient->claim_word, patient->space, patient->pod,
 	          patient->space);
-	strv_addf(commands, "kubectl exec %s -n %s -- tar cf - -C %s . > %s", patient->helper_word, patient->space,
-	          directory, word);
-	strv_addf(commands, "kubectl delete pod %s -n %s --now", patient->helper_word, patient->space);
-	strv_addf(commands, "kubectl delete pvc %s -n %s --wait=false", patient->claim_word, patient->space);
-	strv_addf(commands, "kubectl delete pod %s -n %s", patient->pod, patient->space);
 }
 
 static void add_commands(struct recovering *recovering, const struct recovery_server *row)
@@ -162,6 +165,10 @@ static void add_commands(struct recovering *recovering, const struct recovery_se
 			remove_file(commands, &patient, "starts without that file", "raft/peers.json");
 		else
 			start_empty(commands, &patient);
+	} else {
+		strv_addf(commands,
+		          "# %s: which volume its data is on cannot be told from here: kubectl describe pod %s -n %s",
+		          row->name, patient.pod, patient.space);
 	}
 	patient_release(&patient);
 }
