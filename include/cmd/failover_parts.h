@@ -27,6 +27,7 @@ struct failover {
 	struct drill_options drill;  /* whom, and until when */
 	struct term_live live;       /* on context->messages */
 	char *set_name;              /* of the StatefulSet that was found */
+	char *agreed;                /* the pod that was asked about: the first round's; NULL: nobody was asked */
 	int64_t timeout_ms;          /* of each round */
 	int64_t wanted;              /* rounds */
 	struct drill_round *rounds;  /* as many; those in which something was crashed come first */

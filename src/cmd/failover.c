@@ -215,8 +215,11 @@ static int decide(struct failover *failover, const struct snapshot *snapshot, co
 		return 0;
 	}
 	question = xasprintf("Crash %s?", pod);
-	if (!options->yes && confirm(failover->context, question, clock_monotonic_ms() + failover->timeout_ms, err) < 0)
-		return -1;
+	if (!options->yes) {
+		failover->agreed = xstrdup(pod);
+		if (confirm(failover->context, question, clock_monotonic_ms() + failover->timeout_ms, err) < 0)
+			return -1;
+	}
 	return carry_out(failover, snapshot, err);
 }
 
@@ -269,6 +272,7 @@ static int run_on(const struct cmd_context *context, struct connection *connecti
 		drill_round_release(&failover.rounds[i]);
 	free(failover.rounds);
 	free(failover.set_name);
+	free(failover.agreed);
 	return status;
 }
 

@@ -72,11 +72,23 @@ static void tell(void *context, const struct drill *drill, unsigned marks)
 
 /* ------------------------------------------------------------------------------------------------- the probe */
 
+/* The leadership may have moved while the answer was thought over: the yes was to the pod that was named. */
+static int check_agreed(const struct failover *failover, const char *pod, struct err *err)
+{
+	if (failover->count > 0 || !failover->agreed || str_equal(pod, failover->agreed))
+		return 0;
+	err_set(err, ERR_CONFLICT, "nothing was crashed: you were asked about %s, and now %s leads", failover->agreed,
+	        pod);
+	return err_hint(err, "start it again, or name a server by --pod");
+}
+
 static int prepare(void *context, const struct snapshot *snapshot, const char *pod, struct err *err)
 {
 	struct failover *failover = context;
 	int64_t until_ms = clock_monotonic_ms() + PROBE_START_MS;
 
+	if (check_agreed(failover, pod, err) < 0)
+		return -1;
 	if (!failover->probes)
 		return 0;
 	if (until_ms > failover->drill.deadline_ms)

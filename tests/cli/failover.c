@@ -472,6 +472,24 @@ Test(failover, any_answer_but_yes_crashes_nobody)
 	}
 }
 
+Test(failover, a_yes_to_one_server_is_none_to_another)
+{
+	struct play play = { STAGES(leader_crashes) };
+	struct running *running = start_on_terminal(&play, RUN_ARGV("failover"));
+
+	cr_assert(run_wait_output(running, "Crash consul-0? [y/N] ", 1, PATIENCE_MS));
+	cluster_set_leader(play.cluster, 2); /* consul-1 */
+	run_type(running, "y\r");
+	run_finish(running, &play.result);
+	cr_assert_eq(play.result.exit_code, 1, "%s", play.result.output);
+	cr_assert(
+	    strstr(play.result.output, "nothing was crashed: you were asked about consul-0, and now consul-1 leads"),
+	    "%s", play.result.output);
+	cr_assert_eq(play.crashes, 0);
+	cr_assert_str_eq(cluster_changes_holder(&play.changes), "");
+	play_end(&play);
+}
+
 Test(failover, an_interrupt_says_what_was_crashed_and_gives_the_lease_back)
 {
 	static stage *const stays_down[] = { first_is_down };
