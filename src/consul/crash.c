@@ -101,7 +101,7 @@ static int take_exit(const struct server *server, const struct crash_order *orde
 		err_set(err, ERR_FAILED,
 		        "pod %s: a raft/peers.json waits in %s, and would change its peers as it restarts", pod,
 		        order->data_dir);
-		return err_hint(err, "kubectl consul recover removes it where there is a leader");
+		return err_hint(err, "kubectl consul recover -n %s removes it where there is a leader", namespace_name);
 	case EXIT_NOT_PERMITTED:
 		err_set(err, ERR_FORBIDDEN, "pod %s: Consul's process belongs to another user than an exec has: %s",
 		        pod, words);

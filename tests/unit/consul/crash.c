@@ -237,7 +237,8 @@ Test(crash, a_file_that_waits_is_not_set_off)
 	shell_scene_process(&scene, "1", "consul", "consul|agent|", NULL);
 	shell_scene_write(&scene, "data/raft/peers.json", "[]");
 	order.data_dir = scene.data_dir;
-	expect_failure(crash_within(SCENE_LONG_MS), ERR_FAILED, "a raft/peers.json waits", "kubectl consul recover");
+	expect_failure(crash_within(SCENE_LONG_MS), ERR_FAILED, "a raft/peers.json waits",
+	               "kubectl consul recover -n ");
 	expect_killed("");
 	cr_assert_eq(crash_remove_peers(scene.reality.client, &scene.reality.seen, &order,
 	                                clock_monotonic_ms() + SCENE_LONG_MS, &scene.reality.err),
