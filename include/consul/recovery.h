@@ -16,7 +16,9 @@
  *   - it runs, answers, and the id in its data directory is a peer's: it remains
  *   - it runs, and has another id or no raft data: empty; it joins by itself afterwards. Its predecessor is gone
  *   - no pod, or one that does not run or does not answer: it may come back with its data as long as its claim may have that:
- *     there is one, and it was not made after the servers that are left last heard a leader. Without one it is gone
+ *     there is one, and it was not made after the servers that are left last heard a leader (or granted a vote, which raft
+ *     counts as that: where several vote for each other nothing is ever newer). Without one it is gone; where the StatefulSet
+ *     has no claim templates it is where nobody can see it, unless its pod is newer
  *   - Consul ends as it starts, and says that it cannot use its data (consul/remains.h): broken
  *   - it was scaled away, and its claim is there: it may come back by scaling up
  */
@@ -76,7 +78,7 @@ struct recovery {
 	char *text;      /* REFUSED: the reason; else NULL */
 	char *hint;      /* REFUSED: what to type or do; may be NULL */
 	bool forceable;
-	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it */
+	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it. GO: the same of what --force passes over */
 	enum err_kind exit_is; /* REFUSED: ERR_REFUSED, or ERR_FAILED where nothing can be told */
 
 	struct quorum quorum;              /* of the best server's peer set */

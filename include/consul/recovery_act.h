@@ -33,11 +33,11 @@ struct recovery_act_options {
 	void *tell_context;
 };
 
-/* How long a refusal that may pass is looked at again. */
+/* How long a refusal that may pass is looked at again; or what --force would pass over, and may pass. */
 #define RECOVERY_PATIENCE_MS ((int64_t)20 * 1000)
 
 /*
- * One look; again, every second, while it is a refusal that may pass, for RECOVERY_PATIENCE_MS at most, and not beyond
+ * One look; again, every second, while what it came to may pass, for RECOVERY_PATIENCE_MS at most, and not beyond
  * options->deadline_ms; the same while looking fails for now. 0 whatever the recovery came to. options->tell is told
  * what is waited for. ret_look (RECOVERY_LOOK_INIT) is released by the caller in either case.
  */

@@ -25,6 +25,7 @@ struct recovering {
 	bool heard_known;
 	bool may_pass;              /* some server is about to start or to stop, or did not answer */
 	struct strv objections;     /* what --force would pass over */
+	struct strv doubts;         /* what is no reason to refuse, and is to be known */
 	struct strv hints;
 };
 

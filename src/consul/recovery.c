@@ -240,13 +240,18 @@ static bool refuse_unwritable(struct recovering *recovering)
 
 		if (row->fate != FATE_REMAINS)
 			continue;
+		recovery->hint = xstrdup_null(row->remains->err.hint);
 		if (!row->remains->known)
 			return refuse(recovering, err_leaves_open(&row->remains->err), ERR_FAILED,
 			              "cannot look into the data directory of %s: %s", row->name,
 			              row->remains->err.message ? row->remains->err.message : "it was not asked");
-		if (!row->remains->writable)
+		if (!row->remains->writable) {
+			replace_string(&recovery->hint,
+			               xstrdup("let the container run as the user of Consul's process"));
 			return refuse(recovering, false, ERR_FAILED, "raft/peers.json cannot be written by exec on %s",
 			              row->name);
+		}
+		replace_string(&recovery->hint, NULL);
 	}
 	return false;
 }
@@ -270,6 +275,15 @@ static void count_quorum(struct recovering *recovering)
 	quorum->quorum = quorum->voters / 2 + 1;
 }
 
+/*
+ * A peer; or a place of ours, be it in that peer set or not: the best has it as it was when it was cut off, and may
+ * have removed somebody whom the others never did.
+ */
+static bool may_count(const struct recovery_server *row)
+{
+	return row->peer || row->server;
+}
+
 static void object_to_haste(struct recovering *recovering)
 {
 	const struct recovery *recovery = recovering->recovery;
@@ -283,7 +297,7 @@ static void object_to_haste(struct recovering *recovering)
 	for (size_t i = 0; i < recovery->count; i++) {
 		const struct recovery_server *row = &recovery->servers[i];
 
-		if (row->fate != FATE_RETURNS || !row->peer)
+		if (row->fate != FATE_RETURNS || !may_count(row))
 			continue;
 		object(recovering, "%s may come back with its data (%s)", row->name, row->why);
 		recovery_hint_return(recovering, row);
@@ -304,19 +318,63 @@ static bool same_peers(const struct view *a, const struct view *b)
 	return true;
 }
 
+/* All that one has are the other's. */
+static bool has_ids_of(const struct view *view, const struct view *other)
+{
+	for (size_t i = 0; i < other->peer_count; i++)
+		if (!recovery_peer(view, other->peers[i].id))
+			return false;
+	return true;
+}
+
+/*
+ * Its log is behind, and lacks a change of the set that the best has, and all whom it knows besides answer: nobody
+ * absent can have gone on with the set that it still has.
+ */
+static bool is_earlier_set(const struct recovering *recovering, const struct recovery_server *row)
+{
+	const struct recovery *recovery = recovering->recovery;
+	const struct view *view = &row->server->view;
+
+	if (!row->log_known || !recovery->best->log_known || !recovery_is_ahead(recovery->best, row))
+		return false;
+	for (size_t i = 0; i < view->peer_count; i++) {
+		bool answers = recovery_peer(recovering->peers, view->peers[i].id) != NULL;
+
+		for (size_t k = 0; !answers && k < recovery->count; k++)
+			answers =
+			    recovery->servers[k].log_known && str_equal(recovery->servers[k].id, view->peers[i].id);
+		if (!answers)
+			return false;
+	}
+	return has_ids_of(view, recovering->peers) || has_ids_of(recovering->peers, view);
+}
+
+static void object_to_peers(struct recovering *recovering, const struct recovery_server *row)
+{
+	const char *best = recovering->recovery->best->name;
+
+	if (row->fate != FATE_REMAINS || !row->server->view.peers_known ||
+	    same_peers(&row->server->view, recovering->peers))
+		return;
+	if (is_earlier_set(recovering, row))
+		strv_addf(&recovering->doubts, "%s does not have the last change of the raft peers of %s", row->name,
+		          best);
+	else
+		object(recovering, "%s and %s do not have the same raft peers", row->name, best);
+}
+
 static void object_to_row(struct recovering *recovering, const struct recovery_server *row)
 {
 	const struct recovery *recovery = recovering->recovery;
 	const struct recovery_server *best = recovery->best;
-	const struct view *view = row->server ? &row->server->view : NULL;
 
-	if (row->fate == FATE_BROKEN && row->peer) {
+	if (row->fate == FATE_BROKEN) {
 		object(recovering, "%s may have more in its log than %s, and cannot be asked (%s)", row->name,
 		       best->name, row->why);
 		recovery_hint_broken(recovering, row);
 	}
-	if (row->fate == FATE_REMAINS && view->peers_known && !same_peers(view, recovering->peers))
-		object(recovering, "%s and %s do not have the same raft peers", row->name, best->name);
+	object_to_peers(recovering, row);
 	if (row->log_known && recovery_is_ahead(row, best))
 		object(recovering, "%s has more in its log than %s (%s)", row->name, best->name, row->why);
 	if (row->fate == FATE_STRANGER && !row->log_known)
@@ -371,6 +429,7 @@ static void decide(struct recovering *recovering, bool force)
 		return;
 	}
 	recovery->kind = RECOVERY_GO;
+	recovery->may_pass = recovering->objections.count > 0 && recovering->may_pass;
 	recovery->peers_json = peers_json(recovery);
 	recovery_note(recovering);
 }
@@ -404,6 +463,7 @@ void recovery_plan(const struct snapshot *snapshot, const struct remains *remain
 
 	plan(&recovering, options->force);
 	strv_release(&recovering.objections);
+	strv_release(&recovering.doubts);
 	strv_release(&recovering.hints);
 }
 

@@ -76,12 +76,14 @@ static int wait_a_moment(const struct acting *acting, int64_t until_ms, struct e
 	                            err);
 }
 
-static bool is_passing(const struct recovery *recovery)
+/* What is waited for: of one that goes on, the first thing it would pass over. */
+static const char *waited_for(const struct recovery *recovery)
 {
-	return recovery->kind == RECOVERY_REFUSED && recovery->may_pass;
+	return recovery->text ? recovery->text : recovery->notes.items[0];
 }
 
-static int look(struct acting *acting, struct recovery_look *ret_look, struct err *err)
+/* agreed: who looks again is done when it still holds; NULL: a first look. */
+static int look(struct acting *acting, const struct recovery *agreed, struct recovery_look *ret_look, struct err *err)
 {
 	int64_t until_ms = now_ms(acting) + RECOVERY_PATIENCE_MS;
 
@@ -91,11 +93,12 @@ static int look(struct acting *acting, struct recovery_look *ret_look, struct er
 		_cleanup_err_ struct err failure = ERR_INIT;
 
 		recovery_look_release(ret_look);
-		if (look_once(acting, ret_look, &failure) == 0 && !is_passing(&ret_look->recovery))
+		if (look_once(acting, ret_look, &failure) == 0 &&
+		    (!ret_look->recovery.may_pass || (agreed && recovery_equal(agreed, &ret_look->recovery))))
 			return 0;
 		if (now_ms(acting) >= until_ms || (err_is_set(&failure) && !err_leaves_open(&failure)))
 			return err_move(err, &failure);
-		tell_waiting(acting, err_is_set(&failure) ? failure.message : ret_look->recovery.text);
+		tell_waiting(acting, err_is_set(&failure) ? failure.message : waited_for(&ret_look->recovery));
 		if (wait_a_moment(acting, until_ms, err) < 0)
 			return -1;
 	}
@@ -105,7 +108,7 @@ int recovery_look(const struct world *world, const struct recovery_act_options *
                   struct err *err)
 {
 	struct acting acting = { .world = world, .options = options };
-	int status = look(&acting, ret_look, err);
+	int status = look(&acting, NULL, ret_look, err);
 
 	free(acting.waiting_for);
 	return status;
@@ -341,7 +344,7 @@ int recovery_act(const struct world *world, const struct recovery_act_options *o
 	int status;
 
 	*ret_begun = false;
-	status = look(&acting, &now, err);
+	status = look(&acting, agreed, &now, err);
 	if (status == 0)
 		status = check_agreed(agreed, &now.recovery, err);
 	if (status == 0 && now.recovery.kind == RECOVERY_TIDY)

@@ -157,12 +157,13 @@ static bool claim_may_have_data(const struct recovering *recovering, const struc
 	return false;
 }
 
-/* The data is in the pod, or on a volume that is not made from a template of the StatefulSet. */
+/* The data is in the pod, or on a volume that is not made from a template of the StatefulSet: a node's directory, say.
+ */
 static bool pod_may_have_data(const struct recovering *recovering, const struct server *server, struct buf *why)
 {
 	if (!server || !server->has_pod) {
-		buf_adds(why, "it has no pod and no claim");
-		return false;
+		buf_adds(why, "where its data would be cannot be seen: the StatefulSet has no claim templates");
+		return true;
 	}
 	if (server->pod.claims.count > 0) {
 		buf_addf(why, "its claim %s is there", server->pod.claims.items[0]);
@@ -216,14 +217,21 @@ struct recovery_server *recovery_add(struct recovering *recovering, enum fate fa
 	return row;
 }
 
-static enum fate judge_speaker(const struct recovering *recovering, const struct server *server, struct buf *why)
+static enum fate judge_speaker(struct recovering *recovering, const struct server *server, struct buf *why)
 {
 	if (!recovery_has_data(&server->view)) {
 		buf_adds(why, "runs without data; joins by itself");
 		return FATE_EMPTY;
 	}
+	if (!id_of(recovering, server)) {
+		recovering->may_pass = true;
+		buf_adds(why, "runs with data; whose it is cannot be told");
+		return FATE_RETURNS;
+	}
 	if (!is_on_disk(recovering, server)) {
-		buf_adds(why, "its data directory was changed below it: started again it has other data, or none");
+		buf_adds(why, remains_of(recovering, server)->has_raft
+		                  ? "its file node-id is missing, or has another one's id"
+		                  : "its data directory was emptied below it: started again it has no data");
 		return FATE_EMPTY;
 	}
 	if (!recovering->peers) {
@@ -335,10 +343,19 @@ static enum fate judge_absent(struct recovering *recovering, const struct server
 	return fate;
 }
 
-/* "10.0.0.7:8300", "[fd00::7]:8300": the pod's address with the port that raft has. New string; NULL: no pod's. */
+/* As the server advertises itself (raft's next leader would exchange another one), else its pod's. */
+static const char *ip_of(const struct server *server)
+{
+	const char *node = server->view.self.name ? server->view.self.name : server->name;
+	const struct member *own = view_member_by_name(&server->view, node);
+
+	return own && own->address ? own->address : server->pod.ip;
+}
+
+/* "10.0.0.7:8300", "[fd00::7]:8300": its address with the port that raft has. New string; NULL: it has none. */
 static char *address_of(const struct server *server, const struct peer *peer)
 {
-	const char *ip = server->pod.ip;
+	const char *ip = ip_of(server);
 	_cleanup_free_ char *host = NULL;
 	int64_t port = 0;
 

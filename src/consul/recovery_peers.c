@@ -74,22 +74,22 @@ static void add_gone(struct recovering *recovering, const struct peer *peer, con
 	take_peer(row, peer);
 }
 
-/* One that was scaled away, or a server elsewhere. */
+/* One that was scaled away, or a server elsewhere. To have left is not to be gone: whoever is rebooted may have, too.
+ */
 static void add_placeless(struct recovering *recovering, const struct peer *peer, const char *node,
                           const struct member *member)
 {
 	int64_t ordinal = kube_ordinal(recovering->snapshot->set.name, node);
 	_cleanup_buf_ struct buf why = BUF_TEXT;
 	struct recovery_server *row;
-	bool returns;
+	bool returns = true;
 
 	if (ordinal >= 0) {
 		buf_adds(&why, "was scaled away; ");
 		returns = recovery_may_have_data(recovering, ordinal, NULL, &why);
 	} else {
-		returns = !member || member->status != MEMBER_LEFT;
-		buf_adds(&why, returns ? "no server of this StatefulSet: what became of it cannot be seen"
-		                       : "no server of this StatefulSet; it has left");
+		buf_addf(&why, "no pod has its name%s: what became of its data cannot be seen",
+		         member && member->status == MEMBER_LEFT ? ", and it has left" : "");
 	}
 	row = recovery_add(recovering, returns ? FATE_RETURNS : FATE_GONE, node);
 	row->why = buf_detach(&why);
@@ -108,12 +108,23 @@ static bool is_scaled_away_row(const struct recovering *recovering, int64_t ordi
 	return false;
 }
 
-/* Claims that are left of servers that were scaled away, and may be those peers'. Returns how many. */
-static size_t add_leftovers(struct recovering *recovering)
+/*
+ * Claims that are left of servers that were scaled away, and may be those peers': a row for each, or, where they need
+ * not be theirs, a doubt. Returns how many rows.
+ */
+static size_t add_leftovers(struct recovering *recovering, bool must_be)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
 	size_t added = 0;
 
+	if (!snapshot->claims_known || (must_be && snapshot->set.claim_templates.count == 0)) {
+		struct recovery_server *row = recovery_add(recovering, FATE_RETURNS, "a server that was scaled away");
+
+		row->why = xstrdup(snapshot->claims_known ? "where its data would be cannot be seen"
+		                                          : "claims cannot be listed: whether it has one is not known");
+		row->peer = row->voter = true;
+		return 1;
+	}
 	for (size_t i = 0; i < snapshot->claim_count; i++) {
 		int64_t ordinal = snapshot_claim_ordinal(snapshot, snapshot->claims[i].name);
 		_cleanup_free_ char *name = xasprintf("%s-%lld", snapshot->set.name, (long long)ordinal);
@@ -125,6 +136,13 @@ static size_t add_leftovers(struct recovering *recovering)
 		buf_adds(&why, "was scaled away, and may be one of the voters; ");
 		if (!recovery_may_have_data(recovering, ordinal, NULL, &why))
 			continue;
+		if (!must_be) {
+			strv_addf(
+			    &recovering->doubts,
+			    "%s was scaled away, and its claim %s is there: if a voter's data is on it, it is lost",
+			    name, snapshot->claims[i].name);
+			continue;
+		}
 		row = recovery_add(recovering, FATE_RETURNS, name);
 		row->why = buf_detach(&why);
 		row->peer = row->voter = true;
@@ -172,7 +190,7 @@ static void place_nameless(struct recovering *recovering, const struct peer *con
 	if (count == 0)
 		return;
 	places = open_places(recovering, is_predecessor_known);
-	leftovers = count > places.all ? add_leftovers(recovering) : 0;
+	leftovers = add_leftovers(recovering, count > places.all);
 	if (places.returning + leftovers > 0)
 		return;
 	for (size_t i = 0; i < count; i++)

@@ -54,10 +54,19 @@ static int64_t replicas_with_all(const struct recovering *recovering)
 		const struct recovery_server *row = &recovering->recovery->servers[i];
 		int64_t needed = kube_ordinal(set->name, row->name) - set->ordinal_start + 1;
 
-		if (row->fate == FATE_RETURNS && row->peer && needed > replicas)
+		if (row->fate == FATE_RETURNS && (row->peer || row->server) && needed > replicas)
 			replicas = needed;
 	}
 	return replicas;
+}
+
+/* Which right is missing to see what there is. */
+static void hint_claims(struct recovering *recovering)
+{
+	const struct snapshot *snapshot = recovering->snapshot;
+
+	if (!snapshot->claims_known && snapshot->claims_err.hint)
+		add_hint(recovering, xstrdup(snapshot->claims_err.hint));
 }
 
 void recovery_hint_wait(struct recovering *recovering)
@@ -95,6 +104,7 @@ void recovery_hint_return(struct recovering *recovering, const struct recovery_s
 	_cleanup_free_ char *name = shell_word(row->name);
 	int64_t ordinal = kube_ordinal(snapshot->set.name, row->name);
 
+	hint_claims(recovering);
 	if (ordinal >= 0 && !snapshot_wants_ordinal(snapshot, ordinal))
 		add_hint(recovering, xasprintf("kubectl scale statefulset/%s -n %s --replicas=%" PRId64
 		                               " brings back who was scaled away",
@@ -134,6 +144,16 @@ static void note_behind(struct recovery *recovery, const struct recovery_server 
 		          row->name, best->name);
 }
 
+/* Its log would be cut to what the others have; what it has applied of the rest would be answered until it is
+ * restarted. */
+static void note_left_out(struct recovering *recovering, const struct recovery_server *row)
+{
+	if (row->fate == FATE_RETURNS || row->fate == FATE_BROKEN)
+		strv_addf(&recovering->recovery->notes,
+		          "%s must not come back with its data: it has to be deleted before (its claim, if it has one)",
+		          row->name);
+}
+
 void recovery_note(struct recovering *recovering)
 {
 	struct recovery *recovery = recovering->recovery;
@@ -143,6 +163,8 @@ void recovery_note(struct recovering *recovering)
 
 	for (size_t i = 0; i < recovering->objections.count; i++)
 		strv_addf(&recovery->notes, "forced although %s", recovering->objections.items[i]);
+	for (size_t i = 0; i < recovering->doubts.count; i++)
+		strv_add(&recovery->notes, recovering->doubts.items[i]);
 	if (lost > 0)
 		losses = xasprintf("; what only the lost voters had (%" PRId64 " of %" PRId64 ") is gone", lost,
 		                   quorum->voters);
@@ -150,6 +172,8 @@ void recovery_note(struct recovering *recovering)
 	          recovery->best->name, losses ? losses : "");
 	for (size_t i = 0; i < recovery->count; i++)
 		note_behind(recovery, &recovery->servers[i]);
+	for (size_t i = 0; i < recovery->count; i++)
+		note_left_out(recovering, &recovery->servers[i]);
 	if (empty)
 		strv_addf(&recovery->notes, "without data, and joining by themselves afterwards: %s", empty);
 }

@@ -329,6 +329,26 @@ Test(recovery_act, what_does_not_pass_is_told_in_time)
 	}
 }
 
+/* --force passes over nothing that passes by itself; who has agreed to it has waited for that already. */
+Test(recovery_act, what_may_pass_is_waited_for_before_it_is_forced)
+{
+	struct fake fake = FAKE(RETURNING);
+	struct world world = world_of(&fake);
+	struct recovery_act_options options = *options_of(&fake);
+	struct recovery_look seen = RECOVERY_LOOK_INIT;
+	_cleanup_err_ struct err err = ERR_INIT;
+	bool begun = false;
+
+	options.recovery.force = true;
+	cr_assert_eq(recovery_look(&world, &options, &seen, &err), 0, "%s", err.message);
+	cr_expect_eq(seen.recovery.kind, RECOVERY_GO);
+	cr_expect_eq(fake.now_ms, RECOVERY_PATIENCE_MS);
+	cr_expect_eq(recovery_act(&world, &options, &seen.recovery, &begun, &err), -1);
+	cr_expect_not_null(strstr(buf_text(&fake.log), "20000 crash consul-0"));
+	recovery_look_release(&seen);
+	buf_release(&fake.log);
+}
+
 Test(recovery_act, a_look_that_fails_for_good)
 {
 	struct fake fake = FAKE(END);

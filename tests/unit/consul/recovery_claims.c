@@ -23,7 +23,7 @@ Test(recovery_claims, scaled_away)
 	}
 }
 
-/* What is left of five replicas of long ago: the three voters are known to be elsewhere. */
+/* What is left of five replicas of long ago: the three voters may have been elsewhere, all of them. */
 Test(recovery_claims, old_claims_do_not_count)
 {
 	struct recovery_scene scene;
@@ -36,6 +36,7 @@ Test(recovery_claims, old_claims_do_not_count)
 	sample_add_claim(&scene.snapshot, "data-consul-4", 8640000);
 	free(recovery_scene_judge(&scene));
 	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	cr_expect(recovery_scene_is_noted(&scene, "consul-4 was scaled away, and its claim data-consul-4 is there"));
 	recovery_scene_end(&scene);
 }
 
@@ -114,26 +115,106 @@ Test(recovery_claims, pods_that_hold_their_data)
 
 	recovery_scene_begin(&scene, 3);
 	strv_release(&scene.snapshot.set.claim_templates);
-	recovery_scene_lose(&scene, 1, 0);
+	recovery_scene_empty(&scene, 1);
 	recovery_scene_stop(&scene, 2, REMAINS_OTHER);
 	free(recovery_scene_judge(&scene));
 	recovery_scene_text(&scene, "consul-2 may come back*its data may be in its pod*");
 	scene.snapshot.servers[2].pod.created_at = SAMPLE_NOW - 5;
-	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:gone consul-2:gone");
+	recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
+	recovery_scene_lose(&scene, 2, 0);
+	recovery_scene_expect(&scene, "FORCE consul-0:remains consul-1:empty consul-2:may return consul-1:gone");
+	recovery_scene_text(&scene, "consul-2 may come back*where its data would be cannot be seen*");
 	recovery_scene_end(&scene);
 }
 
-/* A server that was about to be added, and never voted, is not waited for. */
-Test(recovery_claims, who_never_was_a_peer_does_not_count)
+/* The best was cut off as it removed it, to add it with another address: the others went on with it. */
+Test(recovery_claims, who_is_no_peer_of_the_best_may_be_one_of_the_others)
+{
+	for (int broken = 0; broken < 2; broken++) {
+		struct recovery_scene scene;
+
+		recovery_scene_begin(&scene, 3);
+		recovery_scene_peers(&scene, 0, "01");
+		recovery_scene_empty(&scene, 1);
+		if (broken)
+			recovery_scene_stop(&scene, 2, REMAINS_CORRUPT);
+		else
+			recovery_scene_lose(&scene, 2, 86400);
+		free(recovery_scene_judge(&scene));
+		cr_expect(scene.recovery.forceable);
+		recovery_scene_text(&scene, broken ? "consul-2 may have more in its log than consul-0*"
+		                                   : "consul-2 may come back with its data (no pod; its claim*");
+		recovery_scene_end(&scene);
+	}
+}
+
+/* Nobody knows names any more: who was scaled away cannot be told from who runs without data. */
+Test(recovery_claims, nameless_voters_while_claims_cannot_be_listed)
 {
 	struct recovery_scene scene;
 
-	recovery_scene_begin(&scene, 4);
-	recovery_scene_peers(&scene, 0, "012");
+	recovery_scene_begin(&scene, 3);
 	recovery_scene_empty(&scene, 1);
 	recovery_scene_empty(&scene, 2);
-	recovery_scene_lose(&scene, 3, 86400);
+	recovery_scene_forget(&scene);
+	scene.snapshot.claims_known = false;
+	err_set(&scene.snapshot.claims_err, ERR_FORBIDDEN, "may not be listed");
+	err_hint(&scene.snapshot.claims_err, "a Role with list on claims");
 	free(recovery_scene_judge(&scene));
-	cr_expect_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_text(&scene,
+	                    "a server that was scaled away may come back with its data (claims cannot be listed*");
+	cr_expect(strstr(scene.recovery.hint, "a Role with list on claims\n"), "%s", scene.recovery.hint);
+	recovery_scene_end(&scene);
+}
+
+/* The CLI tells no id, and its directory could not be looked into: that makes it no stranger. */
+Test(recovery_claims, a_server_whose_id_is_not_known)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	replace_string(&scene.snapshot.servers[1].view.self.id, NULL);
+	scene.remains[1].known = false;
+	recovery_scene_empty(&scene, 2);
+	recovery_scene_expect(&scene, "FORCE consul-0:remains consul-2:empty consul-1:may return consul-2:gone");
+	recovery_scene_text(&scene,
+	                    "consul-1 may come back with its data (runs with data; whose it is cannot be told)");
+	cr_expect(scene.recovery.may_pass);
+	scene.options.force = true;
+	free(recovery_scene_judge(&scene));
+	cr_expect_eq(scene.recovery.kind, RECOVERY_GO);
+	cr_expect(scene.recovery.may_pass, "force waits for it, too");
+	recovery_scene_end(&scene);
+}
+
+/* A server whose node has another name than any pod, and has left: it may only be rebooted. */
+Test(recovery_claims, who_has_left_is_not_gone)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	sample_call_node(&scene.snapshot, 2, "vm-7");
+	recovery_scene_lose(&scene, 2, 0);
+	sample_see(&scene.snapshot, -1, "vm-7", MEMBER_LEFT);
+	free(recovery_scene_judge(&scene));
+	cr_expect(scene.recovery.forceable);
+	recovery_scene_text(&scene, "vm-7 may come back with its data (no pod has its name, and it has left: *");
+	recovery_scene_end(&scene);
+}
+
+/* What raft knows is what the server advertises, which need not be its pod's address. */
+Test(recovery_claims, an_advertised_address)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	recovery_scene_empty(&scene, 1);
+	recovery_scene_empty(&scene, 2);
+	replace_string(&scene.snapshot.servers[0].pod.ip, xstrdup("10.244.0.1"));
+	free(recovery_scene_judge(&scene));
+	cr_assert_eq(scene.recovery.kind, RECOVERY_GO, "%s", scene.recovery.text);
+	cr_expect(strstr(scene.recovery.peers_json, "\"address\":\"10.0.0.10:8300\""), "%s", scene.recovery.peers_json);
 	recovery_scene_end(&scene);
 }
