@@ -117,7 +117,10 @@ bool diagnosis_has_quorum(const struct diagnosis *diagnosis);
 /* Quorum and one leader: without them, what single servers lack is only a consequence. */
 bool diagnosis_works(const struct diagnosis *diagnosis);
 
-/* A server whose peers have nothing in common with those that count: another cluster. NULL: there is none. */
+/* Its peers have nothing in common with those that count: another cluster. */
+bool diagnosis_is_stranger(const struct diagnosis *diagnosis, const struct place *place);
+
+/* The first such server. NULL: there is none. */
 const struct place *diagnosis_find_stranger(const struct diagnosis *diagnosis);
 
 /* "a, b and c"; long lists end in "and N more". New string. */

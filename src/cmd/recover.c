@@ -49,13 +49,18 @@ struct recover_run {
 	const struct recover_options *options;
 	struct change_telling telling;
 	struct recovery_look look;
+	bool saved; /* what --save asks for is there */
 	bool begun; /* something was, or may have been, changed */
 };
 
-/* "recover --force --yes": with what this run was given. New string. */
-static char *command_words(const struct recover_run *run, const char *more)
+/* "recover --force --save DIR --yes": what this run was given and has still to be done. New string. */
+static char *command_words(const struct recover_run *run)
 {
-	return xasprintf("recover%s%s", run->options->force ? " --force" : "", more);
+	_cleanup_free_ char *directory = run->options->directory ? shell_word(run->options->directory) : NULL;
+	bool saves = directory && !run->saved;
+
+	return xasprintf("recover%s%s%s --yes", run->options->force ? " --force" : "", saves ? " --save " : "",
+	                 saves ? directory : "");
 }
 
 static struct recovery_act_options options_of(struct recover_run *run)
@@ -82,6 +87,7 @@ static int save(struct recover_run *run, struct err *err)
 	                   run->base.deadline_ms, &path, &bytes, err) < 0)
 		return err_wrap(err, "cannot save the raft directory of %s", best->name);
 	shown = str_visible(path, 0);
+	run->saved = true;
 	fprintf(run->base.context->output, "raft directory of %s saved: %s (%llu bytes)\n", best->name, shown,
 	        (unsigned long long)bytes);
 	fflush(run->base.context->output);
@@ -147,7 +153,7 @@ static void print_commands(const struct recover_run *run)
 static void tell_how_to_go_on(struct recover_run *run, struct err *err)
 {
 	const struct cmd_context *context = run->base.context;
-	_cleanup_free_ char *words = command_words(run, " --yes");
+	_cleanup_free_ char *words = command_words(run);
 
 	if (err->kind == ERR_INTERRUPTED && context->messages_term.is_tty)
 		fputc('\n', context->messages); /* after the ^C that the terminal shows */
@@ -173,9 +179,9 @@ static int carry_out(struct recover_run *run, struct err *err)
 		status = save(run, err);
 	if (status == 0)
 		status = recovery_act(&base->world, &options, &run->look.recovery, &run->begun, err);
+	term_live_clear(&base->live);
 	if (status < 0)
 		tell_how_to_go_on(run, err);
-	term_live_clear(&base->live);
 	if (status == 0 && !tidy)
 		status = complete(run, err);
 	if (status == 0)
@@ -206,17 +212,9 @@ static void print_plan(const struct recover_run *run)
 
 static void say_how(const struct recover_run *run)
 {
-	_cleanup_buf_ struct buf more = BUF_TEXT;
-	_cleanup_free_ char *words = NULL, *command = NULL;
-
-	if (run->options->directory) {
-		_cleanup_free_ char *word = shell_word(run->options->directory);
-
-		buf_addf(&more, " --save %s", word);
-	}
-	buf_adds(&more, " --yes");
-	words = command_words(run, buf_text(&more));
-	command = again_command(run->base.context, run->base.connection, run->base.set_name, words);
+	_cleanup_free_ char *words = command_words(run);
+	_cleanup_free_ char *command =
+	    again_command(run->base.context, run->base.connection, run->base.set_name, words);
 	fprintf(run->base.context->output, "\ndry run: nothing was changed; to carry it out: %s\n", command);
 }
 
@@ -232,8 +230,11 @@ static int look_and_decide(struct recover_run *run, struct err *err)
 	change_tell_looking(&run->telling);
 	status = recovery_look(&base->world, &options, &run->look, err);
 	term_live_clear(&base->live);
-	if (status < 0)
+	if (status < 0) {
+		if (err->kind == ERR_INTERRUPTED)
+			fputs("nothing was changed\n", base->context->messages);
 		return -1;
+	}
 	/* From now on it is this one, whatever else appears. */
 	base->kube.name = base->set_name = xstrdup(run->look.snapshot.set.name);
 	connect_tell_set(base->context, base->connection->config.namespace_name, base->set_name);

@@ -182,6 +182,21 @@ static void explain_gone(const struct diagnosis *diagnosis, const struct loss *l
 	remedy_recover(diagnosis, finding);
 }
 
+/* Whether more of them than the quorum can miss end whenever they are started. */
+static bool is_crash_loop(const struct diagnosis *diagnosis, const struct loss *loss)
+{
+	int64_t starting = (int64_t)loss->back.count;
+
+	FOR_EACH_PLACE (place, diagnosis) {
+		const struct kube_container *container = place->server->container;
+
+		if (container && str_equal(container->waiting_reason, "CrashLoopBackOff") &&
+		    strv_contains(&loss->back, place_name(place)))
+			starting--;
+	}
+	return diagnosis->assessment->quorum.live_voters + starting < diagnosis->assessment->quorum.quorum;
+}
+
 /* What can be expected, and what is to be done then. */
 static void explain_loss(const struct diagnosis *diagnosis, const struct loss *loss, struct finding *finding)
 {
@@ -197,6 +212,10 @@ static void explain_loss(const struct diagnosis *diagnosis, const struct loss *l
 		finding_set_cause(finding,
 		                  "they run again under other addresses; raft takes some seconds to find them");
 		remedy_health(diagnosis, "--watch", finding);
+	} else if (loss->back.count == loss->dead.count && is_crash_loop(diagnosis, loss)) {
+		finding_set_cause(finding, "they end whenever they are started; recover reads why, and without --yes "
+		                           "it changes nothing");
+		remedy_recover(diagnosis, finding);
 	} else if (loss->back.count == loss->dead.count) {
 		finding_set_cause(
 		    finding,

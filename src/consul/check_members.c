@@ -125,11 +125,20 @@ static void check_missing(struct diagnosis *diagnosis)
 		if (view->self_known && view->self.role == RAFT_LEADER)
 			finding_set_cause(finding, "it leads a cluster of its own: started without data, with "
 			                           "`bootstrap` or bootstrap_expect 1");
+		else if (diagnosis_is_stranger(diagnosis, place))
+			finding_set_cause(
+			    finding,
+			    "two clusters: its raft peers and those of %s have nothing in common; servers "
+			    "without data that do not find the others begin a cluster of their own",
+			    diagnosis->peers_of->name);
 		else
 			finding_set_cause(
 			    finding,
 			    "retry_join does not reach the others, or gossip key, datacenter or TLS do not fit");
-		remedy_logs(diagnosis, place, false, finding);
+		if (diagnosis_is_stranger(diagnosis, place))
+			finding_set_command(finding, "kubectl consul explain CON403");
+		else
+			remedy_logs(diagnosis, place, false, finding);
 	}
 }
 

@@ -105,13 +105,16 @@ static bool share_a_peer(const struct view *a, const struct view *b)
 	return false;
 }
 
+bool diagnosis_is_stranger(const struct diagnosis *diagnosis, const struct place *place)
+{
+	return diagnosis->peers_of && place->server->view.peer_count > 0 &&
+	       !share_a_peer(&place->server->view, &diagnosis->peers_of->view);
+}
+
 const struct place *diagnosis_find_stranger(const struct diagnosis *diagnosis)
 {
-	if (!diagnosis->peers_of)
-		return NULL;
 	FOR_EACH_PLACE (place, diagnosis)
-		if (place->server->view.peer_count > 0 &&
-		    !share_a_peer(&place->server->view, &diagnosis->peers_of->view))
+		if (diagnosis_is_stranger(diagnosis, place))
 			return place;
 	return NULL;
 }

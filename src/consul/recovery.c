@@ -128,6 +128,7 @@ static bool refuse_two_clusters(struct recovering *recovering)
 				continue;
 			one = side_of(snapshot, a);
 			other = side_of(snapshot, b);
+			recovering->recovery->hint = xstrdup("kubectl consul explain CON403 tells how to choose");
 			return refuse(recovering, false, ERR_REFUSED,
 			              "there are two clusters: the raft peers of %s are none of those of %s", one,
 			              other);
@@ -193,7 +194,7 @@ static bool refuse_without_data(struct recovering *recovering)
 	struct recovery *recovery = recovering->recovery;
 	_cleanup_strv_ struct strv places = STRV_INIT;
 	_cleanup_free_ char *list = NULL;
-	bool nobody_told = true;
+	bool nobody_told = true, all_empty = true;
 
 	if (recovering->best)
 		return false;
@@ -206,8 +207,14 @@ static bool refuse_without_data(struct recovering *recovering)
 
 		strv_addf(&places, "%s: %s", row->name, row->why);
 		nobody_told = nobody_told && row->fate == FATE_RETURNS && recovery_is_running(row->server);
+		all_empty = all_empty && row->fate == FATE_EMPTY;
 		if (row->fate == FATE_RETURNS)
 			recovery_hint_return(recovering, row);
+	}
+	if (all_empty) {
+		recovery->hint = xstrdup("what is left are backups: once the servers have a leader, `consul snapshot "
+		                         "restore`");
+		return refuse(recovering, false, ERR_REFUSED, "no server has data: there is nothing to go on with");
 	}
 	if (recovering->hints.count > 0)
 		recovery->hint = strv_join(&recovering->hints, "\n", "\n");
@@ -370,8 +377,8 @@ static void object_to_row(struct recovering *recovering, const struct recovery_s
 	const struct recovery_server *best = recovery->best;
 
 	if (row->fate == FATE_BROKEN) {
-		object(recovering, "%s may have more in its log than %s, and cannot be asked (%s)", row->name,
-		       best->name, row->why);
+		object(recovering, "%s may have more in its log than %s, and Consul does not start there", row->name,
+		       best->name);
 		recovery_hint_broken(recovering, row);
 	}
 	object_to_peers(recovering, row);

@@ -5,6 +5,7 @@
 #include "consul/diagnosis.h"
 #include "consul/observe.h"
 #include "consul/recovery_parts.h"
+#include "consul/refusal.h"
 #include "util/mem.h"
 
 char *recovery_command(const struct recovering *recovering, const char *command)
@@ -78,9 +79,13 @@ void recovery_hint_wait(struct recovering *recovering)
 
 void recovery_hint_broken(struct recovering *recovering, const struct recovery_server *row)
 {
+	_cleanup_free_ char *again = recovery_command(recovering, "recover");
+
 	if (row->remains->trouble != REMAINS_CORRUPT)
 		add_hint(recovering,
 		         xasprintf("the data of %s is whole: with the commands above it starts again", row->name));
+	else
+		add_hint(recovering, xasprintf("the commands above keep a copy, and start it empty; then: %s", again));
 }
 
 /* Kubernetes does not start it, and will not as things are. */
@@ -95,6 +100,19 @@ static bool is_stuck(const struct server *server)
 		if (str_equal(reason, passing[i]))
 			return false;
 	return reason != NULL;
+}
+
+/* The cluster does not heal by itself where too few come back, nor where the token is refused. */
+static void hint_come_back(struct recovering *recovering, const struct recovery_server *row)
+{
+	_cleanup_free_ char *health = recovery_command(recovering, "health");
+	_cleanup_free_ char *watch = recovery_command(recovering, "health --watch");
+	_cleanup_free_ char *recover = recovery_command(recovering, "recover");
+
+	if (row->server && recovery_is_running(row->server) && refusal_first(&row->server->view))
+		add_hint(recovering, xasprintf("%s says what the token lacks", health));
+	else
+		add_hint(recovering, xasprintf("%s shows whether it comes back; then look again: %s", watch, recover));
 }
 
 void recovery_hint_return(struct recovering *recovering, const struct recovery_server *row)
@@ -112,7 +130,7 @@ void recovery_hint_return(struct recovering *recovering, const struct recovery_s
 	else if (row->server && is_stuck(row->server))
 		add_hint(recovering, xasprintf("kubectl describe pod %s -n %s tells more", name, space));
 	else
-		recovery_hint_wait(recovering);
+		hint_come_back(recovering, row);
 }
 
 /* ----------------------------------------------------------------------------------------------- notes */

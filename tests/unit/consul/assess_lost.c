@@ -123,6 +123,22 @@ Test(assess_lost, a_new_volume_brings_nobody_back)
 	}
 }
 
+/* What is wrong with their data only their logs tell, and recover reads them. */
+Test(assess_lost, a_majority_that_ends_at_every_start_is_looked_into)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_no_leader(&snapshot);
+	for (size_t i = 1; i < 3; i++) {
+		sample_stop(&snapshot, i, "CrashLoopBackOff");
+		sample_add_claim(&snapshot, i == 1 ? "data-consul-1" : "data-consul-2", 5000);
+	}
+	expect_lost(&snapshot,
+	            "they end whenever they are started; recover reads why, and without --yes it changes nothing",
+	            "kubectl consul recover -n ns");
+}
+
 /* `kubectl scale`, faster than servers can leave; gossip may have forgotten their names since. */
 Test(assess_lost, a_majority_that_was_scaled_away_is_scaled_back)
 {

@@ -171,6 +171,20 @@ Test(recovery, two_clusters)
 	recovery_scene_text(&scene,
 	                    "there are two clusters: the raft peers of consul-0 are none of those of consul-1 and "
 	                    "consul-2");
+	cr_expect_str_eq(scene.recovery.hint, "kubectl consul explain CON403 tells how to choose");
+	recovery_scene_end(&scene);
+}
+
+Test(recovery, all_are_empty)
+{
+	struct recovery_scene scene;
+
+	recovery_scene_begin(&scene, 3);
+	for (size_t i = 0; i < 3; i++)
+		recovery_scene_empty(&scene, i);
+	scene.options.force = true;
+	recovery_scene_expect(&scene, "NO consul-0:empty consul-1:empty consul-2:empty");
+	recovery_scene_text(&scene, "no server has data: there is nothing to go on with");
 	recovery_scene_end(&scene);
 }
 
@@ -267,7 +281,9 @@ Test(recovery, all_of_them_start)
 	recovery_scene_expect(&scene, "NO consul-0:may return consul-1:may return consul-2:may return");
 	cr_expect_eq(scene.recovery.exit_is, ERR_REFUSED);
 	cr_expect(scene.recovery.may_pass);
-	cr_expect_str_eq(scene.recovery.hint, "kubectl consul health --wait -n ns waits for it");
+	cr_expect_str_eq(scene.recovery.hint,
+	                 "kubectl consul health --watch -n ns shows whether it comes back; then look "
+	                 "again: kubectl consul recover -n ns");
 	recovery_scene_end(&scene);
 }
 
@@ -358,8 +374,8 @@ Test(recovery, a_log_that_cannot_be_read_may_be_ahead)
 		recovery_scene_stop(&scene, 1, cases[i].trouble);
 		recovery_scene_empty(&scene, 2);
 		recovery_scene_expect(&scene, "FORCE consul-0:remains consul-2:empty consul-1:broken consul-2:gone");
-		recovery_scene_text(
-		    &scene, "consul-1 may have more in its log than consul-0, and cannot be asked (*it says why)");
+		recovery_scene_text(&scene,
+		                    "consul-1 may have more in its log than consul-0, and Consul does not start there");
 		commands = strv_join(&scene.recovery.commands, "\n", "\n");
 		cr_expect(strstr(commands, cases[i].command), "%s", commands);
 		cr_expect(strstr(commands, "nodeName: node-1\n"), "%s", commands);
