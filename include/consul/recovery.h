@@ -57,6 +57,7 @@ struct recovery_server {
 	char *why;                     /* "its pod is Pending; its claim data-consul-1 is there": one line */
 	bool peer;                     /* in the peer set that counts, or may be: nobody can tell whose that peer is */
 	bool voter;                    /* the same, with a vote */
+	bool differs;                  /* TIDY: has missed the leader's peers */
 	bool log_known;
 	uint64_t last_index, last_term;
 	uint64_t behind;               /* entries it has less than the best; where log_known and of the same last term */
@@ -65,7 +66,11 @@ struct recovery_server {
 enum recovery_kind {
 	RECOVERY_REFUSED, /* text says why; with forceable, options.force goes on */
 	RECOVERY_GO,      /* peers_json into every server that remains, then restart these */
-	RECOVERY_TIDY,    /* there is a leader, and a peers.json waits that would undo it at some later start: remove it */
+	/*
+	 * There is a leader. A peers.json that waits would undo it at some later start: it is removed. A server that has missed the
+	 * leader's peers, since theirs came by peers.json, and so are in nobody's log: gets them as peers_json, and is restarted.
+	 */
+	RECOVERY_TIDY,
 };
 
 struct recovery_options {
@@ -78,7 +83,7 @@ struct recovery {
 	char *text;      /* REFUSED: the reason; else NULL */
 	char *hint;      /* REFUSED: what to type or do; may be NULL */
 	bool forceable;
-	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it. GO: the same of what --force passes over */
+	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it. GO, TIDY: the same of what is passed over, or mended */
 	enum err_kind exit_is; /* REFUSED: ERR_REFUSED, or ERR_FAILED where nothing can be told */
 
 	struct quorum quorum;              /* of the best server's peer set */
@@ -87,7 +92,7 @@ struct recovery {
 	size_t count;
 	size_t remaining;
 
-	char *peers_json;      /* GO: one line */
+	char *peers_json;      /* GO; TIDY: where somebody gets it, else NULL. One line */
 	struct strv notes;     /* GO: what people must know before they say yes: what is lost, and what --force passes over */
 	struct strv commands;  /* what cannot be done by exec: to be pasted in order; comment lines begin with "# " */
 };
@@ -104,6 +109,12 @@ int recovery_refusal(const struct recovery *recovery, struct err *err);
 
 /* Whether both would do the same: the same servers get the same peers, and the same are discarded. */
 bool recovery_equal(const struct recovery *a, const struct recovery *b);
+
+/* The server gets peers_json, and its process is ended. */
+bool recovery_gets_peers(const struct recovery *recovery, const struct recovery_server *row);
+
+/* A peers.json that waits there is removed. */
+bool recovery_loses_file(const struct recovery *recovery, const struct recovery_server *row);
 
 /* a's log is further than b's: who has a does not vote for b. Both known. */
 bool recovery_is_ahead(const struct recovery_server *a, const struct recovery_server *b);

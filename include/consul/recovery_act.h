@@ -3,8 +3,8 @@
  * Blocks.
  *
  * Nothing is remembered: a run that was killed is started again. Killed before the processes were crashed: nothing was done.
- * Killed while they were: those that did not get their peers.json vote for the best all the same, since raft asks the log, not
- * the peer set, before it grants a vote, and get the new peer set from it; while there is no leader it is all done again.
+ * Killed while they were: those that did not get their peers.json vote for the best all the same, which is a voter of theirs;
+ * while there is no leader it is all done again. With one, those that have missed its peers get them then (RECOVERY_TIDY).
  */
 #ifndef CONSUL_RECOVERY_ACT_H
 #define CONSUL_RECOVERY_ACT_H
@@ -47,7 +47,8 @@ int recovery_look(const struct world *world, const struct recovery_act_options *
 /*
  * Carries agreed (RECOVERY_GO or RECOVERY_TIDY) out, if a new look still says the same (else ERR_CONFLICT, and nothing is
  * changed): crashes every server that remains, with peers.json; then waits until there is a leader all agree on that has each of
- * them as a peer (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says).
+ * them as a peer, each of them has the leader's peers, and no peers.json waits there: what a lost exec has left of that is
+ * done again (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says).
  * *ret_begun: something was, or may have been, changed. ERR_TIMEOUT names what is missing. Keeps world's claim before each look and
  * change.
  */

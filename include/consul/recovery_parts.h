@@ -1,7 +1,7 @@
 /*
  * consul/recovery_parts.h - what the files of consul/recovery.h share. Used by src/consul/recovery*.c only.
  *
- * In this order: who leads, or whether there are two clusters (recovery.c); whose data is best, and what became of each place
+ * In this order: whether there are two clusters (recovery.c), who leads (recovery_led.c); whose data is best, and what became of each place
  * (recovery_fate.c); whose the peers are that are at none of them (recovery_peers.c); what speaks against it, and peers.json
  * (recovery.c); what people read of it (recovery_text.c), and type (recovery_hands.c).
  */
@@ -14,6 +14,7 @@
 
 #include "consul/recovery.h"
 #include "util/buf.h"
+#include "util/json.h"
 
 struct recovering {
 	const struct snapshot *snapshot;
@@ -44,6 +45,12 @@ struct recovery_server *recovery_add(struct recovering *recovering, enum fate fa
 bool recovery_may_have_data(const struct recovering *recovering, int64_t ordinal, const struct server *server,
                             struct buf *why);
 
+/* Raft's id of a server: the agent's word, else that of its data directory; NULL: not known. */
+const char *recovery_id(const struct recovering *recovering, const struct server *server);
+
+/* view's peers have all ids of other's. */
+bool recovery_has_ids(const struct view *view, const struct view *other);
+
 /* The agent has data: a log, or peers. */
 bool recovery_has_data(const struct view *view);
 
@@ -52,6 +59,23 @@ bool recovery_is_running(const struct server *server);
 
 /* The peer of this id; NULL: there is none, or no id. */
 const struct peer *recovery_peer(const struct view *view, const char *id);
+
+/* ------------------------------------------------------------------------------ refusing, rows (recovery.c) */
+
+/* The hint that is there stays; else it is `health`. Returns true. */
+bool recovery_refuse(struct recovering *recovering, bool may_pass, enum err_kind kind, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Sorts them, and finds the best. */
+void recovery_finish_rows(struct recovering *recovering);
+
+/* One of peers.json. */
+cJSON *recovery_peer_json(const char *id, const char *address, bool votes);
+
+/* ------------------------------------------------------------------------------ a leader (recovery_led.c) */
+
+/* Whether there is one, or may be: recovery says then what that means. force: servers may go without a leader for a moment. */
+bool recovery_ends_with_leader(struct recovering *recovering, bool force);
 
 /* ------------------------------------------------------------------------------ peers (recovery_peers.c) */
 

@@ -191,6 +191,27 @@ static void add_steps(const struct recovery_look *look, const char *directory, c
 	         xasprintf("the others join, until all %" PRId64 " servers are voters", look->snapshot.set.replicas));
 }
 
+static void add_tidying(const struct recovery *recovery, const struct term *term, struct buf *out)
+{
+	int64_t number = 0;
+
+	for (size_t i = 0; i < recovery->count; i++) {
+		const struct recovery_server *row = &recovery->servers[i];
+
+		if (recovery_loses_file(recovery, row))
+			add_step(
+			    out, term, &number,
+			    xasprintf("there is a leader, and a raft/peers.json waits on %s that would undo it when "
+			              "that server is started again: it is removed",
+			              row->name));
+		if (recovery_gets_peers(recovery, row))
+			add_step(out, term, &number,
+			         xasprintf("%s gets the leader's peers as raft/peers.json, and its process is ended at "
+			                   "once; Kubernetes starts the container again: %s",
+			                   row->name, recovery->peers_json));
+	}
+}
+
 void recover_screen_plan(const struct recovery_look *look, const char *directory, const struct term *term,
                          struct buf *out)
 {
@@ -199,11 +220,7 @@ void recover_screen_plan(const struct recovery_look *look, const char *directory
 	if (recovery->count > 0)
 		buf_addc(out, '\n');
 	if (recovery->kind == RECOVERY_TIDY)
-		change_screen_line(
-		    out, term,
-		    "there is a leader, and a raft/peers.json waits that would undo it when that server is "
-		    "started again: it is removed",
-		    "    ");
+		add_tidying(recovery, term, out);
 	else
 		add_steps(look, directory, term, out);
 	for (size_t i = 0; i < recovery->notes.count; i++) {

@@ -22,9 +22,7 @@ const char *fate_name(enum fate fate)
 
 /* ------------------------------------------------------------------------------------------ refusing */
 
-/* For good: nothing that --force could pass over. Returns true. */
-__attribute__((format(printf, 4, 5))) static bool refuse(struct recovering *recovering, bool may_pass,
-                                                         enum err_kind kind, const char *format, ...)
+bool recovery_refuse(struct recovering *recovering, bool may_pass, enum err_kind kind, const char *format, ...)
 {
 	struct recovery *recovery = recovering->recovery;
 	va_list arguments;
@@ -68,7 +66,7 @@ static int compare_rows(const void *left, const void *right)
 	return strverscmp(a->name, b->name);
 }
 
-static void finish_rows(struct recovering *recovering)
+void recovery_finish_rows(struct recovering *recovering)
 {
 	struct recovery *recovery = recovering->recovery;
 	const struct recovery_server *best = NULL;
@@ -129,62 +127,12 @@ static bool refuse_two_clusters(struct recovering *recovering)
 			one = side_of(snapshot, a);
 			other = side_of(snapshot, b);
 			recovering->recovery->hint = xstrdup("kubectl consul explain CON403 tells how to choose");
-			return refuse(recovering, false, ERR_REFUSED,
-			              "there are two clusters: the raft peers of %s are none of those of %s", one,
-			              other);
+			return recovery_refuse(recovering, false, ERR_REFUSED,
+			                       "there are two clusters: the raft peers of %s are none of those of %s",
+			                       one, other);
 		}
 	}
 	return false;
-}
-
-/* A leader that says so itself, or was heard a moment ago, wherever it runs. */
-static const struct server *find_led(const struct snapshot *snapshot)
-{
-	for (size_t i = 0; i < snapshot->server_count; i++) {
-		const struct self *self = &snapshot->servers[i].view.self;
-
-		if (!recovery_is_running(&snapshot->servers[i]) || !snapshot->servers[i].view.self_known)
-			continue;
-		if (self->role == RAFT_LEADER || (self->leader_address && self->last_contact_ms >= 0 &&
-		                                  self->last_contact_ms <= LAST_CONTACT_MAX_MS))
-			return &snapshot->servers[i];
-	}
-	return NULL;
-}
-
-/* A file that waits would make the cluster forget everybody else whenever that server starts again. */
-static bool has_waiting_peers(const struct recovering *recovering)
-{
-	bool waiting = false;
-
-	for (size_t i = 0; i < recovering->snapshot->server_count; i++)
-		waiting |= recovering->remains[i].known && recovering->remains[i].peers_waiting;
-	return waiting;
-}
-
-static bool ends_with_leader(struct recovering *recovering)
-{
-	const struct server *led = find_led(recovering->snapshot);
-	struct assessment assessment = ASSESSMENT_INIT;
-
-	assess(recovering->snapshot, &assessment);
-	if (assessment.leader_name && has_waiting_peers(recovering)) {
-		recovering->recovery->kind = RECOVERY_TIDY;
-		recovery_choose_best(recovering);
-		recovery_judge_places(recovering);
-		finish_rows(recovering);
-	} else if (assessment.leader_name) {
-		recovery_hint_led(recovering, assessment.quorum.live_voters);
-		refuse(recovering, false, ERR_REFUSED, "there is a leader: %s; nothing is to be recovered",
-		       assessment.leader_name);
-	} else if (led && led->view.self.role == RAFT_LEADER) {
-		refuse(recovering, true, ERR_REFUSED, "%s leads, but not everybody follows it", led->name);
-	} else if (led) {
-		refuse(recovering, true, ERR_REFUSED, "%s still hears a leader: %s", led->name,
-		       led->view.self.leader_address);
-	}
-	assessment_release(&assessment);
-	return recovering->recovery->kind == RECOVERY_TIDY || recovering->recovery->text;
 }
 
 /* ------------------------------------------------------------------------------- what cannot be done */
@@ -200,7 +148,8 @@ static bool refuse_without_data(struct recovering *recovering)
 		return false;
 	if (recovery->count == 0) {
 		recovery_hint_none(recovering);
-		return refuse(recovering, false, ERR_REFUSED, "the StatefulSet is scaled to 0: nobody can be asked");
+		return recovery_refuse(recovering, false, ERR_REFUSED,
+		                       "the StatefulSet is scaled to 0: nobody can be asked");
 	}
 	for (size_t i = 0; i < recovery->count; i++) {
 		const struct recovery_server *row = &recovery->servers[i];
@@ -214,13 +163,14 @@ static bool refuse_without_data(struct recovering *recovering)
 	if (all_empty) {
 		recovery->hint = xstrdup("what is left are backups: once the servers have a leader, `consul snapshot "
 		                         "restore`");
-		return refuse(recovering, false, ERR_REFUSED, "no server has data: there is nothing to go on with");
+		return recovery_refuse(recovering, false, ERR_REFUSED,
+		                       "no server has data: there is nothing to go on with");
 	}
 	if (recovering->hints.count > 0)
 		recovery->hint = strv_join(&recovering->hints, "\n", "\n");
 	list = list_names(&places);
-	return refuse(recovering, recovering->may_pass, nobody_told ? ERR_FAILED : ERR_REFUSED,
-	              "no server tells of data that could become the truth: %s", list);
+	return recovery_refuse(recovering, recovering->may_pass, nobody_told ? ERR_FAILED : ERR_REFUSED,
+	                       "no server tells of data that could become the truth: %s", list);
 }
 
 /* Raft protocols before 3 want another form of peers.json; the default before Consul 1.0. */
@@ -239,9 +189,9 @@ static bool refuse_unwritable(struct recovering *recovering)
 	struct recovery *recovery = recovering->recovery;
 
 	if (speaks_old_raft(recovering))
-		return refuse(recovering, false, ERR_REFUSED,
-		              "%s speaks a raft protocol before 3, whose peers.json has another form",
-		              recovering->best->name);
+		return recovery_refuse(recovering, false, ERR_REFUSED,
+		                       "%s speaks a raft protocol before 3, whose peers.json has another form",
+		                       recovering->best->name);
 	for (size_t i = 0; i < recovery->count; i++) {
 		const struct recovery_server *row = &recovery->servers[i];
 
@@ -249,14 +199,15 @@ static bool refuse_unwritable(struct recovering *recovering)
 			continue;
 		recovery->hint = xstrdup_null(row->remains->err.hint);
 		if (!row->remains->known)
-			return refuse(recovering, err_leaves_open(&row->remains->err), ERR_FAILED,
-			              "cannot look into the data directory of %s: %s", row->name,
-			              row->remains->err.message ? row->remains->err.message : "it was not asked");
+			return recovery_refuse(recovering, err_leaves_open(&row->remains->err), ERR_FAILED,
+			                       "cannot look into the data directory of %s: %s", row->name,
+			                       row->remains->err.message ? row->remains->err.message
+			                                                 : "it was not asked");
 		if (!row->remains->writable) {
 			replace_string(&recovery->hint,
 			               xstrdup("let the container run as the user of Consul's process"));
-			return refuse(recovering, false, ERR_FAILED, "raft/peers.json cannot be written by exec on %s",
-			              row->name);
+			return recovery_refuse(recovering, false, ERR_FAILED,
+			                       "raft/peers.json cannot be written by exec on %s", row->name);
 		}
 		replace_string(&recovery->hint, NULL);
 	}
@@ -325,15 +276,6 @@ static bool same_peers(const struct view *a, const struct view *b)
 	return true;
 }
 
-/* All that one has are the other's. */
-static bool has_ids_of(const struct view *view, const struct view *other)
-{
-	for (size_t i = 0; i < other->peer_count; i++)
-		if (!recovery_peer(view, other->peers[i].id))
-			return false;
-	return true;
-}
-
 /*
  * Its log is behind, and lacks a change of the set that the best has, and all whom it knows besides answer: nobody
  * absent can have gone on with the set that it still has.
@@ -354,7 +296,7 @@ static bool is_earlier_set(const struct recovering *recovering, const struct rec
 		if (!answers)
 			return false;
 	}
-	return has_ids_of(view, recovering->peers) || has_ids_of(recovering->peers, view);
+	return recovery_has_ids(view, recovering->peers) || recovery_has_ids(recovering->peers, view);
 }
 
 static void object_to_peers(struct recovering *recovering, const struct recovery_server *row)
@@ -399,6 +341,12 @@ static bool votes_at_once(const struct recovery *recovery, const struct recovery
 	                                                !recovery_is_ahead(recovery->best, row)));
 }
 
+cJSON *recovery_peer_json(const char *id, const char *address, bool votes)
+{
+	return json_object("id", json_string(id), "address", json_string(address), "non_voter", json_bool(!votes),
+	                   NULL);
+}
+
 static char *peers_json(const struct recovery *recovery)
 {
 	cJSON *peers = cJSON_CreateArray();
@@ -408,9 +356,8 @@ static char *peers_json(const struct recovery *recovery)
 		const struct recovery_server *row = &recovery->servers[i];
 
 		if (row->fate == FATE_REMAINS)
-			cJSON_AddItemToArray(peers, json_object("id", json_string(row->id), "address",
-			                                        json_string(row->address), "non_voter",
-			                                        json_bool(!votes_at_once(recovery, row)), NULL));
+			cJSON_AddItemToArray(peers,
+			                     recovery_peer_json(row->id, row->address, votes_at_once(recovery, row)));
 	}
 	text = json_text(peers);
 	cJSON_Delete(peers);
@@ -445,12 +392,12 @@ static void plan(struct recovering *recovering, bool force)
 {
 	struct recovery *recovery = recovering->recovery;
 
-	if (refuse_two_clusters(recovering) || ends_with_leader(recovering))
+	if (refuse_two_clusters(recovering) || recovery_ends_with_leader(recovering, force))
 		return;
 	recovery_choose_best(recovering);
 	recovery_judge_places(recovering);
 	recovery_match_peers(recovering);
-	finish_rows(recovering);
+	recovery_finish_rows(recovering);
 	recovery_add_commands(recovering);
 	if (refuse_without_data(recovering))
 		return;
@@ -503,6 +450,17 @@ static bool discards_no_more(const struct recovery *a, const struct recovery *b)
 	return true;
 }
 
+bool recovery_gets_peers(const struct recovery *recovery, const struct recovery_server *row)
+{
+	return recovery->kind == RECOVERY_TIDY ? row->differs : row->fate == FATE_REMAINS;
+}
+
+bool recovery_loses_file(const struct recovery *recovery, const struct recovery_server *row)
+{
+	return recovery->kind == RECOVERY_TIDY && !row->differs && row->remains && row->remains->known &&
+	       row->remains->peers_waiting;
+}
+
 /* The pods that get a file, or whose file is removed, in order. */
 static char *pods_of(const struct recovery *recovery)
 {
@@ -510,9 +468,8 @@ static char *pods_of(const struct recovery *recovery)
 
 	for (size_t i = 0; i < recovery->count; i++) {
 		const struct recovery_server *row = &recovery->servers[i];
-		bool waiting = row->remains && row->remains->known && row->remains->peers_waiting;
 
-		if (recovery->kind == RECOVERY_TIDY ? waiting : row->fate == FATE_REMAINS)
+		if (recovery_gets_peers(recovery, row) || recovery_loses_file(recovery, row))
 			buf_addf(&names, "%s %s\n", row->name, row->server->pod.uid ? row->server->pod.uid : "");
 	}
 	return buf_detach(&names);

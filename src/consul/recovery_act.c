@@ -5,6 +5,7 @@
 
 #include "consul/assess.h"
 #include "consul/diagnosis.h"
+#include "consul/recovery_parts.h"
 #include "consul/waiting.h"
 #include "util/clock.h"
 #include "util/mem.h"
@@ -42,6 +43,12 @@ static void tell_waiting(struct acting *acting, const char *text)
 	replace_string(&acting->waiting_for, xstrdup(text));
 }
 
+static void tell_done(const struct acting *acting, int64_t begun_ms, const char *text)
+{
+	tell(acting,
+	     &(struct act_event){ .kind = ACT_DONE, .number = 1, .took_ms = now_ms(acting) - begun_ms, .text = text });
+}
+
 /* --------------------------------------------------------------------------------------------- looking */
 
 void recovery_look_release(struct recovery_look *look)
@@ -54,7 +61,7 @@ void recovery_look_release(struct recovery_look *look)
 	*look = (struct recovery_look)RECOVERY_LOOK_INIT;
 }
 
-static int look_once(const struct acting *acting, struct recovery_look *ret_look, struct err *err)
+static int look_once(const struct acting *acting, bool force, struct recovery_look *ret_look, struct err *err)
 {
 	const struct world *world = acting->world;
 	struct snapshot *snapshot = &ret_look->snapshot;
@@ -64,7 +71,9 @@ static int look_once(const struct acting *acting, struct recovery_look *ret_look
 	ret_look->remains = xcalloc(snapshot->server_count + 1, sizeof(*ret_look->remains));
 	if (world->inspect(world->context, snapshot, ret_look->remains, err) < 0)
 		return -1;
-	recovery_plan(snapshot, ret_look->remains, &acting->options->recovery, &ret_look->recovery);
+	recovery_plan(snapshot, ret_look->remains,
+	              &(struct recovery_options){ .force = force || acting->options->recovery.force },
+	              &ret_look->recovery);
 	return 0;
 }
 
@@ -93,7 +102,7 @@ static int look(struct acting *acting, const struct recovery *agreed, struct rec
 		_cleanup_err_ struct err failure = ERR_INIT;
 
 		recovery_look_release(ret_look);
-		if (look_once(acting, ret_look, &failure) == 0 &&
+		if (look_once(acting, false, ret_look, &failure) == 0 &&
 		    (!ret_look->recovery.may_pass || (agreed && recovery_equal(agreed, &ret_look->recovery))))
 			return 0;
 		if (now_ms(acting) >= until_ms || (err_is_set(&failure) && !err_leaves_open(&failure)))
@@ -125,21 +134,18 @@ static char *list_of(const struct crash_order *orders, size_t count)
 	return list_names(&names);
 }
 
-/* The orders for the servers that remain, or whose file is to be removed: best first. Returns how many. */
-static size_t make_orders(const struct recovery *recovery, struct crash_order *orders)
+/* The orders for the servers that get peers.json, or whose file is to be removed: best first. Returns how many. */
+static size_t make_orders(const struct recovery *recovery, bool removing, struct crash_order *orders)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < recovery->count; i++) {
 		const struct recovery_server *row = &recovery->servers[i];
-		bool tidy = recovery->kind == RECOVERY_TIDY;
 
-		if (!row->remains ||
-		    (tidy ? !row->remains->known || !row->remains->peers_waiting : row->fate != FATE_REMAINS))
-			continue;
-		orders[count++] = (struct crash_order){ .pod = row->server->name,
-			                                .data_dir = row->remains->data_dir,
-			                                .peers_json = tidy ? NULL : recovery->peers_json };
+		if (removing ? recovery_loses_file(recovery, row) : recovery_gets_peers(recovery, row))
+			orders[count++] = (struct crash_order){ .pod = row->server->name,
+				                                .data_dir = row->remains->data_dir,
+				                                .peers_json = removing ? NULL : recovery->peers_json };
 	}
 	return count;
 }
@@ -157,7 +163,7 @@ static int check_orders(const struct acting *acting, const struct recovery *reco
 			continue;
 		text = xasprintf("%s: %s", orders[i].pod, orders[i].err.message);
 		tell(acting, &(struct act_event){ .kind = ACT_NOTE, .text = text });
-		if (orders[i].pod == recovery->best->server->name && !err_leaves_open(&orders[i].err))
+		if (recovery->best && orders[i].pod == recovery->best->server->name && !err_leaves_open(&orders[i].err))
 			status = err_move(err, &orders[i].err);
 	}
 	return status;
@@ -167,7 +173,7 @@ static int crash_all(const struct acting *acting, const struct recovery_look *se
 {
 	const struct world *world = acting->world;
 	struct crash_order *orders = xcalloc(seen->recovery.count + 1, sizeof(*orders));
-	size_t count = make_orders(&seen->recovery, orders);
+	size_t count = make_orders(&seen->recovery, false, orders);
 	_cleanup_free_ char *names = list_of(orders, count);
 	_cleanup_free_ char *text = xasprintf("raft/peers.json for %s, and %s process%s ended at once", names,
 	                                      count == 1 ? "its" : "their", count == 1 ? " is" : "es are");
@@ -189,126 +195,18 @@ static int crash_all(const struct acting *acting, const struct recovery_look *se
 	return status;
 }
 
-/* ------------------------------------------------------------------------------------------- the leader */
-
-/* In the peer set of the leader, with the address that it has now. */
-static bool is_peer(const struct assessment *assessment, const struct recovery_server *row)
-{
-	const struct view *view = assessment->peers_of ? &assessment->peers_of->view : NULL;
-
-	for (size_t i = 0; view && i < view->peer_count; i++)
-		if (str_equal(view->peers[i].id, row->id))
-			return true;
-	return false;
-}
-
-/* "no leader yet", with why one of those that remain does not run. New string. */
-static char *no_leader(const struct recovery *recovery, const struct snapshot *now, const char *summary)
-{
-	for (size_t i = 0; i < recovery->remaining; i++) {
-		const struct server *server = snapshot_server_by_name(now, recovery->servers[i].name);
-		struct waiting waiting = WAITING_INIT;
-		char *text;
-
-		if (!server || (server->container && server->container->running))
-			continue;
-		waiting_explain(server, true, true, &waiting);
-		text = xasprintf("no leader yet; %s: %s", server->name, waiting.reason);
-		waiting_release(&waiting);
-		return text;
-	}
-	return xasprintf("no leader yet: %s", summary);
-}
-
-/* What is missing; NULL: nothing. New string. */
-static char *missing(const struct recovery *recovery, const struct snapshot *now)
-{
-	struct assessment assessment = ASSESSMENT_INIT;
-	char *text = NULL;
-
-	assess(now, &assessment);
-	if (!assessment.leader)
-		text = no_leader(recovery, now, assessment.summary);
-	for (size_t i = 0; !text && i < recovery->remaining; i++)
-		if (!is_peer(&assessment, &recovery->servers[i]))
-			text = xasprintf("%s is no raft peer of %s yet", recovery->servers[i].name,
-			                 assessment.leader_name);
-	assessment_release(&assessment);
-	return text;
-}
-
-/* One look. *ret_missing is NULL when all is there. */
-static int look_for_leader(const struct acting *acting, const struct recovery *recovery, char **ret_missing,
-                           struct err *err)
-{
-	const struct world *world = acting->world;
-	struct snapshot snapshot = SNAPSHOT_INIT;
-	_cleanup_err_ struct err failure = ERR_INIT;
-	int status = world->keep(world->context, err);
-
-	if (status < 0)
-		return -1;
-	if (world->observe(world->context, &snapshot, &failure) == 0)
-		*ret_missing = missing(recovery, &snapshot);
-	else if (err_leaves_open(&failure))
-		*ret_missing = xasprintf("cannot look at the cluster: %s", failure.message);
-	else
-		status = err_move(err, &failure);
-	snapshot_release(&snapshot);
-	return status;
-}
-
-static int wait_for_leader(struct acting *acting, const struct recovery *recovery, int64_t begun_ms, struct err *err)
-{
-	int64_t until_ms = begun_ms + LEADER_MS;
-
-	if (acting->options->deadline_ms < until_ms)
-		until_ms = acting->options->deadline_ms;
-	for (;;) {
-		_cleanup_free_ char *text = NULL;
-
-		if (look_for_leader(acting, recovery, &text, err) < 0)
-			return -1;
-		if (!text)
-			return 0;
-		if (now_ms(acting) >= until_ms)
-			return err_set(err, ERR_TIMEOUT, "timed out; seen last: %s", text);
-		tell_waiting(acting, text);
-		if (wait_a_moment(acting, until_ms, err) < 0)
-			return -1;
-	}
-}
-
-/* -------------------------------------------------------------------------------------------------- all */
-
-static void tell_done(const struct acting *acting, int64_t begun_ms, const char *text)
-{
-	tell(acting,
-	     &(struct act_event){ .kind = ACT_DONE, .number = 1, .took_ms = now_ms(acting) - begun_ms, .text = text });
-}
-
-static int recover(struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
-{
-	const struct recovery *recovery = &seen->recovery;
-	int64_t begun_ms = now_ms(acting);
-
-	if (crash_all(acting, seen, ret_begun, err) < 0 || wait_for_leader(acting, recovery, begun_ms, err) < 0)
-		return -1;
-	tell_done(acting, begun_ms, "there is a leader");
-	return 0;
-}
-
-static int tidy(const struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+static int remove_files(const struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
 {
 	const struct world *world = acting->world;
 	struct crash_order *orders = xcalloc(seen->recovery.count + 1, sizeof(*orders));
-	size_t count = make_orders(&seen->recovery, orders);
+	size_t count = make_orders(&seen->recovery, true, orders);
 	_cleanup_free_ char *names = list_of(orders, count);
 	_cleanup_free_ char *text = xasprintf("the raft/peers.json that waits on %s is removed", names);
 	int64_t begun_ms = now_ms(acting);
 	int status = 0;
 
-	tell(acting, &(struct act_event){ .kind = ACT_STEP, .number = 1, .text = text });
+	if (count > 0)
+		tell(acting, &(struct act_event){ .kind = ACT_STEP, .number = 1, .text = text });
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		status = world->keep(world->context, err);
 		if (status < 0)
@@ -321,9 +219,144 @@ static int tidy(const struct acting *acting, const struct recovery_look *seen, b
 	for (size_t i = 0; i < count; i++)
 		err_release(&orders[i].err);
 	free(orders);
-	if (status == 0)
+	if (status == 0 && count > 0)
 		tell_done(acting, begun_ms, text);
 	return status;
+}
+
+/* Some exec was lost, or did the half of it: whoever has missed the leader's peers gets them, other files go. */
+static int mend(const struct acting *acting, const struct recovery_look *seen, struct err *err)
+{
+	_cleanup_err_ struct err failure = ERR_INIT;
+	bool begun;
+
+	if (remove_files(acting, seen, &begun, &failure) < 0 && !err_leaves_open(&failure))
+		return err_move(err, &failure);
+	return seen->recovery.peers_json ? crash_all(acting, seen, &begun, err) : 0;
+}
+
+/* ------------------------------------------------------------------------------------------- the leader */
+
+/* What this one still lacks. New string; NULL: nothing. */
+static char *missing_of(const struct recovery_server *row, const struct snapshot *now, const struct remains *remains,
+                        const struct assessment *assessment)
+{
+	const struct server *server = snapshot_server_by_name(now, row->name);
+	const struct view *view = server ? &server->view : NULL;
+	const struct view *peers = assessment->peers_of ? &assessment->peers_of->view : NULL;
+	const char *leader = assessment->leader_name;
+
+	if (!recovery_peer(peers, row->id))
+		return xasprintf("%s is no raft peer of %s yet", row->name, leader);
+	if (!view || (!view->peers_known && row->server->view.peers_known))
+		return xasprintf("%s does not tell its raft peers yet", row->name);
+	if (view->peers_known && !(recovery_has_ids(view, peers) && recovery_has_ids(peers, view)))
+		return xasprintf("%s does not have the raft peers of %s yet", row->name, leader);
+	remains += server - now->servers;
+	if (!remains->known)
+		return xasprintf("cannot see whether a raft/peers.json waits on %s: %s", row->name,
+		                 remains->err.message ? remains->err.message : "it was not asked");
+	return remains->peers_waiting ? xasprintf("a raft/peers.json waits on %s", row->name) : NULL;
+}
+
+/* "no leader yet", with why one of those that remain does not run. New string. */
+static char *no_leader(const struct recovery *recovery, const struct snapshot *now, const char *summary)
+{
+	for (size_t i = 0; i < recovery->count; i++) {
+		const struct server *server = snapshot_server_by_name(now, recovery->servers[i].name);
+		struct waiting waiting = WAITING_INIT;
+		char *text;
+
+		if (!recovery_gets_peers(recovery, &recovery->servers[i]) || !server ||
+		    (server->container && server->container->running))
+			continue;
+		waiting_explain(server, true, true, &waiting);
+		text = xasprintf("no leader yet; %s: %s", server->name, waiting.reason);
+		waiting_release(&waiting);
+		return text;
+	}
+	return xasprintf("no leader yet: %s", summary);
+}
+
+/* What is missing; NULL: nothing. New string. */
+static char *missing(const struct recovery *recovery, const struct recovery_look *now, bool *ret_led)
+{
+	struct assessment assessment = ASSESSMENT_INIT;
+	char *text = NULL;
+
+	assess(&now->snapshot, &assessment);
+	*ret_led = assessment.leader_name != NULL;
+	if (!assessment.leader)
+		text = no_leader(recovery, &now->snapshot, assessment.summary);
+	for (size_t i = 0; !text && i < recovery->count; i++)
+		if (recovery_gets_peers(recovery, &recovery->servers[i]))
+			text = missing_of(&recovery->servers[i], &now->snapshot, now->remains, &assessment);
+	assessment_release(&assessment);
+	return text;
+}
+
+/* One look. *ret_missing is NULL when all is there. */
+static int look_for_leader(struct acting *acting, const struct recovery *recovery, struct recovery_look *ret_now,
+                           bool *ret_led, char **ret_missing, struct err *err)
+{
+	_cleanup_err_ struct err failure = ERR_INIT;
+
+	if (look_once(acting, recovery->kind == RECOVERY_GO, ret_now, &failure) == 0)
+		*ret_missing = missing(recovery, ret_now, ret_led);
+	else if (err_leaves_open(&failure))
+		*ret_missing = xasprintf("cannot look at the cluster: %s", failure.message);
+	else
+		return err_move(err, &failure);
+	return 0;
+}
+
+static int wait_for_leader(struct acting *acting, const struct recovery *recovery, int64_t begun_ms, struct err *err)
+{
+	int64_t until_ms = begun_ms + LEADER_MS, mend_ms = 0;
+
+	if (acting->options->deadline_ms < until_ms)
+		until_ms = acting->options->deadline_ms;
+	for (;;) {
+		struct recovery_look now = RECOVERY_LOOK_INIT;
+		_cleanup_free_ char *text = NULL;
+		bool led = false;
+		int status = look_for_leader(acting, recovery, &now, &led, &text, err);
+
+		if (!led || mend_ms == 0)
+			mend_ms = now_ms(acting) + RECOVERY_PATIENCE_MS;
+		if (status == 0 && text && now_ms(acting) >= mend_ms && now.recovery.kind == RECOVERY_TIDY) {
+			mend_ms = 0;
+			status = mend(acting, &now, err);
+		}
+		recovery_look_release(&now);
+		if (status < 0 || !text)
+			return status;
+		if (now_ms(acting) >= until_ms)
+			return err_set(err, ERR_TIMEOUT, "timed out; seen last: %s", text);
+		tell_waiting(acting, text);
+		if (wait_a_moment(acting, until_ms, err) < 0)
+			return -1;
+	}
+}
+
+/* -------------------------------------------------------------------------------------------------- all */
+
+static int recover(struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+{
+	const struct recovery *recovery = &seen->recovery;
+	int64_t begun_ms = now_ms(acting);
+
+	if (crash_all(acting, seen, ret_begun, err) < 0 || wait_for_leader(acting, recovery, begun_ms, err) < 0)
+		return -1;
+	tell_done(acting, begun_ms, "there is a leader");
+	return 0;
+}
+
+static int tidy(struct acting *acting, const struct recovery_look *seen, bool *ret_begun, struct err *err)
+{
+	if (remove_files(acting, seen, ret_begun, err) < 0)
+		return -1;
+	return seen->recovery.peers_json ? recover(acting, seen, ret_begun, err) : 0;
 }
 
 /* The yes was to what was shown. */

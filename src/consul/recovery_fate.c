@@ -18,6 +18,14 @@ const struct peer *recovery_peer(const struct view *view, const char *id)
 	return NULL;
 }
 
+bool recovery_has_ids(const struct view *view, const struct view *other)
+{
+	for (size_t i = 0; i < other->peer_count; i++)
+		if (!recovery_peer(view, other->peers[i].id))
+			return false;
+	return true;
+}
+
 bool recovery_has_data(const struct view *view)
 {
 	return (view->peers_known && view->peer_count > 0) || (view->self_known && view->self.last_log_index > 0);
@@ -39,7 +47,7 @@ static const struct remains *remains_of(const struct recovering *recovering, con
 }
 
 /* Raft's id: the agent's word, else (the CLI does not tell) what its data directory has. */
-static const char *id_of(const struct recovering *recovering, const struct server *server)
+const char *recovery_id(const struct recovering *recovering, const struct server *server)
 {
 	const struct remains *remains = remains_of(recovering, server);
 
@@ -54,7 +62,7 @@ static bool is_on_disk(const struct recovering *recovering, const struct server 
 {
 	const struct remains *remains = remains_of(recovering, server);
 
-	return !remains->known || (remains->has_raft && str_equal(remains->node_id, id_of(recovering, server)));
+	return !remains->known || (remains->has_raft && str_equal(remains->node_id, recovery_id(recovering, server)));
 }
 
 /* --------------------------------------------------------------------------------------------- the best */
@@ -111,6 +119,14 @@ static void find_last_contact(struct recovering *recovering)
 	}
 }
 
+/* For others, too: from raft 1.3.10 on (Consul 1.14) who has no vote is elected by nobody. */
+static bool votes(const struct recovering *recovering, const struct server *server)
+{
+	const struct peer *peer = recovery_peer(&server->view, recovery_id(recovering, server));
+
+	return peer && peer->voter;
+}
+
 void recovery_choose_best(struct recovering *recovering)
 {
 	const struct snapshot *snapshot = recovering->snapshot;
@@ -120,9 +136,11 @@ void recovery_choose_best(struct recovering *recovering)
 		const struct view *view = &server->view;
 
 		if (!tells_of_itself(server) || !view->self_known || !view->peers_known ||
-		    !recovery_peer(view, id_of(recovering, server)) || !is_on_disk(recovering, server))
+		    !recovery_peer(view, recovery_id(recovering, server)) || !is_on_disk(recovering, server))
 			continue;
-		if (!recovering->best || is_further(&view->self, &recovering->best->view.self))
+		if (!recovering->best || is_further(&view->self, &recovering->best->view.self) ||
+		    (votes(recovering, server) && !votes(recovering, recovering->best) &&
+		     !is_further(&recovering->best->view.self, &view->self)))
 			recovering->best = server;
 	}
 	if (recovering->best)
@@ -223,7 +241,7 @@ static enum fate judge_speaker(struct recovering *recovering, const struct serve
 		buf_adds(why, "runs without data; joins by itself");
 		return FATE_EMPTY;
 	}
-	if (!id_of(recovering, server)) {
+	if (!recovery_id(recovering, server)) {
 		recovering->may_pass = true;
 		buf_adds(why, "runs with data; whose it is cannot be told");
 		return FATE_RETURNS;
@@ -238,7 +256,7 @@ static enum fate judge_speaker(struct recovering *recovering, const struct serve
 		buf_adds(why, "runs with data; its agent does not tell of which cluster");
 		return FATE_RETURNS;
 	}
-	if (recovery_peer(recovering->peers, id_of(recovering, server))) {
+	if (recovery_peer(recovering->peers, recovery_id(recovering, server))) {
 		buf_adds(why, server == recovering->best ? "runs with data, the furthest" : "runs with data");
 		return FATE_REMAINS;
 	}
@@ -370,7 +388,8 @@ static void judge_place(struct recovering *recovering, const struct server *serv
 {
 	_cleanup_buf_ struct buf why = BUF_TEXT;
 	struct recovery_server *row;
-	const char *id = tells_of_itself(server) || recovery_is_running(server) ? id_of(recovering, server) : NULL;
+	const char *id =
+	    tells_of_itself(server) || recovery_is_running(server) ? recovery_id(recovering, server) : NULL;
 	const struct peer *peer = recovery_peer(recovering->peers, id);
 	enum fate fate = tells_of_itself(server)       ? judge_speaker(recovering, server, &why)
 	                 : recovery_is_running(server) ? judge_silent(recovering, server, &why)

@@ -454,20 +454,6 @@ Test(recovery, a_directory_that_was_emptied_below_its_server)
 	recovery_scene_end(&scene);
 }
 
-/* ---------------------------------------------------------------------------------------------- tidying */
-
-Test(recovery, a_file_that_waits_under_a_leader)
-{
-	struct recovery_scene scene;
-
-	recovery_scene_begin(&scene, 3);
-	sample_lead(&scene.snapshot, 0);
-	scene.remains[2].peers_waiting = true;
-	free(recovery_scene_judge(&scene));
-	cr_expect_eq(scene.recovery.kind, RECOVERY_TIDY);
-	recovery_scene_end(&scene);
-}
-
 /* ---------------------------------------------------------------------------------------------- equality */
 
 Test(recovery, the_same_again)

@@ -15,6 +15,9 @@ enum shown {
 	LED,       /* consul-0 leads, and has itself as its only peer */
 	LED_BY_1,  /* consul-1 does, without consul-0 among its peers */
 	WAITING,   /* there is a leader all agree on, and a peers.json waits at consul-2 */
+	LEFT_OPEN, /* the same as LED, and consul-0's peers.json waits */
+	MISSED,    /* consul-0 leads the three of them, and consul-2 still has another peer set */
+	HEALED,    /* consul-2 has it, too */
 	BLIND,     /* the look fails for now */
 	END,       /* the look fails for good */
 };
@@ -32,6 +35,12 @@ struct fake {
 static void shape(enum shown shown, struct recovery_scene *scene)
 {
 	recovery_scene_begin(scene, 3);
+	if (shown == MISSED || shown == HEALED) {
+		recovery_scene_peers(scene, 2, shown == MISSED ? "01234" : "012");
+		sample_lead(&scene->snapshot, 0);
+		return;
+	}
+	scene->remains[0].peers_waiting = shown == LEFT_OPEN;
 	if (shown == WAITING) {
 		sample_lead(&scene->snapshot, 0);
 		scene->remains[2].peers_waiting = true;
@@ -42,8 +51,8 @@ static void shape(enum shown shown, struct recovery_scene *scene)
 	else
 		recovery_scene_empty(scene, 1);
 	recovery_scene_empty(scene, 2);
-	if (shown == LED || shown == LED_BY_1) {
-		recovery_scene_peers(scene, 0, shown == LED ? "0" : "1");
+	if (shown == LED || shown == LED_BY_1 || shown == LEFT_OPEN) {
+		recovery_scene_peers(scene, 0, shown == LED_BY_1 ? "1" : "0");
 		sample_lead(&scene->snapshot, 0);
 	}
 }
@@ -285,6 +294,53 @@ Test(recovery_act, a_file_that_waits_is_removed)
 	cr_expect(begun);
 	expect(&fake, "0 step: the raft/peers.json that waits on consul-2 is removed\n0 remove consul-2 /consul/data\n"
 	              "0 done: the raft/peers.json that waits on consul-2 is removed\n");
+}
+
+/* A look, then nothing else for 20 s, then the end. */
+static void script(struct fake *fake, enum shown *looks, enum shown first, enum shown then, enum shown end)
+{
+	*fake = (struct fake){ .looks = looks, .look_count = 23, .log = BUF_TEXT };
+	for (size_t i = 0; i < 22; i++)
+		looks[i] = i == 0 ? first : then;
+	looks[22] = end;
+}
+
+/* The exec was lost after the file was put in: its next start would throw away the peer set. */
+Test(recovery_act, a_file_that_a_lost_exec_has_left_is_removed)
+{
+	struct fake fake;
+	enum shown looks[23];
+	_cleanup_err_ struct err err = ERR_INIT;
+	bool begun = false;
+
+	script(&fake, looks, LOST, LEFT_OPEN, LED);
+	cr_assert_eq(run(&fake, LOST, &begun, &err), 0, "%s", err.message);
+	expect(&fake, "0 " STEP "0 " CRASH "0 wait: a raft/peers.json waits on consul-0\n"
+	              "20000 step: the raft/peers.json that waits on consul-0 is removed\n"
+	              "20000 remove consul-0 /consul/data\n"
+	              "20000 done: the raft/peers.json that waits on consul-0 is removed\n"
+	              "21000 done: there is a leader\n");
+}
+
+#define CRASH_2                                                                                                        \
+	"crash consul-2 /consul/data [{\"id\":\"id-0\",\"address\":\"10.0.0.10:8300\",\"non_voter\":false},"           \
+	"{\"id\":\"id-1\",\"address\":\"10.0.0.11:8300\",\"non_voter\":false},"                                        \
+	"{\"id\":\"id-2\",\"address\":\"10.0.0.12:8300\",\"non_voter\":false}]\n"
+#define STEP_2 "step: raft/peers.json for consul-2, and its process is ended at on\n"
+
+/* It gets the leader's; where that was lost, too, again. */
+Test(recovery_act, who_has_missed_the_peers_gets_them)
+{
+	struct fake fake;
+	enum shown looks[23];
+	_cleanup_err_ struct err err = ERR_INIT;
+	bool begun = false;
+
+	script(&fake, looks, MISSED, MISSED, HEALED);
+	cr_assert_eq(run(&fake, MISSED, &begun, &err), 0, "%s", err.message);
+	cr_expect(begun);
+	expect(&fake, "0 " STEP_2 "0 " CRASH_2 "0 wait: consul-2 does not have the raft peers of consul-0 yet\n"
+	              "20000 " STEP_2 "20000 " CRASH_2 "21000 done: there is a leader\n");
 }
 
 /* --------------------------------------------------------------------------------------------- looking */
