@@ -15,7 +15,10 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define TIMEOUT_MS ((int64_t)15 * 60 * 1000)
+/* Most that a cluster whose servers all vote is waited for until it is HEALTHY. */
+#define SETTLES_MS       ((int64_t)30 * 1000)
+#define LOOK_INTERVAL_MS ((int64_t)1000)
+#define TIMEOUT_MS       ((int64_t)15 * 60 * 1000)
 
 struct recover_options {
 	bool yes;
@@ -125,15 +128,40 @@ static int complete(struct recover_run *run, struct err *err)
 	return status;
 }
 
-/* What came of it, although the time may just be up. */
+/* One look. True in *ret_settled when nothing is left that would pass by itself. */
+static int look_at_the_end(struct change_run *base, struct snapshot *ret_snapshot, bool *ret_settled, struct err *err)
+{
+	struct assessment assessment = ASSESSMENT_INIT;
+
+	if (base->world.keep(base->world.context, err) < 0 ||
+	    base->world.observe(base->world.context, ret_snapshot, err) < 0)
+		return -1;
+	assess(ret_snapshot, &assessment);
+	*ret_settled = assessment.verdict == VERDICT_HEALTHY;
+	assessment_release(&assessment);
+	return 0;
+}
+
+/* What came of it, although the time may just be up: who has just begun to vote is ready some seconds later. */
 static int report(struct recover_run *run, struct err *err)
 {
 	struct change_run *base = &run->base;
 	struct snapshot snapshot = SNAPSHOT_INIT;
+	int64_t until_ms = clock_monotonic_ms() + SETTLES_MS;
+	bool settled = false;
 	int status;
 
 	base->kube.deadline_ms = 0;
-	status = base->world.observe(base->world.context, &snapshot, err);
+	for (;;) {
+		status = look_at_the_end(base, &snapshot, &settled, err);
+		if (status < 0 || settled || clock_monotonic_ms() >= until_ms)
+			break;
+		status = base->world.sleep(base->world.context, LOOK_INTERVAL_MS, err);
+		if (status < 0)
+			break;
+		snapshot_release(&snapshot);
+		snapshot = (struct snapshot)SNAPSHOT_INIT;
+	}
 	if (status == 0)
 		change_print_verdict(base->context->output, &snapshot, &base->context->output_term);
 	snapshot_release(&snapshot);

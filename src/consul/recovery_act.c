@@ -88,7 +88,9 @@ static int wait_a_moment(const struct acting *acting, int64_t until_ms, struct e
 /* What is waited for: of one that goes on, the first thing it would pass over. */
 static const char *waited_for(const struct recovery *recovery)
 {
-	return recovery->text ? recovery->text : recovery->notes.items[0];
+	if (recovery->text)
+		return recovery->text;
+	return recovery->notes.count > 0 ? recovery->notes.items[0] : "the cluster to settle";
 }
 
 /* agreed: who looks again is done when it still holds; NULL: a first look. */

@@ -374,13 +374,12 @@ static const char *ip_of(const struct server *server)
 static char *address_of(const struct server *server, const struct peer *peer)
 {
 	const char *ip = ip_of(server);
-	_cleanup_free_ char *host = NULL;
 	int64_t port = 0;
 
 	if (!ip)
 		return peer ? xstrdup_null(peer->address) : NULL;
 	if (peer && peer->address)
-		host = value_split_address(peer->address, &port);
+		free(value_split_address(peer->address, &port));
 	return xasprintf(strchr(ip, ':') ? "[%s]:%" PRId64 : "%s:%" PRId64, ip, port > 0 ? port : 8300);
 }
 
