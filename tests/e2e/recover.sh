@@ -112,9 +112,11 @@ three_of_five() {
 	killed_at 'step 1: '
 	killed_at 'step 1 done'
 	plugin recover --yes -n "$namespace"
-	goes_on() { [ "$code" = 0 ] || [ "$code" = 4 ]; } # a leader alone is enough to go on without help
-	check 'recover goes on after that' goes_on
 	show_output
+	if [ "$code" = 4 ] && [[ $err == *'kubectl consul scale 5'* ]]; then # there is a leader: what it says is done
+		plugin scale 5 --yes -n "$namespace"
+	fi
+	expect 'recover goes on after that' 0
 	plugin health --wait --timeout 3m -n "$namespace"
 	expect 'five servers are healthy again' 0 'HEALTHY'
 	recovered second 20 5
@@ -123,14 +125,18 @@ three_of_five() {
 
 # ------------------------------------------------------------------------------------ which cluster is the one?
 
-# Each of the two that are left is made to believe in another peer set, as after two recoveries by hand.
+# Each of the two that are left is made to believe in another peer set, as after two recoveries by hand. At the same moment:
+# the first would get the vote of the other, and its peer set would be that of both again.
 two_peer_sets() {
 	local pod
 	for pod in consul-0 consul-2; do
 		in_pod "$pod" sh -c 'printf "[{\"id\":\"%s\",\"address\":\"%s:8300\"},{\"id\":\"%s\",\"address\":\"192.0.2.1:8300\"}]" \
-			"$(cat /consul/data/node-id)" "$POD_IP" "$(cat /proc/sys/kernel/random/uuid)" >/consul/data/raft/peers.json; kill -QUIT 1'
+			"$(cat /consul/data/node-id)" "$POD_IP" "$(cat /proc/sys/kernel/random/uuid)" >/consul/data/raft/peers.json'
 	done
 	destroy consul-1
+	crash consul-0 &
+	crash consul-2
+	wait $!
 	asks_recover() { plugin recover -n "$namespace" --yes; [ "$code" = 4 ] && [[ $err == *'two clusters'* ]]; }
 	check 'refused with two peer sets' until_true 90 asks_recover
 	show_last
