@@ -38,7 +38,7 @@ check 'and keeps the 3' three
 
 # All three leave, and are voters again one by one: more than a minute.
 if [ -z "${E2E_QUICK:-}" ]; then
-	kubectl -n "$namespace" delete pods consul-0 consul-1 consul-2 >/dev/null
+	timeout 120 kubectl -n "$namespace" delete pods consul-0 consul-1 consul-2 >/dev/null
 	plugin health -n "$namespace" --wait --timeout 2m
 	expect 'healthy after all pods were deleted' 0 'HEALTHY' '3/3 voters'
 	check 'with the key on every server' everywhere
