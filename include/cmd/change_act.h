@@ -43,8 +43,8 @@ void change_tell(void *context, const struct act_event *event);
 void change_tell_looking(struct change_telling *telling);
 void change_telling_release(struct change_telling *telling);
 
-/* The first line of `health`. */
-void change_print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term);
+/* How it ended, as `health` says it: its first line, and the findings where that is not HEALTHY. On output. */
+void change_print_outcome(const struct cmd_context *context, const struct snapshot *snapshot);
 
 /* The first look (act_look): a refusal that may pass is waited for. */
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err) __attribute__((warn_unused_result));

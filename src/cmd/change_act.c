@@ -112,15 +112,25 @@ static struct act_options options_of(struct change_telling *telling)
 
 /* ------------------------------------------------------------------------------------------- the end */
 
-void change_print_verdict(FILE *file, const struct snapshot *snapshot, const struct term *term)
+/* The verdict, and with_findings what it comes from where it is not HEALTHY. */
+static void print_verdict(const struct cmd_context *context, const struct snapshot *snapshot, FILE *file,
+                          const struct term *term, bool with_findings)
 {
+	struct health_screen_options options = { .program = context->program->name };
 	struct assessment assessment = ASSESSMENT_INIT;
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 
 	assess(snapshot, &assessment);
 	health_screen_verdict(snapshot, &assessment, term, &out);
+	if (with_findings && assessment.verdict != VERDICT_HEALTHY)
+		health_screen_findings(&assessment, &options, term, &out);
 	fputs(buf_text(&out), file);
 	assessment_release(&assessment);
+}
+
+void change_print_outcome(const struct cmd_context *context, const struct snapshot *snapshot)
+{
+	print_verdict(context, snapshot, context->output, &context->output_term, true);
 }
 
 void change_tell_left(const struct change_run *run, const struct act_result *result, const struct err *err)
@@ -134,7 +144,7 @@ void change_tell_left(const struct change_run *run, const struct act_result *res
 	change_screen_left(result ? result : &nothing, &context->messages_term, &out);
 	fputs(buf_text(&out), context->messages);
 	if (result && result->seen)
-		change_print_verdict(context->messages, &result->last, &context->messages_term);
+		print_verdict(context, &result->last, context->messages, &context->messages_term, false);
 }
 
 int change_look(struct change_run *run, struct snapshot *ret_snapshot, struct err *err)
@@ -183,7 +193,7 @@ int change_report(struct change_run *run, struct err *err)
 			change_screen_claims(&snapshot, &context->output_term, &out);
 		fputs(buf_text(&out), context->output);
 		if (!run->change->brief)
-			change_print_verdict(context->output, &snapshot, &context->output_term);
+			change_print_outcome(context, &snapshot);
 	} else {
 		err_wrap(err, "%s is done, but the last look failed", run->change->label);
 	}

@@ -234,8 +234,8 @@ static void add_pointer(const char *code, const struct health_screen_options *op
 	buf_addc(out, '\n');
 }
 
-static void add_findings(const struct assessment *assessment, const struct health_screen_options *options,
-                         const struct term *term, struct buf *out)
+void health_screen_findings(const struct assessment *assessment, const struct health_screen_options *options,
+                            const struct term *term, struct buf *out)
 {
 	const struct findings *findings = &assessment->findings;
 
@@ -273,7 +273,7 @@ void health_screen(const struct snapshot *snapshot, const struct assessment *ass
 	buf_addc(out, '\n');
 	add_server_table(snapshot, assessment, options, term, out);
 	add_encryption(snapshot, term, out);
-	add_findings(assessment, options, term, out);
+	health_screen_findings(assessment, options, term, out);
 }
 
 /* ----------------------------------------------------------------------------------------- members */

@@ -163,7 +163,7 @@ static int report(struct recover_run *run, struct err *err)
 		snapshot = (struct snapshot)SNAPSHOT_INIT;
 	}
 	if (status == 0)
-		change_print_verdict(base->context->output, &snapshot, &base->context->output_term);
+		change_print_outcome(base->context, &snapshot);
 	snapshot_release(&snapshot);
 	return status;
 }
