@@ -31,6 +31,10 @@ gcc gcc
 /usr/include/stdio.h libc6-dev
 tar tar'
 
+# What private_apt knows, and where. A caller with other needs sets both.
+APT_DIR=$LAB_CACHE/apt
+APT_SOURCES=('deb-src bookworm' 'deb bookworm' 'deb bullseye')
+
 # A directory that is there is taken as it is: another list needs another DEBIAN_ROOT.
 readonly UNPACKED_PACKAGES=(etcd-server containerd runc containernetworking-plugins
   busybox-static dumb-init)
@@ -65,23 +69,22 @@ known_mirror() {
     awk '$1 == "Debian" && $2 == "bookworm" { print $3; exit }' || true
 }
 
-# private_apt COMMAND...: apt-get with our own sources, lists and cache below $LAB_CACHE/apt.
+# private_apt COMMAND...: apt-get with our own sources, lists and cache below $APT_DIR.
 private_apt() {
-  local dir=$LAB_CACHE/apt
+  local dir=$APT_DIR
   apt-get -qq -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
     -o Dir::State::lists="$dir/lists" -o Dir::State::status="$dir/status" \
     -o Dir::Cache="$dir/cache" -o APT::Sandbox::User=root "$@"
 }
 
 private_apt_setup() {
-  local dir=$LAB_CACHE/apt mirror
+  local dir=$APT_DIR mirror source
   mirror=$(deps_mirror)
   mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
   : >"$dir/status"
-  printf '%s [signed-by=%s] %s %s main\n' \
-    deb-src "$DEBIAN_KEYRING" "$mirror" bookworm \
-    deb "$DEBIAN_KEYRING" "$mirror" bookworm \
-    deb "$DEBIAN_KEYRING" "$mirror" bullseye >"$dir/sources.list"
+  for source in "${APT_SOURCES[@]}"; do
+    echo "${source% *} [signed-by=$DEBIAN_KEYRING] $mirror ${source#* } main"
+  done >"$dir/sources.list"
   step "reading the package lists of the mirror"
   private_apt update >&2
 }
