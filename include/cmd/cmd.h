@@ -118,21 +118,11 @@ int cmd_unknown(struct err *err, const char *message, const struct strv *suggest
 /* cmd_unknown for a word that is no command. */
 int cmd_unknown_command(const struct program *program, const char *word, struct err *err);
 
-/* The choices of -o for commands that print tables and objects. */
-enum cmd_output { CMD_OUTPUT_TABLE, CMD_OUTPUT_WIDE, CMD_OUTPUT_JSON, CMD_OUTPUT_YAML };
-extern const char *const cmd_output_choices[]; /* "table", "wide", "json", "yaml" */
-
 /* The choices of --dry-run. */
 enum cmd_dry_run { CMD_DRY_RUN_NONE, CMD_DRY_RUN_CLIENT, CMD_DRY_RUN_SERVER };
 extern const char *const cmd_dry_run_choices[]; /* "none", "client", "server" */
 
 /* Rows that several commands have; member is the enum in the command's struct. */
-#define CMD_OPTION_OUTPUT(type_, member_)                                                                              \
-	{ .name = "output", .letter = 'o', .kind = OPTION_CHOICE, OPTION_AT(type_, member_),                           \
-	  .choices = cmd_output_choices, .default_text = "table",                                                      \
-	  .wrong_choice = CMD_WRONG_OUTPUT("table, wide, json, yaml"),                                                 \
-	  .help = "Output format. One of: (table, wide, json, yaml)." }
-
 #define CMD_OPTION_DRY_RUN(type_, member_)                                                                             \
 	{ .name = "dry-run", .kind = OPTION_CHOICE, OPTION_AT(type_, member_), .choices = cmd_dry_run_choices,         \
 	  .default_text = "none", .bare_text = "client",                                                               \

@@ -29,12 +29,12 @@
 
 struct jsonpath;
 
-/* ERR_USAGE in kubectl's words: "error parsing jsonpath {.a, unclosed action". template is not kept. */
+/* ERR_INVALID in kubectl's words: "error parsing jsonpath {.a, unclosed action". template is not kept. */
 int jsonpath_parse(const char *template, struct jsonpath **ret_path, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * Adds to out what the template gives for json. A key that is not there gives nothing, or "KEY is not found" without
- * allow_missing. ERR_USAGE, in kubectl's words, of what does not fit the object; ERR_TOO_LARGE; out is then not whole.
+ * allow_missing. ERR_INVALID, in kubectl's words, of what does not fit the object; ERR_TOO_LARGE; out is then not whole.
  */
 int jsonpath_print(const struct jsonpath *path, const cJSON *json, bool allow_missing, struct buf *out, struct err *err)
 	__attribute__((warn_unused_result));

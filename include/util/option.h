@@ -46,7 +46,7 @@ struct option {
 	const char *value_name;    /* "FILE", "NAME": for the man page and completion; NULL: the kind's own */
 	const char *default_text;  /* parsed into the member before the command line; NULL: it stays as it is */
 	const char *bare_text;     /* the value of --name alone; NULL: a value must follow (flags: "true") */
-	const char *const *choices; /* of OPTION_CHOICE, ended by NULL */
+	const char *const *choices; /* of OPTION_CHOICE, ended by NULL; of OPTION_STRING: those that its owner knows, or NULL */
 	const char *wrong_choice;  /* error of another choice, '$' standing for the value; NULL: a general one */
 	int64_t min, max;          /* of OPTION_INT; both 0: not limited */
 	bool hidden;               /* works, but no help shows it */

@@ -154,7 +154,7 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_CHOICE,
 	  DEPLOY_AT(output),
 	  .choices = deploy_output_choices,
-	  .wrong_choice = CMD_WRONG_OUTPUT("json, yaml"),
+	  .wrong_choice = CMD_WRONG_OUTPUT("json,yaml"),
 	  .help = "Print exactly what would be applied, as yaml or json, and apply nothing. For a new cluster this "
 	          "holds its keys and tokens; "
 	          "Secrets that exist are not touched, and left out." },

@@ -8,7 +8,6 @@
 #define PLUGIN_NAME  "kubectl consul"
 #define COMMANDS_MAX 64
 
-const char *const cmd_output_choices[] = { "table", "wide", "json", "yaml", NULL };
 const char *const cmd_dry_run_choices[] = { "none", "client", "server", NULL };
 
 struct root_options {

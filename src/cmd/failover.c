@@ -75,7 +75,7 @@ static const struct option failover_option_table[] = {
 	  OPTION_AT(struct failover_options, output),
 	  .choices = output_choices,
 	  .default_text = "table",
-	  .wrong_choice = CMD_WRONG_OUTPUT("table, json, yaml"),
+	  .wrong_choice = CMD_WRONG_OUTPUT("json,table,yaml"),
 	  .help = "Output format. One of: (table, json, yaml)." },
 	{ 0 },
 };

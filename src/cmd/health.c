@@ -3,15 +3,14 @@
 
 #include "cmd/cmd.h"
 #include "cmd/connect.h"
+#include "cmd/health_output.h"
 #include "cmd/health_screen.h"
 #include "consul/assess.h"
 #include "consul/observe.h"
-#include "consul/report.h"
+#include "consul/report_nagios.h"
 #include "util/clock.h"
-#include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
-#include "util/yaml.h"
 
 /* How long one look at the cluster may take when --timeout does not say. */
 #define LOOK_TIMEOUT_MS ((int64_t)15 * 1000)
@@ -29,8 +28,10 @@ struct health_options {
 	bool wait;
 	bool members;
 	bool no_headers;
+	bool allow_missing;
 	enum fail_on fail_on;
-	enum cmd_output output;
+	const char *output;
+	const char *template;
 };
 
 static const struct option health_option_table[] = {
@@ -57,8 +58,36 @@ static const struct option health_option_table[] = {
 	  .kind = OPTION_FLAG,
 	  OPTION_AT(struct health_options, no_headers),
 	  .help = "Print tables without their header line." },
-	CMD_OPTION_OUTPUT(struct health_options, output),
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPTION_STRING,
+	  OPTION_AT(struct health_options, output),
+	  .choices = health_format_names,
+	  .default_text = "table",
+	  .help =
+	      "Output format. One of: (table, wide, name, json, yaml, jsonpath, nagios, openmetrics). With nagios the "
+	      "exit codes are a monitoring plugin's: 0 HEALTHY, 1 DEGRADED, 2 CRITICAL, 3 the question could not be "
+	      "asked." },
+	{ .name = "template",
+	  .kind = OPTION_STRING,
+	  OPTION_AT(struct health_options, template),
+	  .value_name = "TEMPLATE",
+	  .help = "Template string to use with -o=jsonpath, as -o=jsonpath=TEMPLATE. The template format is that of "
+	          "kubectl [https://kubernetes.io/docs/reference/kubectl/jsonpath/]." },
+	{ .name = "allow-missing-template-keys",
+	  .kind = OPTION_FLAG,
+	  OPTION_AT(struct health_options, allow_missing),
+	  .default_text = "true",
+	  .help = "If true, ignore any errors in templates when a field or map key is missing in the template." },
 	{ 0 },
+};
+
+/* One run. */
+struct health {
+	const struct cmd_context *context;
+	const struct health_options *options;
+	struct health_output output;
+	struct connection connection;
 };
 
 /* One look: what was seen and what it means. */
@@ -79,9 +108,10 @@ static void look_release(struct look *look)
 	*look = (struct look)LOOK_INIT;
 }
 
-static int look_at(struct connection *connection, const struct cmd_context *context, int64_t deadline_ms,
-                   struct look *ret_look, struct err *err)
+static int look_at(struct health *health, int64_t deadline_ms, struct look *ret_look, struct err *err)
 {
+	const struct cmd_context *context = health->context;
+	struct connection *connection = &health->connection;
 	struct observe_options options = {
 		.namespace_name = connection->config.namespace_name,
 		.name = option_was_given(context->words, "name") ? context->global->name : NULL,
@@ -95,13 +125,15 @@ static int look_at(struct connection *connection, const struct cmd_context *cont
 	return 0;
 }
 
-static int exit_code_of(enum verdict verdict, enum fail_on fail_on)
+static int exit_code_of(const struct health *health, enum verdict verdict)
 {
+	if (health->output.format == HEALTH_NAGIOS)
+		return (int)nagios_status_of(verdict);
 	switch (verdict) {
 	case VERDICT_HEALTHY:
 		return CMD_EXIT_FINE;
 	case VERDICT_DEGRADED:
-		return fail_on == FAIL_ON_DEGRADED ? CMD_EXIT_DEGRADED : CMD_EXIT_FINE;
+		return health->options->fail_on == FAIL_ON_DEGRADED ? CMD_EXIT_DEGRADED : CMD_EXIT_FINE;
 	case VERDICT_CRITICAL:
 	case VERDICT_UNKNOWN:
 		break;
@@ -111,13 +143,13 @@ static int exit_code_of(enum verdict verdict, enum fail_on fail_on)
 
 /* ------------------------------------------------------------------------------------------ rendering */
 
-static void render(const struct cmd_context *context, const struct look *look, const struct term *term, struct buf *out)
+static void render(const struct health *health, const struct look *look, const struct term *term, struct buf *out)
 {
-	const struct health_options *options = context->options;
+	const struct health_options *options = health->options;
 	struct health_screen_options screen = {
-		.wide = options->output == CMD_OUTPUT_WIDE,
+		.wide = health->output.format == HEALTH_WIDE,
 		.no_headers = options->no_headers,
-		.program = context->program->name,
+		.program = health->context->program->name,
 		.wrap_commands = options->watch && term->is_tty,
 	};
 
@@ -127,48 +159,28 @@ static void render(const struct cmd_context *context, const struct look *look, c
 		health_screen(&look->snapshot, &look->assessment, &screen, term, out);
 }
 
-/* As an object; with one_line, for --watch, as one line of JSON or one YAML document of a stream. */
-static void print_object(const struct cmd_context *context, const struct look *look, bool one_line)
+/* stream: one of many. */
+static int print_look(const struct health *health, const struct look *look, bool stream, struct err *err)
 {
-	const struct health_options *options = context->options;
-	_cleanup_json_ cJSON *json = report_json(&look->snapshot, &look->assessment);
-	_cleanup_free_ char *text = NULL;
-
-	if (options->output == CMD_OUTPUT_YAML) {
-		text = yaml_text(json);
-		fprintf(context->output, "%s%s", one_line ? "---\n" : "", text);
-	} else {
-		text = one_line ? json_text(json) : json_text_pretty(json);
-		fprintf(context->output, "%s%s", text, one_line ? "\n" : "");
-	}
-	fflush(context->output);
-}
-
-static bool prints_object(const struct health_options *options)
-{
-	return options->output == CMD_OUTPUT_JSON || options->output == CMD_OUTPUT_YAML;
-}
-
-static void print_once(const struct cmd_context *context, const struct look *look)
-{
+	const struct cmd_context *context = health->context;
+	const struct term *term = &context->output_term;
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 
-	if (prints_object(context->options)) {
-		print_object(context, look, false);
-		return;
-	}
-	render(context, look, &context->output_term, &out);
+	if (health_output_is_screen(&health->output))
+		render(health, look, term, &out);
+	else if (health_output_add(&health->output, &look->snapshot, &look->assessment, stream, term, &out, err) < 0)
+		return -1;
 	fputs(buf_text(&out), context->output);
+	fflush(context->output);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------------------ again and again */
 
 struct watching {
-	const struct cmd_context *context;
-	struct connection *connection;
+	struct health *health;
 	struct term_live live;
 	char *last; /* what was printed last, to print changes only */
-	bool until_healthy;
 	bool healthy;
 	int exit_code;
 };
@@ -194,39 +206,52 @@ static char *change_line(const struct look *look, const struct term *term)
 	return buf_detach(&line);
 }
 
-static void show_look(struct watching *watching, const struct look *look)
+static int show_look(struct watching *watching, const struct look *look, struct err *err)
 {
-	const struct cmd_context *context = watching->context;
+	const struct health *health = watching->health;
+	const struct term *term = &health->context->output_term;
 	_cleanup_free_ char *now = clock_time_of_day();
-	_cleanup_free_ char *line = change_line(look, &context->output_term);
+	_cleanup_free_ char *line = change_line(look, term);
 	_cleanup_buf_ struct buf screen = BUF_TEXT;
+	int status = 0;
 
-	if (prints_object(context->options)) {
-		if (!watching->until_healthy && !str_equal(line, watching->last))
-			print_object(context, look, true);
-		replace_string(&watching->last, TAKE(line));
-		return;
+	if (health_output_is_screen(&health->output)) {
+		render(health, look, term, &screen);
+		term_live_show(&watching->live, now, buf_text(&screen), line);
+		return 0;
 	}
-	render(context, look, &context->output_term, &screen);
-	term_live_show(&watching->live, now, buf_text(&screen), line);
+	if (!health->options->wait && !str_equal(line, watching->last))
+		status = print_look(health, look, true, err);
+	replace_string(&watching->last, TAKE(line));
+	return status;
 }
 
 static void show_failure(struct watching *watching, const struct err *failure)
 {
+	const struct cmd_context *context = watching->health->context;
 	_cleanup_free_ char *now = clock_time_of_day();
 	_cleanup_free_ char *text = err_text(failure);
-	_cleanup_free_ char *line = str_visible(text, 0);
-	_cleanup_free_ char *block = xasprintf("%s\n", line);
+	_cleanup_free_ char *visible = str_visible(text, 0);
+	_cleanup_free_ char *line = term_text(&context->messages_term, visible);
+	_cleanup_free_ char *block = xasprintf("%s\n", visible);
 
-	if (prints_object(watching->context->options))
-		fprintf(watching->context->messages, "%s\n", line);
+	if (health_output_is_screen(&watching->health->output))
+		term_live_show(&watching->live, now, block, visible);
 	else
-		term_live_show(&watching->live, now, block, line);
+		fprintf(context->messages, "%s\n", line);
+}
+
+/* Whether looking again may help. */
+static bool may_pass(const struct health *health, const struct err *failure)
+{
+	return failure->kind == ERR_UNAVAILABLE || failure->kind == ERR_UNREACHABLE || failure->kind == ERR_TIMEOUT ||
+	       (failure->kind == ERR_NOT_FOUND && health->options->wait);
 }
 
 /* A failed look is shown and tried again, unless trying again cannot help. */
 static int watch_once(struct watching *watching, int64_t deadline_ms, struct err *err)
 {
+	struct health *health = watching->health;
 	struct look look = LOOK_INIT;
 	struct err failure = ERR_INIT;
 	int64_t look_deadline_ms = clock_monotonic_ms() + LOOK_TIMEOUT_MS;
@@ -234,42 +259,41 @@ static int watch_once(struct watching *watching, int64_t deadline_ms, struct err
 
 	if (look_deadline_ms > deadline_ms)
 		look_deadline_ms = deadline_ms;
-	status = look_at(watching->connection, watching->context, look_deadline_ms, &look, &failure);
+	status = look_at(health, look_deadline_ms, &look, &failure);
 	if (status == 0) {
-		watching->exit_code = exit_code_of(
-		    look.assessment.verdict, ((const struct health_options *)watching->context->options)->fail_on);
+		watching->exit_code = exit_code_of(health, look.assessment.verdict);
 		watching->healthy = look.assessment.verdict == VERDICT_HEALTHY;
-		show_look(watching, &look);
-	}
-	look_release(&look);
-	if (failure.kind == ERR_UNAVAILABLE || failure.kind == ERR_UNREACHABLE || failure.kind == ERR_TIMEOUT ||
-	    (failure.kind == ERR_NOT_FOUND && watching->until_healthy)) {
+		status = show_look(watching, &look, err);
+	} else if (may_pass(health, &failure)) {
 		show_failure(watching, &failure);
 		err_release(&failure);
+		status = 0;
+	} else {
+		status = err_move(err, &failure);
 	}
-	return err_move(err, &failure);
+	look_release(&look);
+	return status;
 }
 
-static int watch(const struct cmd_context *context, struct connection *connection, int64_t deadline_ms,
-                 int *ret_exit_code, struct err *err)
+static int watch(struct health *health, int64_t deadline_ms, int *ret_exit_code, struct err *err)
 {
-	const struct health_options *options = context->options;
-	struct watching watching = { .context = context, .connection = connection, .until_healthy = options->wait };
+	const struct cmd_context *context = health->context;
+	struct watching watching = { .health = health };
 	int status;
 
 	term_live_init(&watching.live, fileno(context->output), &context->output_term);
 	for (;;) {
 		status = watch_once(&watching, deadline_ms, err);
-		if (status < 0 || (options->wait && watching.healthy) || ferror(context->output) ||
+		if (status < 0 || (health->options->wait && watching.healthy) || ferror(context->output) ||
 		    watching.live.failed)
 			break;
 		if (clock_monotonic_ms() + INTERVAL_MS >= deadline_ms) {
 			status = err_set(err, ERR_TIMEOUT, "timed out waiting for the cluster to be HEALTHY");
 			err_hint(err, "%s health -n %s tells what is wrong now", context->program->name,
-			         connection->config.namespace_name);
+			         health->connection.config.namespace_name);
 			break;
 		}
-		status = connect_sleep(connection, INTERVAL_MS, err);
+		status = connect_sleep(&health->connection, INTERVAL_MS, err);
 		if (status < 0)
 			break;
 	}
@@ -279,35 +303,34 @@ static int watch(const struct cmd_context *context, struct connection *connectio
 	return status;
 }
 
-static int look_once(const struct cmd_context *context, struct connection *connection, int *ret_exit_code,
-                     struct err *err)
+static int look_once(struct health *health, int *ret_exit_code, struct err *err)
 {
-	const struct health_options *options = context->options;
+	const struct cmd_context *context = health->context;
 	int64_t deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, LOOK_TIMEOUT_MS);
 	struct look look = LOOK_INIT;
-	int status = look_at(connection, context, deadline_ms, &look, err);
+	int status = look_at(health, deadline_ms, &look, err);
 
 	if (status == 0) {
 		connect_tell_set(context, look.snapshot.namespace_name, look.snapshot.set.name);
-		print_once(context, &look);
-		*ret_exit_code = exit_code_of(look.assessment.verdict, options->fail_on);
+		*ret_exit_code = exit_code_of(health, look.assessment.verdict);
+		status = print_look(health, &look, false, err);
 	}
 	look_release(&look);
 	return status;
 }
 
-static int look_again_and_again(const struct cmd_context *context, struct connection *connection, int *ret_exit_code,
-                                struct err *err)
+static int look_again_and_again(struct health *health, int *ret_exit_code, struct err *err)
 {
-	const struct health_options *options = context->options;
+	const struct cmd_context *context = health->context;
+	const struct health_options *options = health->options;
 	int64_t deadline_ms = CLOCK_NEVER;
 
 	if (options->wait)
 		deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, WAIT_TIMEOUT_MS);
-	if (watch(context, connection, deadline_ms, ret_exit_code, err) == 0) {
+	if (watch(health, deadline_ms, ret_exit_code, err) == 0) {
 		/* Those who wait for an object want the last one. */
-		if (options->wait && prints_object(options))
-			return look_once(context, connection, ret_exit_code, err);
+		if (options->wait && !health_output_is_screen(&health->output))
+			return look_once(health, ret_exit_code, err);
 		return 0;
 	}
 	if (!options->watch || err->kind != ERR_INTERRUPTED)
@@ -320,17 +343,53 @@ static int look_again_and_again(const struct cmd_context *context, struct connec
 	return 0;
 }
 
+/* A monitoring system reads one line of standard output, whatever happened. */
+static void print_unknown(const struct cmd_context *context, int *ret_exit_code, struct err *err)
+{
+	_cleanup_free_ char *line = report_nagios_unknown(err->message);
+	_cleanup_free_ char *shown = term_text(&context->output_term, line);
+
+	fprintf(context->output, "%s\n", shown);
+	*ret_exit_code = NAGIOS_UNKNOWN;
+	err_release(err);
+}
+
+static int read_output(const struct cmd_context *context, struct health_output *ret_output, struct err *err)
+{
+	const struct health_options *options = context->options;
+
+	ret_output->allow_missing = options->allow_missing;
+	if (health_output_parse(options->output, options->template, ret_output, err) < 0)
+		return -1;
+	if (options->watch && !health_output_can_watch(ret_output))
+		return err_set(err, ERR_USAGE, "--watch and --output=%s exclude each other", options->output);
+	if (ret_output->format == HEALTH_NAGIOS && option_was_given(context->words, "fail-on"))
+		return err_set(err, ERR_USAGE,
+		               "--fail-on and --output=nagios exclude each other: its exit codes are fixed");
+	return 0;
+}
+
 static int run_health(const struct cmd_context *context, int *ret_exit_code, struct err *err)
 {
 	const struct health_options *options = context->options;
-	struct connection connection = CONNECTION_INIT;
-	int status = connect_open(context, &connection, err);
+	struct health health = {
+		.context = context, .options = options, .output = HEALTH_OUTPUT_INIT, .connection = CONNECTION_INIT
+	};
+	int status = read_output(context, &health.output, err);
 
-	if (status == 0 && (options->watch || options->wait))
-		status = look_again_and_again(context, &connection, ret_exit_code, err);
-	else if (status == 0)
-		status = look_once(context, &connection, ret_exit_code, err);
-	connection_release(&connection);
+	if (status == 0) {
+		status = connect_open(context, &health.connection, err);
+		if (status == 0 && (options->watch || options->wait))
+			status = look_again_and_again(&health, ret_exit_code, err);
+		else if (status == 0)
+			status = look_once(&health, ret_exit_code, err);
+		if (status < 0 && health.output.format == HEALTH_NAGIOS) {
+			print_unknown(context, ret_exit_code, err);
+			status = 0;
+		}
+	}
+	connection_release(&health.connection);
+	health_output_release(&health.output);
 	return status;
 }
 
@@ -343,7 +402,8 @@ const struct command cmd_health = {
 	    "judges the cluster. The first line is the verdict; then a row for each server; then what was found, "
 	    "why, and what to type next.\n\n"
 	    "Exit codes: 0 HEALTHY, 3 DEGRADED (there is a leader, but something is broken), 2 CRITICAL (no leader or "
-	    "no quorum), 1 the question could not be asked, 124 --wait timed out, 130 interrupted.",
+	    "no quorum), 1 the question could not be asked, 124 --wait timed out, 130 interrupted. With -o nagios: 0 "
+	    "HEALTHY, 1 DEGRADED, 2 CRITICAL, 3 everything else.",
 	.examples = "# Is the cluster in the current namespace well?\n"
 	            "kubectl consul health\n"
 	            "\n"
@@ -354,7 +414,14 @@ const struct command cmd_health = {
 	            "kubectl consul health --wait --timeout 2m\n"
 	            "\n"
 	            "# For a program\n"
-	            "kubectl consul health -o json",
+	            "kubectl consul health -o json\n"
+	            "\n"
+	            "# The servers and how far each is behind\n"
+	            "kubectl consul health -o jsonpath='{range .servers[*]}{.name} {.self.lag}{\"\\n\"}{end}'\n"
+	            "\n"
+	            "# For Nagios and its like; for Prometheus' textfile collector\n"
+	            "kubectl consul health -o nagios\n"
+	            "kubectl consul health -o openmetrics",
 	.options = health_option_table,
 	.options_size = sizeof(struct health_options),
 	.run = run_health,

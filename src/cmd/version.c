@@ -48,7 +48,7 @@ static const struct option option_table[] = {
 	  .choices = output_choices,
 	  .default_text = "",
 	  .value_name = "json|yaml",
-	  .wrong_choice = CMD_WRONG_OUTPUT("json, yaml"),
+	  .wrong_choice = CMD_WRONG_OUTPUT("json,yaml"),
 	  .help = "One of 'yaml' or 'json'." },
 	{ 0 },
 };

@@ -45,7 +45,7 @@ static int wrong(struct err *err, const char *format, const char *text)
 	_cleanup_free_ char *visible = str_visible(text, 0);
 	_cleanup_free_ char *message = xasprintf("%s%s", format, visible);
 
-	return err_set(err, ERR_USAGE, "%s", message);
+	return err_set(err, ERR_INVALID, "%s", message);
 }
 
 /* A part of the template, such as a filter's left side, as a list of its own. */
@@ -54,7 +54,7 @@ static int parse_part(const struct parser *parser, const char *text, struct json
 	struct parser part = { .at = text, .depth = parser->depth + 1, .nested = true, .list = list };
 
 	if (part.depth > JSONPATH_DEPTH_MAX)
-		return err_set(err, ERR_USAGE, "more than %d levels", JSONPATH_DEPTH_MAX);
+		return err_set(err, ERR_INVALID, "more than %d levels", JSONPATH_DEPTH_MAX);
 	return parse_action(&part, err);
 }
 
@@ -155,7 +155,7 @@ static int parse_quote(struct parser *parser, struct err *err)
 		if (*parser->at == '\\' && parser->at[1])
 			parser->at++;
 		if (!*parser->at || *parser->at == '\n')
-			return err_set(err, ERR_USAGE, "unterminated quoted string");
+			return err_set(err, ERR_INVALID, "unterminated quoted string");
 		parser->at++;
 	}
 	length = (size_t)(++parser->at - begin);
@@ -163,7 +163,7 @@ static int parse_quote(struct parser *parser, struct err *err)
 		_cleanup_free_ char *quoted = xstrndup(begin, length);
 		_cleanup_free_ char *visible = str_visible(quoted, 0);
 
-		return err_set(err, ERR_USAGE, "unquote string %s error invalid syntax", visible);
+		return err_set(err, ERR_INVALID, "unquote string %s error invalid syntax", visible);
 	}
 	add_node(parser->list, JSONPATH_LITERAL)->literal = json_string(buf_text(&text));
 	return 0;
@@ -227,7 +227,7 @@ static int parse_recursive(struct parser *parser, struct err *err)
 	const struct jsonpath_node *list = parser->list;
 
 	if (list->child_count > 0 && list->children[list->child_count - 1].kind == JSONPATH_RECURSIVE)
-		return err_set(err, ERR_USAGE, "invalid multiple recursive descent");
+		return err_set(err, ERR_INVALID, "invalid multiple recursive descent");
 	parser->at++;
 	add_node(parser->list, JSONPATH_RECURSIVE);
 	if (isalnum((unsigned char)*parser->at) || *parser->at == '_')
@@ -285,7 +285,7 @@ static int parse_array(struct parser *parser, struct err *err)
 	struct jsonpath_node *node;
 
 	if (parser->at[length] != ']')
-		return err_set(err, ERR_USAGE, "unterminated array");
+		return err_set(err, ERR_INVALID, "unterminated array");
 	parser->at += length + 1;
 	strv_split(&parts, text, ',');
 	if (parts.count == 1)
@@ -318,9 +318,9 @@ static int parse_filter(struct parser *parser, struct err *err)
 	}
 	length = (size_t)(parser->at - begin);
 	if (!*parser->at)
-		return err_set(err, ERR_USAGE, "unterminated filter");
+		return err_set(err, ERR_INVALID, "unterminated filter");
 	if (*++parser->at != ']')
-		return err_set(err, ERR_USAGE, "unclosed array expect ]");
+		return err_set(err, ERR_INVALID, "unclosed array expect ]");
 	parser->at++;
 	all = xstrndup(begin, length);
 	before = strcspn(all, "!<>=");
@@ -377,8 +377,8 @@ static int parse_next(struct parser *parser, struct err *err)
 		return 0;
 	}
 	if (c < ' ' || c >= 0x7f)
-		return err_set(err, ERR_USAGE, "unrecognized character in action: byte 0x%02x", c);
-	return err_set(err, ERR_USAGE, "unrecognized character in action: U+%04X '%c'", c, c);
+		return err_set(err, ERR_INVALID, "unrecognized character in action: byte 0x%02x", c);
+	return err_set(err, ERR_INVALID, "unrecognized character in action: U+%04X '%c'", c, c);
 }
 
 /* What is between braces, and the closing one. */
@@ -388,7 +388,7 @@ static int parse_action(struct parser *parser, struct err *err)
 		if (!*parser->at && parser->nested)
 			return 0;
 		if (!*parser->at || *parser->at == '\n')
-			return err_set(err, ERR_USAGE, "unclosed action");
+			return err_set(err, ERR_INVALID, "unclosed action");
 		if (parse_next(parser, err) < 0)
 			return -1;
 	}
@@ -422,7 +422,7 @@ int jsonpath_parse(const char *template, struct jsonpath **ret_path, struct err 
 	struct jsonpath *path;
 
 	if (strlen(template) > JSONPATH_TEMPLATE_MAX)
-		return err_set(err, ERR_USAGE, "error parsing jsonpath: more than %zu bytes", JSONPATH_TEMPLATE_MAX);
+		return err_set(err, ERR_INVALID, "error parsing jsonpath: more than %zu bytes", JSONPATH_TEMPLATE_MAX);
 	path = xcalloc(1, sizeof(*path));
 	path->template = xstrdup(template);
 	if (parse_template(template, &path->root, err) < 0) {
@@ -431,7 +431,7 @@ int jsonpath_parse(const char *template, struct jsonpath **ret_path, struct err 
 
 		err_move(&reason, err);
 		jsonpath_free(path);
-		return err_set(err, ERR_USAGE, "error parsing jsonpath %s, %s", shown, reason.message);
+		return err_set(err, ERR_INVALID, "error parsing jsonpath %s, %s", shown, reason.message);
 	}
 	*ret_path = path;
 	return 0;

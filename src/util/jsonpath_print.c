@@ -80,7 +80,7 @@ static int walk_field(struct printer *printer, const struct jsonpath_node *node,
 	if (out->count == 0 && !printer->allow_missing) {
 		_cleanup_free_ char *visible = str_visible(node->text, 0);
 
-		return err_set(err, ERR_USAGE, "%s is not found", visible);
+		return err_set(err, ERR_INVALID, "%s is not found", visible);
 	}
 	return 0;
 }
@@ -122,7 +122,7 @@ static int walk_recursive(struct printer *printer, const cJSON *value, struct va
 
 static int out_of_bounds(int64_t index, int64_t length, struct err *err)
 {
-	return err_set(err, ERR_USAGE, "array index out of bounds: index %lld, length %lld", (long long)index,
+	return err_set(err, ERR_INVALID, "array index out of bounds: index %lld, length %lld", (long long)index,
 	               (long long)length);
 }
 
@@ -142,7 +142,7 @@ static int slice_one(struct printer *printer, const struct jsonpath_index *slice
 	if (to != from && (to < 0 || to > length))
 		return out_of_bounds(to - 1, length, err);
 	if (step <= 0)
-		return err_set(err, ERR_USAGE, "step must be > 0");
+		return err_set(err, ERR_INVALID, "step must be > 0");
 	cJSON_ArrayForEach (child, array) {
 		if (at >= from && at < to && (at - from) % step == 0 && add_value(printer, out, child, err) < 0)
 			return -1;
@@ -160,7 +160,7 @@ static int walk_slice(struct printer *printer, const struct jsonpath_node *node,
 		if (cJSON_IsNull(value))
 			continue;
 		if (!cJSON_IsArray(value))
-			return err_set(err, ERR_USAGE, "%s is not array or slice", type_name(value));
+			return err_set(err, ERR_INVALID, "%s is not array or slice", type_name(value));
 		if (slice_one(printer, node->slice, value, out, err) < 0)
 			return -1;
 	}
@@ -198,7 +198,7 @@ static int compare(const cJSON *left, const cJSON *right, int *ret_order, bool *
 		*ret_order = cJSON_IsTrue(left) - cJSON_IsTrue(right);
 		return 0;
 	}
-	return err_set(err, ERR_USAGE, "incompatible types for comparison");
+	return err_set(err, ERR_INVALID, "incompatible types for comparison");
 }
 
 static int is_true(const char *sign, const cJSON *left, const cJSON *right, bool *ret_true, struct err *err)
@@ -219,11 +219,11 @@ static int is_true(const char *sign, const cJSON *left, const cJSON *right, bool
 		if (compare(left, right, &order, &ordered, err) < 0)
 			return -1;
 		if (!ordered && signs[i].less != signs[i].greater)
-			return err_set(err, ERR_USAGE, "invalid type for comparison");
+			return err_set(err, ERR_INVALID, "invalid type for comparison");
 		*ret_true = order < 0 ? signs[i].less : order == 0 ? signs[i].equal : signs[i].greater;
 		return 0;
 	}
-	return err_set(err, ERR_USAGE, "unrecognized filter operator %s", sign);
+	return err_set(err, ERR_INVALID, "unrecognized filter operator %s", sign);
 }
 
 static int passes(struct printer *printer, const struct jsonpath_node *node, const cJSON *element, bool *ret_passes,
@@ -244,7 +244,7 @@ static int passes(struct printer *printer, const struct jsonpath_node *node, con
 	if (right.count == 0)
 		return 0;
 	if (left.count > 1 || right.count > 1)
-		return err_set(err, ERR_USAGE, "can only compare one element at a time");
+		return err_set(err, ERR_INVALID, "can only compare one element at a time");
 	return is_true(node->text, left.items[0], right.items[0], ret_passes, err);
 }
 
@@ -255,7 +255,7 @@ static int walk_filter(struct printer *printer, const struct jsonpath_node *node
 		const cJSON *element;
 
 		if (!cJSON_IsArray(in->items[i]))
-			return err_set(err, ERR_USAGE, "%s is not array or slice and cannot be filtered",
+			return err_set(err, ERR_INVALID, "%s is not array or slice and cannot be filtered",
 			               type_name(in->items[i]));
 		cJSON_ArrayForEach (element, in->items[i]) {
 			bool kept;
@@ -277,11 +277,11 @@ static int walk_identifier(struct printer *printer, const struct jsonpath_node *
 		printer->begins = true;
 	} else if (str_equal(node->text, "end")) {
 		/* The end of a range is not walked. */
-		return err_set(err, ERR_USAGE, "not in range, nothing to end");
+		return err_set(err, ERR_INVALID, "not in range, nothing to end");
 	} else {
 		_cleanup_free_ char *visible = str_visible(node->text, 0);
 
-		return err_set(err, ERR_USAGE, "unrecognized identifier %s", visible);
+		return err_set(err, ERR_INVALID, "unrecognized identifier %s", visible);
 	}
 	return add_all(printer, out, in, err);
 }

@@ -112,12 +112,10 @@ static int store_int(const struct option *option, const char *value, int64_t *me
 	return 0;
 }
 
-static int store_duration(const struct option *option, const char *value, int64_t *member, struct err *err)
+static int store_duration(const char *value, int64_t *member, struct err *err)
 {
-	_cleanup_err_ struct err reason = ERR_INIT;
-
-	if (clock_parse_timeout(value, member, &reason) < 0)
-		return invalid(option, value, reason.message, err);
+	if (clock_parse_timeout(value, member, err) < 0)
+		return err_label(err, "error");
 	return 0;
 }
 
@@ -128,7 +126,8 @@ static int wrong_choice(const char *text, const char *value, struct err *err)
 	const char *mark = strchr(text, '$');
 
 	assert(mark);
-	return err_set(err, ERR_USAGE, "%.*s%s%s", (int)(mark - text), text, shown, mark + 1);
+	err_set(err, ERR_USAGE, "%.*s%s%s", (int)(mark - text), text, shown, mark + 1);
+	return err_label(err, "error");
 }
 
 static int store_choice(const struct option *option, const char *value, int *member, struct err *err)
@@ -164,7 +163,7 @@ static int store(const struct option *option, void *target, const char *value, s
 	case OPTION_INT:
 		return store_int(option, value, member, err);
 	case OPTION_DURATION:
-		return store_duration(option, value, member, err);
+		return store_duration(value, member, err);
 	case OPTION_CHOICE:
 		return store_choice(option, value, member, err);
 	case OPTION_LIST:
@@ -270,15 +269,23 @@ static bool is_option(const char *word)
 	return word[0] == '-' && word[1];
 }
 
+static int parse_option(struct parser *parser, const char *word, struct err *err)
+{
+	if (word[1] == '-')
+		return parse_long(parser, word + 2, err);
+	return parse_letters(parser, word + 1, err);
+}
+
+/* What pflag says of an option begins with "Error", what kubectl says of a value with "error". */
 static int parse_word(struct parser *parser, const char *word, struct err *err)
 {
 	if (!is_option(word)) {
 		strv_add(&parser->words->operands, word);
 		return 0;
 	}
-	if (word[1] == '-')
-		return parse_long(parser, word + 2, err);
-	return parse_letters(parser, word + 1, err);
+	if (parse_option(parser, word, err) == 0)
+		return 0;
+	return err->label ? -1 : err_label(err, "Error");
 }
 
 int option_parse(const struct option_set *sets, size_t set_count, char *const *words, struct option_words *ret_words,

@@ -100,6 +100,18 @@ void cli_assert_verdict(const struct run_result *result, const char *verdict, in
 	             SHOWN, result->error_output);
 }
 
+void cli_assert_valid(const struct run_result *result, const char *kind, const char *schema)
+{
+	struct run_result verdict;
+
+	run_program(&(struct run_options){ .program = "tests/validate",
+	                                   .argv = RUN_ARGV(kind, schema),
+	                                   .input = result->output },
+	            &verdict);
+	cr_assert_eq(verdict.exit_code, 0, "%.*s\n%.*s", SHOWN, verdict.error_output, SHOWN, result->output);
+	run_result_release(&verdict);
+}
+
 /* Text with each run of white space as one space: screens wrap their lines. */
 static char *unwrapped(const char *text)
 {

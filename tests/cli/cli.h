@@ -26,6 +26,9 @@ void cli_assert_error(const struct run_result *result, int exit_code, const char
 /* The first word of standard output. */
 void cli_assert_verdict(const struct run_result *result, const char *verdict, int exit_code);
 
+/* What is on standard output passes tests/validate: kind "json" with the path of a schema, or "openmetrics". */
+void cli_assert_valid(const struct run_result *result, const char *kind, const char *schema);
+
 /* The result has text on either of both, however its lines are wrapped. */
 bool cli_says(const struct run_result *result, const char *text);
 #define cli_assert_says(result, text)                                                                                  \

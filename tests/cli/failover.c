@@ -332,6 +332,7 @@ Test(failover, json_has_every_mark_and_nothing_else_is_on_standard_output)
 	const cJSON *round, *mark;
 
 	run_play(&play, RUN_ARGV("failover", "--leader", "-y", "-o", "json"), 0);
+	cli_assert_valid(&play.result, "json", "src/consul/failover.schema.json");
 	cr_assert_eq(json_parse(play.result.output, play.result.output_length, &json, &err), 0, "%s",
 	             play.result.output);
 	cr_assert_str_eq(json_string_at(json, "apiVersion"), "kubectl-consul/v1");
@@ -359,6 +360,7 @@ Test(failover, what_has_not_happened_in_time_is_named)
 	struct err err = ERR_INIT;
 
 	run_play(&play, RUN_ARGV("failover", "--yes", "--timeout", "3s", "-o", "json"), 124);
+	cli_assert_valid(&play.result, "json", "src/consul/failover.schema.json");
 	ASSERT_IN_ORDER(
 	    play.result.error_output,
 	    "error: timed out after the crash of consul-0; not seen by then: consul-0 runs again; every server "

@@ -7,7 +7,6 @@
 
 struct probe_options {
 	bool watch;
-	enum cmd_output output;
 	enum cmd_dry_run dry_run;
 	struct strv files;
 };
@@ -18,7 +17,6 @@ static const struct option probe_table[] = {
 	  .kind = OPTION_FLAG,
 	  OPTION_AT(struct probe_options, watch),
 	  .help = "Go on." },
-	CMD_OPTION_OUTPUT(struct probe_options, output),
 	CMD_OPTION_DRY_RUN(struct probe_options, dry_run),
 	{ .name = "filename",
 	  .letter = 'f',
@@ -37,8 +35,8 @@ static int run_probe(const struct cmd_context *context, int *ret_exit_code, stru
 
 	if (str_equal(operands, "fail"))
 		return err_set(err, ERR_USAGE, "no");
-	fprintf(context->output, "%s|%d|%s|%s|%s|%s|%s", context->title, options->watch,
-	        cmd_output_choices[options->output], cmd_dry_run_choices[options->dry_run],
+	fprintf(context->output, "%s|%d|%s|%s|%s|%s", context->title, options->watch,
+	        cmd_dry_run_choices[options->dry_run],
 	        context->global->namespace_name ? context->global->namespace_name : "-", operands, files);
 	*ret_exit_code = CMD_EXIT_DEGRADED;
 	return 0;
@@ -139,12 +137,12 @@ static void expect_error(const char *line, const char *message, const char *hint
 
 Test(dispatch, a_command_gets_its_options_and_the_global_ones)
 {
-	expect_output("probe", "kubectl consul probe|0|table|none|-||");
-	expect_output("probe -w -o json x -n prod -f a -f b", "kubectl consul probe|1|json|none|prod|x|a,b");
-	expect_output("-n prod probe --dry-run", "kubectl consul probe|0|table|client|prod||");
-	expect_output("--namespace=prod -w probe --dry-run=server", "kubectl consul probe|1|table|server|prod||");
-	expect_output("-- probe", "kubectl consul probe|0|table|none|-||");
-	expect_output("probe probe", "kubectl consul probe|0|table|none|-|probe|");
+	expect_output("probe", "kubectl consul probe|0|none|-||");
+	expect_output("probe -w x -n prod -f a -f b", "kubectl consul probe|1|none|prod|x|a,b");
+	expect_output("-n prod probe --dry-run", "kubectl consul probe|0|client|prod||");
+	expect_output("--namespace=prod -w probe --dry-run=server", "kubectl consul probe|1|server|prod||");
+	expect_output("-- probe", "kubectl consul probe|0|none|-||");
+	expect_output("probe probe", "kubectl consul probe|0|none|-|probe|");
 }
 
 Test(dispatch, the_commands_own_exit_code_is_passed_on)
@@ -165,11 +163,6 @@ Test(dispatch, errors_point_to_the_help_of_the_command)
 	expect_error("probe a b c", "extra arguments: [b c]", "See 'kubectl consul probe --help' for usage.");
 	expect_error("strict", "NAME is required", "See 'kubectl consul strict --help' for usage.");
 	expect_error("probe fail", "no", "See 'kubectl consul probe --help' for usage.");
-	expect_error(
-	    "probe -o x",
-	    "unable to match a printer suitable for the output format \"x\", allowed formats are: table, wide, "
-	    "json, yaml",
-	    "See 'kubectl consul probe --help' for usage.");
 	expect_error("probe --dry-run=x", "Invalid dry-run value (x). Must be \"none\", \"server\", or \"client\".",
 	             "See 'kubectl consul probe --help' for usage.");
 }
@@ -222,9 +215,6 @@ static const char probe_help[] =
     "Options:\n"
     "    -w, --watch=false:\n"
     "\tGo on.\n"
-    "\n"
-    "    -o, --output='table':\n"
-    "\tOutput format. One of: (table, wide, json, yaml).\n"
     "\n"
     "    --dry-run='none':\n"
     "\tMust be \"none\", \"server\", or \"client\". With client, only show what would be done; with "

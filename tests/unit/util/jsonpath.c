@@ -149,7 +149,7 @@ static void expect_errors(const struct row *rows, size_t count, const char *pref
 
 		cr_assert_eq(print(rows[i].template, allow_missing, &out, &err), -1, "%s: %s", rows[i].template,
 		             buf_text(&out));
-		cr_expect_eq(err.kind, ERR_USAGE);
+		cr_expect_eq(err.kind, ERR_INVALID);
 		cr_expect(str_starts_with(err.message, prefix) && str_ends_with(err.message, rows[i].output), "%s: %s",
 		          rows[i].template, err.message);
 	}

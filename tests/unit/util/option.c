@@ -222,7 +222,7 @@ Test(option, errors_in_the_words_of_kubectl)
 	expect_error("-r 10", "invalid argument \"10\" for \"-r, --replicas\" flag: must be from 1 to 9");
 	expect_error("-o yaml", "invalid argument \"yaml\" for \"-o, --output\" flag: must be none, client or server");
 	expect_error("--dry-run=foo", "Invalid dry-run value (foo).");
-	expect_error("--timeout=zz", "invalid argument \"zz\" for \"--timeout\" flag: Invalid timeout value. Timeout "
+	expect_error("--timeout=zz", "Invalid timeout value. Timeout "
 	                             "must be a single integer in seconds, or an integer followed by a corresponding "
 	                             "time unit (e.g. 1s | 2m | 3h)");
 }
