@@ -14,7 +14,8 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps test check unit cli sim mutants e2e asan lint fuzz bench lab-up lab-down demo install uninstall clean compdb
+.PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo install uninstall \
+        clean compdb
 
 # ------------------------------------------------------------------------------------------- flags
 
@@ -132,7 +133,11 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory e2e
 
-check: all unit cli sim mutants fuzz-replay
+check: all unit cli sim mutants fuzz-replay krew
+
+# The checker of a release by krew's rules: tests/krew/check MANIFEST ARCHIVE…
+krew:
+	$(Q)tests/run krew
 
 # The real binary on a real cluster: the lab's, or that of E2E_KUBECONFIG. E2E_QUICK=1 leaves the longest tests out.
 E2E_TOOLS     := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
