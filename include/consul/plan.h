@@ -21,7 +21,8 @@
  * (force-leave), then removed from raft.
  *
  * How a server comes (up): its replica is added, and the next step waits until it is a voter in every server's peer set,
- * without lag, and its pod is ready.
+ * without lag, and its pod is ready. One that others believe to have left, although it has not, joins once more: a
+ * goodbye that its predecessor said, or that was said of it, is not denied by anything else.
  *
  * How servers are replaced (rollout; the set's updateStrategy is OnDelete, else Kubernetes does it and is waited for): one
  * after the other, each back as a server that has come (up) before the next goes like one that goes (down), but that its
@@ -65,6 +66,7 @@ struct goal {
 	const char *cannot_leave; /* the pod that refused to leave, for good */
 	const struct strv *gone;  /* node names of the servers that were scaled away, where they are not their pods' */
 	bool cannot_transfer;     /* handing leadership over does not work */
+	bool cannot_join;         /* no server may be told to join */
 	bool cannot_set_minimum;  /* autopilot's settings may not be changed */
 };
 
@@ -82,6 +84,7 @@ enum step_kind {
 	STEP_MIN_QUORUM,      /* number: autopilot's min_quorum */
 	STEP_DELETE_CLAIM,    /* object: name of the claim */
 	STEP_EXPECT,          /* number: bootstrap_expect of servers that are still to come */
+	STEP_JOIN,            /* through: the server that joins once more; object: the address to join */
 	STEP_RESTART,         /* object: the pod that is deleted, for Kubernetes to make it anew; uid: as it was seen */
 };
 

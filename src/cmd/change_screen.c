@@ -358,6 +358,7 @@ static const char *goes_on(const struct act_result *result)
 	case STEP_REMOVE_PEER:
 	case STEP_MIN_QUORUM:
 	case STEP_EXPECT:
+	case STEP_JOIN:
 		break;
 	}
 	return "Consul goes on with it, if it has heard of it";

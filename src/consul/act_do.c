@@ -25,6 +25,7 @@ static struct pace pace_of(enum step_kind kind)
 	case STEP_TRANSFER_LEADER:
 		return (struct pace){ .again_ms = 5000, .without_ms = 15000 };
 	case STEP_MIN_QUORUM:
+	case STEP_JOIN:
 		return (struct pace){ .again_ms = 4000, .without_ms = 15000 };
 	case STEP_REPLICAS:
 	case STEP_FORCE_LEAVE:
@@ -53,6 +54,9 @@ static bool go_without(struct run *run, const struct step *step)
 		return true;
 	case STEP_MIN_QUORUM:
 		run->goal.cannot_set_minimum = true;
+		return true;
+	case STEP_JOIN:
+		run->goal.cannot_join = true;
 		return true;
 	case STEP_REPLICAS:
 	case STEP_FORCE_LEAVE:
@@ -138,6 +142,7 @@ static int do_it(struct run *run, struct err *err)
 	case STEP_PRUNE:
 	case STEP_REMOVE_PEER:
 	case STEP_MIN_QUORUM:
+	case STEP_JOIN:
 		break;
 	}
 	return world->tell(world->context, seen, step, err);
@@ -200,7 +205,8 @@ void act_finish_if_shown(struct run *run)
 	const struct step *pending = run->result->pending;
 	/* What is to come or to go, a server or its data, is waited for as part of the step. */
 	bool alone = pending && (pending->kind == STEP_FORCE_LEAVE || pending->kind == STEP_PRUNE ||
-	                         pending->kind == STEP_REMOVE_PEER || pending->kind == STEP_MIN_QUORUM);
+	                         pending->kind == STEP_REMOVE_PEER || pending->kind == STEP_MIN_QUORUM ||
+	                         pending->kind == STEP_JOIN);
 
 	if (alone && step_shows(&run->result->last, pending))
 		act_finish_step(run);

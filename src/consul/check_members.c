@@ -86,6 +86,21 @@ static void check_failed(struct diagnosis *diagnosis)
 	}
 }
 
+/* True: it has not left, the others only believe so. scale has it join once more. */
+static bool explain_goodbye(const struct diagnosis *diagnosis, const struct place *place, struct finding *finding)
+{
+	const struct server *believer = place_goodbye_at(diagnosis, place);
+
+	if (!believer)
+		return false;
+	finding_set_cause(finding,
+	                  "it has not: a goodbye of the server before it, or one said of it, came to %s after its "
+	                  "join; that stays until it joins once more",
+	                  believer->name);
+	remedy_scale(diagnosis, diagnosis->snapshot->set.replicas, finding);
+	return true;
+}
+
 static void check_left(struct diagnosis *diagnosis)
 {
 	FOR_EACH_PLACE (place, diagnosis) {
@@ -97,7 +112,7 @@ static void check_left(struct diagnosis *diagnosis)
 		finding = diagnosis_add(diagnosis, "member-left", place, "%s runs, but has left the cluster (%s)",
 		                        place_name(place), member_status_name(place->member->status));
 		place->explained = true;
-		if (explain_stuck(diagnosis, place, finding))
+		if (explain_stuck(diagnosis, place, finding) || explain_goodbye(diagnosis, place, finding))
 			continue;
 		if (place_has_former_entry(place))
 			set_former_cause(finding, place);
@@ -364,6 +379,9 @@ static void check_views_disagree(struct diagnosis *diagnosis)
 		    finding,
 		    "a change a few seconds ago, or a network (port 8301, TCP and UDP) that is cut between some pods");
 		remedy_health(diagnosis, "--members", finding);
+		FOR_EACH_PLACE (place, diagnosis)
+			if (place->wanted && explain_goodbye(diagnosis, place, finding))
+				break;
 	}
 	strv_release(&comparison.differences);
 }

@@ -83,6 +83,25 @@ bool place_has_former_entry(const struct place *place)
 	return place->member && place->server->pod.ip && !str_equal(place->member->address, place->server->pod.ip);
 }
 
+const struct server *place_goodbye_at(const struct diagnosis *diagnosis, const struct place *place)
+{
+	const struct kube_container *container = place->server->container;
+	const char *address = place->server->pod.ip;
+	const struct member *own = address ? view_member_by_address(&place->server->view, address) : NULL;
+
+	if (!place->running || place->server->pod.deleting || !own || own->status != MEMBER_ALIVE || !container ||
+	    container->started_at <= 0 || diagnosis->snapshot->taken_at - container->started_at < JOIN_S)
+		return NULL;
+	FOR_EACH_PLACE (other, diagnosis) {
+		const struct member *member = view_member_by_address(&other->server->view, address);
+
+		if (member && str_equal(member->name, own->name) &&
+		    (member->status == MEMBER_LEAVING || member->status == MEMBER_LEFT))
+			return other->server;
+	}
+	return NULL;
+}
+
 bool diagnosis_has_quorum(const struct diagnosis *diagnosis)
 {
 	const struct quorum *quorum = &diagnosis->assessment->quorum;

@@ -169,8 +169,8 @@ static void refuse_to_wait(struct planning *planning)
 
 void drill_check(const struct snapshot *snapshot, const char *pod, const char **ret_pod, struct plan *ret_plan)
 {
-	/* As if there were something to reap: nobody is told to leave, whoever is on his way out is waited for. */
-	static const struct goal goal = { .kind = GOAL_REAP };
+	/* As if there were something to reap: nobody is told anything, whoever is on his way out is waited for. */
+	static const struct goal goal = { .kind = GOAL_REAP, .cannot_join = true };
 	struct planning planning = { .snapshot = snapshot, .goal = &goal, .plan = ret_plan };
 
 	*ret_pod = NULL;

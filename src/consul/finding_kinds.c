@@ -152,7 +152,10 @@ const struct finding_kind finding_kinds[] = {
 	  "The others have this server as `left`, although its pod runs. It said goodbye: somebody ran `consul "
 	  "leave` in it, or it is just being restarted with leave_on_terminate. A container that starts again joins "
 	  "again by retry_join, as a non-voter for some ten seconds. If it stays `left`, its retry_join does not "
-	  "reach the others, or it is missing." },
+	  "reach the others, or it is missing. Or it never said goodbye, and the others believe so all the same: that "
+	  "happens where a server was lost and made anew at the same time as autopilot, or somebody, made the lost one "
+	  "leave. It is no voter until it joins once more: `kubectl consul scale` with the number of servers that "
+	  "there is does that." },
 	{ "CON303", "member-missing", SEVERITY_DEGRADED, "A server is not a member of the cluster",
 	  "The server runs and answers, but the cluster does not know it: it has not joined. Its log says why: "
 	  "retry_join names nothing that resolves (the headless Service needs publishNotReadyAddresses: true), "

@@ -81,6 +81,9 @@ static void predict_in_cluster(const struct diagnosis *diagnosis, const struct s
 	case STEP_REMOVE_PEER:
 		future_drop_peer(&future->view, step->object);
 		break;
+	case STEP_JOIN:
+		future_mark_member(&future->view, step->subject, MEMBER_ALIVE);
+		break;
 	case STEP_RESTART:
 		predict_end(future, plan_place(diagnosis, step->object));
 		break;

@@ -11,7 +11,8 @@ const char *step_kind_name(enum step_kind kind)
 		[STEP_LEAVE] = "leave",           [STEP_FORCE_LEAVE] = "force-leave",
 		[STEP_PRUNE] = "prune",           [STEP_REMOVE_PEER] = "remove-peer",
 		[STEP_MIN_QUORUM] = "min-quorum", [STEP_DELETE_CLAIM] = "delete-claim",
-		[STEP_EXPECT] = "expect",         [STEP_RESTART] = "restart",
+		[STEP_EXPECT] = "expect",         [STEP_JOIN] = "join",
+		[STEP_RESTART] = "restart",
 	};
 
 	return names[kind];
@@ -32,7 +33,7 @@ bool step_equal(const struct step *a, const struct step *b)
 {
 	if (a->kind != b->kind || a->number != b->number)
 		return false;
-	if (a->kind == STEP_LEAVE)
+	if (a->kind == STEP_LEAVE || a->kind == STEP_JOIN)
 		return str_equal(a->through, b->through);
 	if (a->kind == STEP_RESTART && !str_equal(a->uid, b->uid))
 		return false;
@@ -105,6 +106,8 @@ static bool shows(const struct diagnosis *diagnosis, const struct step *step)
 		return snapshot->autopilot.known && snapshot->autopilot.min_quorum == step->number;
 	case STEP_EXPECT:
 		return snapshot->expect.known && snapshot->expect.expect == step->number;
+	case STEP_JOIN:
+		return place && !place_goodbye_at(diagnosis, place);
 	case STEP_RESTART:
 		return is_made_anew(snapshot, step);
 	case STEP_DELETE_CLAIM:

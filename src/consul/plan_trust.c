@@ -367,12 +367,32 @@ static bool is_unstable(struct planning *planning, const struct place *place)
 	return false;
 }
 
+/* Somebody believes that it has left: it tells all of them that it is there. */
+static bool joins_again(struct planning *planning, const struct place *place)
+{
+	const struct server *believer = place_goodbye_at(&planning->diagnosis, place);
+	const struct server *to = planning->assessment.leader;
+	struct step *step;
+
+	if (to == place->server)
+		to = believer;
+	if (!believer || planning->goal->cannot_join || !to || !to->pod.ip)
+		return false;
+	step = plan_step(planning, STEP_JOIN, place->server->name, "%s joins once more: %s believes that it has left",
+	                 place->server->name, believer->name);
+	step->through = xstrdup(place->server->name);
+	step->object = xstrdup(to->pod.ip);
+	return true;
+}
+
 bool plan_is_server_unsettled(struct planning *planning, const struct place *place)
 {
 	bool voter = place->peer && place->peer->voter;
 
 	if (voter && (!place->live || place->server->pod.deleting))
 		return refuse_dead(planning, place);
+	if (joins_again(planning, place))
+		return true;
 	if (!voter && place->answered && place->live && is_half_known(planning, place))
 		return true;
 	if (!voter)

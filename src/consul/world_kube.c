@@ -244,6 +244,8 @@ static enum tell_kind order_of(const struct step *step)
 		return step->by_address ? TELL_REMOVE_PEER_ADDRESS : TELL_REMOVE_PEER_ID;
 	case STEP_MIN_QUORUM:
 		return TELL_MIN_QUORUM;
+	case STEP_JOIN:
+		return TELL_JOIN;
 	case STEP_REPLICAS:
 	case STEP_DELETE_CLAIM:
 	case STEP_EXPECT:

@@ -3,9 +3,9 @@
 
 #define OLD_MS HOURS(168)
 
-static const char *const order_names[] = { "done",         "replicas",    "leave",    "force-leave",
-	                                   "prune",        "remove-peer", "transfer", "min-quorum",
-	                                   "delete-claim", "expect",      "restart",  "crash" };
+static const char *const order_names[] = { "done",        "replicas", "leave",      "force-leave",  "prune",
+	                                   "remove-peer", "transfer", "min-quorum", "delete-claim", "expect",
+	                                   "restart",     "crash",    "join" };
 
 const char *rules_order_name(enum order order)
 {
@@ -410,7 +410,8 @@ void rules_order(struct rules *rules, enum order order, int subject)
 	}
 	if (!rules_check_agreement(rules, order, changes_peers))
 		return;
-	if (rules->wish.rollout && order != ORDER_RESTART && order != ORDER_LEAVE && order != ORDER_TRANSFER)
+	if (rules->wish.rollout && order != ORDER_RESTART && order != ORDER_LEAVE && order != ORDER_TRANSFER &&
+	    order != ORDER_JOIN)
 		rules_violation(rules, "9 wishes", "%s of %d in a rollout", order_names[order], subject);
 	switch (order) {
 	case ORDER_REPLICAS:
@@ -444,6 +445,7 @@ void rules_order(struct rules *rules, enum order order, int subject)
 		if (rules->wish.rollout)
 			rules_restart_transfer(rules, subject, config);
 		break;
+	case ORDER_JOIN: /* whoever is told so only says that it is there */
 	case ORDER_CRASH:
 	case ORDER_NONE:
 		break;
@@ -497,6 +499,7 @@ static bool shows(const struct rules *rules, enum order order, int subject)
 	case ORDER_FORCE_LEAVE:
 	case ORDER_PRUNE:
 	case ORDER_TRANSFER:
+	case ORDER_JOIN:
 	case ORDER_CRASH:
 	case ORDER_NONE:
 		break;

@@ -305,6 +305,9 @@ static enum order order_of(const struct sim_world *sim, const struct step *step,
 	case STEP_DELETE_CLAIM:
 		*ret_subject = view_claim_ordinal(step->object);
 		return ORDER_DELETE_CLAIM;
+	case STEP_JOIN:
+		*ret_subject = view_ordinal(step->through);
+		return ORDER_JOIN;
 	case STEP_RESTART:
 		*ret_subject = view_ordinal(step->object);
 		return ORDER_RESTART;

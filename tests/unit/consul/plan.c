@@ -333,6 +333,36 @@ static void expect_wait(struct snapshot *snapshot, const char *reason)
 	expect_refused(snapshot, line);
 }
 
+/* Observed: autopilot made the lost one leave by force when its successor had joined already. */
+Test(plan, a_goodbye_that_was_never_said_is_denied)
+{
+	struct snapshot snapshot;
+
+	for (int viewer = 0; viewer < 3; viewer += 2) {
+		_cleanup_free_ char *line =
+		    xasprintf("step join 10.0.0.10 via consul-1: consul-1 joins once more: consul-%d believes that it "
+		              "has left; 5/5 -> 5/5",
+		              viewer);
+
+		for (int status = MEMBER_LEAVING; status <= MEMBER_LEFT; status++) {
+			const struct goal *deaf = SCALE(5, .cannot_join = true);
+			const char *otherwise =
+			    viewer ? "done" : "wait consul-1: consul-1: a voter, but for gossip it is *";
+
+			sample_init(&snapshot, 5);
+			sample_see(&snapshot, viewer, "consul-1", status);
+			plan_check(&snapshot, SCALE(5), line);
+			plan_check(&snapshot, deaf, otherwise);
+			/* It has just been started, and is about to say that it is there. */
+			snapshot.servers[1].pod.containers[0].started_at = snapshot.taken_at - 44;
+			plan_check(&snapshot, SCALE(5), otherwise);
+			snapshot.servers[1].pod.containers[0].started_at = snapshot.taken_at - 45;
+			plan_check_forward(&snapshot, SCALE(5), (const char *const[]){ line, "done", NULL });
+			snapshot_release(&snapshot);
+		}
+	}
+}
+
 Test(plan, a_survivor_that_is_not_stable_is_waited_for)
 {
 	struct snapshot snapshot;

@@ -99,6 +99,11 @@ static void last_fails(struct snapshot *snapshot)
 	sample_see(snapshot, -1, "consul-4", MEMBER_FAILED);
 }
 
+static void last_is_thought_gone(struct snapshot *snapshot)
+{
+	sample_see(snapshot, 2, "consul-4", MEMBER_LEAVING);
+}
+
 static void minimum_of_two(struct snapshot *snapshot)
 {
 	sample_set_min_quorum(snapshot, 2);
@@ -168,6 +173,9 @@ Test(plan_step, its_effect_shows_or_does_not)
 		{ STEP_EXPECT, 3, NULL, NULL, NULL, false },
 		{ STEP_EXPECT, 3, NULL, NULL, expect_one, false },
 		{ STEP_EXPECT, 3, NULL, NULL, expect_three, true },
+		{ STEP_JOIN, 0, "10.0.0.10", "consul-4", NULL, true },
+		{ STEP_JOIN, 0, "10.0.0.10", "consul-4", last_is_thought_gone, false },
+		{ STEP_JOIN, 0, "10.0.0.10", "consul-3", last_is_thought_gone, true },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim, false },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, claim_goes, true },
 		{ STEP_DELETE_CLAIM, 0, "data-consul-5", NULL, NULL, true },

@@ -278,6 +278,27 @@ Test(remedy, a_former_address_explains_why_a_server_failed_or_left)
 	}
 }
 
+Test(remedy, a_goodbye_that_was_never_said_is_denied_by_scale)
+{
+	struct snapshot snapshot;
+	struct assessment assessment;
+
+	/* The leader believes it, or a follower. */
+	for (int viewer = 0; viewer < 2; viewer++) {
+		const struct finding *finding;
+
+		sample_init(&snapshot, 3);
+		sample_see(&snapshot, viewer, "consul-2", MEMBER_LEAVING);
+		assess(&snapshot, &assessment);
+		finding = sample_finding(&assessment, viewer == 0 ? "member-left" : "views-disagree");
+		cr_expect_not_null(strstr(finding->cause, viewer == 0 ? "came to consul-0" : "came to consul-1"), "%s",
+		                   finding->cause);
+		cr_expect_str_eq(finding->command, "kubectl consul scale 3 -n ns");
+		assessment_release(&assessment);
+		snapshot_release(&snapshot);
+	}
+}
+
 Test(remedy, a_server_scaled_away_a_moment_ago_is_not_called_somebody_elses)
 {
 	struct snapshot snapshot;
