@@ -1,12 +1,13 @@
 # kubectl-consul. `make` builds, `make test` shows that it works, `make demo` lets you try it.
 #
-#   variables   VARIANT=release|debug|asan|fuzz  CC=gcc|clang  V=1  WERROR=1  PREFIX DESTDIR
+#   variables   VARIANT=release|debug|asan|fuzz|static  ARCH=amd64|arm64 (static)  CC=gcc|clang  V=1  WERROR=1  PREFIX DESTDIR
 #   objects     build/<variant>/…, so that variants live side by side
 
 VERSION  := 0.1.0
 VARIANT  ?= release
 PREFIX   ?= /usr/local
-BUILD    := build/$(VARIANT)
+ARCH     ?= amd64
+BUILD    := build/$(VARIANT)$(if $(filter static,$(VARIANT)),-$(ARCH))
 CC       ?= gcc
 Q        := $(if $(V),,@)
 say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
@@ -14,8 +15,8 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo install uninstall \
-        clean compdb
+.PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo static dist dist-check install \
+        uninstall clean compdb
 
 # ------------------------------------------------------------------------------------------- flags
 
@@ -45,8 +46,18 @@ else ifeq ($(VARIANT),fuzz)
 CC            := clang
 OPTIMIZE      := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LINK          := -fsanitize=address,undefined
+else ifeq ($(VARIANT),static)
+# `make static` comes here, with the directory that tests/dist/libraries has made: its compiler, headers, libraries.
+ifndef LIBRARIES
+$(error VARIANT=static is for `make static`, which knows where the libraries are)
+endif
+CC            := $(LIBRARIES)/bin/cc
+PKG_CFLAGS    := -DKUBECTL_CONSUL_STATIC -DCURL_STATICLIB -DNGHTTP2_STATICLIB
+LIBS          := -lcurl -lnghttp2 -lssl -lcrypto -lcjson -lyaml -lwslay -lz -lm
+OPTIMIZE      := -O2 $(HARDENING) -g0 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
+LINK          := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=none -s
 else
-$(error VARIANT must be release, debug, asan or fuzz)
+$(error VARIANT must be release, debug, asan, fuzz or static)
 endif
 
 COMPILE        = $(CC) $(STD) $(OPTIMIZE) $(CPPFLAGS) $(CFLAGS) -MMD -MP
@@ -196,6 +207,15 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(SUPPORT) $(CONSUL)
 
 bench: $(BINARY) $(BENCH)
 	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) BENCH_BIN=$(CURDIR)/$(BUILD)/bench tests/bench/run
+
+# ------------------------------------------------------------------------------------------- releases
+# Static binaries and what is around them. The scripts are in tests/dist, beside the lab whose cache and way to get
+# packages they share: src is only what goes into the program.
+
+# One static binary that needs a kernel and nothing else: ARCH=amd64 or arm64.
+static:
+	$(Q)libraries=$$(tests/dist/libraries $(ARCH)) && \
+		$(MAKE) --no-print-directory VARIANT=static LIBRARIES=$$libraries all
 
 # ---------------------------------------------------------------------------------------- house-keeping
 

@@ -15,6 +15,8 @@ struct cmd_environment {
 	const char *consul_token_file;
 	const char *service_host; /* KUBERNETES_SERVICE_HOST */
 	const char *service_port;
+	const char *ssl_cert_file;
+	const char *ssl_cert_dir;
 	const char *columns;
 	const char *term;
 	const char *no_color;

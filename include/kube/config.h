@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 
+#include "kube/authorities.h"
 #include "util/err.h"
 
 /* What decides. All strings are borrowed for the call; NULL means not given. */
@@ -36,6 +37,7 @@ struct kube_config_inputs {
 	const char *env_service_host;            /* $KUBERNETES_SERVICE_HOST */
 	const char *env_service_port;            /* $KUBERNETES_SERVICE_PORT */
 	const char *service_account_dir;         /* normally /var/run/secrets/kubernetes.io/serviceaccount */
+	struct kube_authorities_inputs authorities;
 };
 
 /* The outcome. Owns its strings; certificates and keys are the PEM bytes, whether they came as data or file. */
@@ -44,7 +46,8 @@ struct kube_config {
 	char *namespace_name;   /* never NULL */
 	char *context;          /* name of the context used, or NULL */
 	char *user;             /* name of the user entry, or NULL: for error messages */
-	char *ca_pem;           /* NULL: the system's authorities */
+	char *ca_pem;           /* of the cluster; NULL: the system's authorities */
+	char *system_ca_pem;    /* these, when they are needed; NULL: none was found (libcurl may know better) */
 	char *tls_server_name;  /* NULL: the host of server */
 	bool insecure;
 	char *client_cert_pem;  /* NULL: none */

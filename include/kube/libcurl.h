@@ -4,9 +4,12 @@
  * A dynamic libcurl brings some thirty libraries, whose loading and constructors cost more than everything
  * `--help`, `explain` or completion do. So the library is opened at first use (libcurl_load), and its functions
  * are called through this table: `curl->easy_init()`. Types and constants come from <curl/curl.h> at build time.
+ * In a static build (KUBECTL_CONSUL_STATIC) all of them are linked in, and the table is filled from what is there.
  */
 #ifndef KUBE_LIBCURL_H
 #define KUBE_LIBCURL_H
+
+#include <stdbool.h>
 
 #include <curl/curl.h>
 
@@ -40,5 +43,8 @@ void libcurl_append(struct curl_slist **list, const char *line);
 
 /* A function of a library below libcurl, as its TLS library. NULL when there is none of that name. */
 void *libcurl_symbol(const char *name);
+
+/* True when the function of that name that the program itself calls is the one that libcurl calls. */
+bool libcurl_shares(const char *name);
 
 #endif

@@ -22,6 +22,8 @@ void cmd_environment_read(struct cmd_environment *ret_environment)
 		.consul_token_file = getenv("CONSUL_HTTP_TOKEN_FILE"),
 		.service_host = getenv("KUBERNETES_SERVICE_HOST"),
 		.service_port = getenv("KUBERNETES_SERVICE_PORT"),
+		.ssl_cert_file = getenv("SSL_CERT_FILE"),
+		.ssl_cert_dir = getenv("SSL_CERT_DIR"),
 		.columns = getenv("COLUMNS"),
 		.term = getenv("TERM"),
 		.no_color = getenv("NO_COLOR"),

@@ -143,5 +143,10 @@ void global_config_inputs(const struct global_options *global, const struct cmd_
 		.env_service_host = environment->service_host,
 		.env_service_port = environment->service_port,
 		.service_account_dir = SERVICE_ACCOUNT_DIR,
+		.authorities = {
+			.env_file = environment->ssl_cert_file,
+			.env_dir = environment->ssl_cert_dir,
+			.root = "/",
+		},
 	};
 }

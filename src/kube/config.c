@@ -220,6 +220,8 @@ static int resolve(const struct kube_config_inputs *inputs, const struct kubecon
 	    config_resolve_authorities(inputs, &choice, config, err) < 0 ||
 	    config_resolve_server(inputs, &choice, config, err) < 0)
 		return -1;
+	if (!config->ca_pem && !config->insecure && str_starts_with(config->server, "https://"))
+		config->system_ca_pem = kube_authorities_read(&inputs->authorities);
 	config->context = xstrdup_null(choice.context ? choice.context->name : NULL);
 	config->user = xstrdup_null(choice.user ? choice.user->name : NULL);
 	return 0;
@@ -247,6 +249,7 @@ void kube_config_release(struct kube_config *config)
 	free(config->context);
 	free(config->user);
 	free(config->ca_pem);
+	free(config->system_ca_pem);
 	free(config->tls_server_name);
 	free(config->client_cert_pem);
 	free_secret(config->client_key_pem);

@@ -2,11 +2,65 @@
 #include "kube/libcurl.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <stddef.h>
 #include <string.h>
 
+#ifdef KUBECTL_CONSUL_STATIC
+#include <openssl/ssl.h>
+#else
+#include <dlfcn.h>
+#endif
+
 #include "util/mem.h"
+
+/* CURLOPT_PROTOCOLS_STR is from 7.85, the newest thing we need. */
+#define OLDEST_VERSION      0x075500
+#define OLDEST_VERSION_TEXT "7.85.0"
+
+static struct libcurl functions;
+
+const struct libcurl *curl = &functions;
+
+/* -------------------------------------------------------------------------------- where functions are */
+
+#ifdef KUBECTL_CONSUL_STATIC
+
+/* Everything that is looked up by its name: libcurl's functions, and those that transport_tls.c wants of libssl. */
+static const struct {
+	const char *name;
+	void (*function)(void);
+} linked[] = {
+#define LINKED(function)      { #function, (void (*)(void))(function) },
+#define LINKED_CURL(function) LINKED(curl_##function)
+	LIBCURL_FUNCTIONS(LINKED_CURL) LINKED(SSL_CTX_use_certificate) LINKED(SSL_CTX_use_PrivateKey)
+	    LINKED(SSL_CTX_ctrl) LINKED(SSL_CTX_set1_cert_store)
+#undef LINKED_CURL
+#undef LINKED
+};
+
+static int open_library(struct err *err)
+{
+	(void)err;
+	return 0;
+}
+
+void *libcurl_symbol(const char *name)
+{
+	void *address = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(linked) && !address; i++)
+		if (strcmp(linked[i].name, name) == 0)
+			memcpy(&address, &linked[i].function, sizeof(address));
+	return address;
+}
+
+bool libcurl_shares(const char *name)
+{
+	(void)name;
+	return true;
+}
+
+#else
 
 #ifdef __APPLE__
 #define LIBRARY "libcurl.4.dylib"
@@ -14,14 +68,37 @@
 #define LIBRARY "libcurl.so.4"
 #endif
 
-/* CURLOPT_PROTOCOLS_STR is from 7.85, the newest thing we need. */
-#define OLDEST_VERSION      0x075500
-#define OLDEST_VERSION_TEXT "7.85.0"
-
-static struct libcurl functions;
 static void *library; /* never closed: libraries below it register exit handlers */
 
-const struct libcurl *curl = &functions;
+static int open_library(struct err *err)
+{
+	const char *reason;
+
+	if (!library)
+		library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
+	if (library)
+		return 0;
+	reason = dlerror();
+	err_set(err, ERR_FAILED, "cannot load libcurl: %s", reason ? reason : LIBRARY);
+	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)",
+	                OLDEST_VERSION_TEXT);
+}
+
+void *libcurl_symbol(const char *name)
+{
+	return dlsym(library, name);
+}
+
+bool libcurl_shares(const char *name)
+{
+	void *ours = dlsym(RTLD_DEFAULT, name);
+
+	return ours && ours == libcurl_symbol(name);
+}
+
+#endif
+
+/* --------------------------------------------------------------------------------------- loading them */
 
 static const struct {
 	const char *name;
@@ -32,22 +109,15 @@ static const struct {
 #undef LIBCURL_SYMBOL
 };
 
-static int missing(struct err *err)
-{
-	const char *reason = dlerror();
-
-	err_set(err, ERR_FAILED, "cannot load libcurl: %s", reason ? reason : LIBRARY);
-	return err_hint(err, "install libcurl %s or newer (Debian and Ubuntu: apt install libcurl4)",
-	                OLDEST_VERSION_TEXT);
-}
-
 static int find_functions(struct libcurl *ret_functions, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
-		void *address = dlsym(library, symbols[i].name);
+		void *address = libcurl_symbol(symbols[i].name);
 
-		if (!address)
-			return missing(err);
+		if (!address) {
+			err_set(err, ERR_FAILED, "libcurl cannot be used: it has no %s", symbols[i].name);
+			return err_hint(err, "install libcurl %s or newer", OLDEST_VERSION_TEXT);
+		}
 		/* ISO C has no conversion from an object pointer to a function pointer; POSIX has the same bits. */
 		memcpy((char *)ret_functions + symbols[i].offset, &address, sizeof(address));
 	}
@@ -73,11 +143,7 @@ int libcurl_load(struct err *err)
 
 	if (functions.easy_init)
 		return 0;
-	if (!library)
-		library = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
-	if (!library)
-		return missing(err);
-	if (find_functions(&found, err) < 0 || check_version(&found, err) < 0)
+	if (open_library(err) < 0 || find_functions(&found, err) < 0 || check_version(&found, err) < 0)
 		return -1;
 	if (found.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(err, ERR_FAILED, "cannot initialise libcurl");
@@ -92,9 +158,4 @@ void libcurl_append(struct curl_slist **list, const char *line)
 	if (!longer)
 		abort();
 	*list = longer;
-}
-
-void *libcurl_symbol(const char *name)
-{
-	return dlsym(library, name);
 }

@@ -8,7 +8,6 @@
  */
 #include "transport_parts.h"
 
-#include <dlfcn.h>
 #include <limits.h>
 #include <string.h>
 #include <strings.h>
@@ -119,6 +118,12 @@ int64_t transport_tls_not_after_s(const struct transport_tls *tls)
 
 /* ------------------------------------------------------------------------------- giving it to libcurl */
 
+/* The cluster's authorities, else the system's; NULL: neither, so that libcurl's own are left. */
+static char *trusted_pem(const struct kube_config *config)
+{
+	return config->ca_pem ? config->ca_pem : config->system_ca_pem;
+}
+
 static struct {
 	__typeof__(&SSL_CTX_use_certificate) use_certificate;
 	__typeof__(&SSL_CTX_use_PrivateKey) use_key;
@@ -137,9 +142,7 @@ static bool find(const char *name, void *function, size_t size)
 /* True when libcurl's libssl is there and uses the same libcrypto as we. */
 static bool find_libssl(void)
 {
-	void *ours = dlsym(RTLD_DEFAULT, "X509_STORE_new");
-
-	return ours && ours == libcurl_symbol("X509_STORE_new") &&
+	return libcurl_shares("X509_STORE_new") &&
 	       find("SSL_CTX_use_certificate", &ssl.use_certificate, sizeof(ssl.use_certificate)) &&
 	       find("SSL_CTX_use_PrivateKey", &ssl.use_key, sizeof(ssl.use_key)) &&
 	       find("SSL_CTX_ctrl", &ssl.control, sizeof(ssl.control)) &&
@@ -196,7 +199,7 @@ static int find_way(struct transport_tls *tls, const struct kube_config *config,
 		abort();
 	tls->is_shared = find_libssl() && !has_tls_proxy() &&
 	                 curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
-	takes_pem = set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem) == CURLE_OK &&
+	takes_pem = set_blob(easy, CURLOPT_CAINFO_BLOB, trusted_pem(config)) == CURLE_OK &&
 	            set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem) == CURLE_OK;
 	curl->easy_cleanup(easy);
 	if (tls->is_shared || takes_pem)
@@ -213,7 +216,7 @@ void transport_tls_apply(struct transport_tls *tls, const struct kube_config *co
 	curl->easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->insecure ? 0L : 2L);
 	/* The cluster's authority only: libcurl would trust the system's beside it, and read them even to no purpose.
 	 */
-	if (config->ca_pem || config->insecure) {
+	if (trusted_pem(config) || config->insecure) {
 		curl->easy_setopt(easy, CURLOPT_CAINFO, NULL);
 		curl->easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
@@ -223,7 +226,7 @@ void transport_tls_apply(struct transport_tls *tls, const struct kube_config *co
 		return;
 	}
 	if (!config->insecure)
-		set_blob(easy, CURLOPT_CAINFO_BLOB, config->ca_pem);
+		set_blob(easy, CURLOPT_CAINFO_BLOB, trusted_pem(config));
 	set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem);
 	set_blob(easy, CURLOPT_SSLKEY_BLOB, config->client_key_pem);
 }
@@ -234,8 +237,8 @@ int transport_tls_init(struct transport_tls *tls, const struct kube_config *conf
 {
 	int status = 0;
 
-	if (config->ca_pem && !config->insecure)
-		status = read_authorities(tls, config->ca_pem, err);
+	if (trusted_pem(config) && !config->insecure)
+		status = read_authorities(tls, trusted_pem(config), err);
 	if (status == 0 && (config->client_cert_pem || config->client_key_pem))
 		status = read_client(tls, config, err);
 	/* libcurl takes what is left in this queue for the cause of its own next failure. */
