@@ -19,6 +19,12 @@ bool str_equal_nocase(const char *a, const char *b);
 bool str_starts_with(const char *text, const char *prefix) __attribute__((nonnull));
 bool str_ends_with(const char *text, const char *suffix) __attribute__((nonnull));
 
+/* The last of these characters among the first `length`; NULL: there is none. */
+const char *str_last(const char *text, size_t length, char character) __attribute__((nonnull));
+
+/* As strcmp, but whole numbers without leading zeros count as such: server-9 is before server-10. */
+int str_compare_natural(const char *a, const char *b) __attribute__((nonnull));
+
 static inline bool str_is_empty(const char *text)
 {
 	return !text || !*text;

@@ -2,13 +2,13 @@
 #include "cmd/interrupt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "util/mem.h"
+#include "util/system.h"
 
 static const int signals[] = { SIGINT, SIGTERM };
 static bool is_handled[ARRAY_SIZE(signals)]; /* false: it was ignored, and stays so */
@@ -34,7 +34,7 @@ int interrupt_install(int *ret_fd, struct err *err)
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (system_pipe(ends) < 0)
 		return err_set(err, ERR_FAILED, "cannot make a pipe: %s", strerror(errno));
 	write_end = ends[1];
 	sigemptyset(&action.sa_mask);

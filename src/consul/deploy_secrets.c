@@ -1,8 +1,8 @@
 /* Keys, certificates and tokens that are made once: see include/consul/deploy_parts.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+
+#include <openssl/rand.h>
 
 #include "consul/deploy_parts.h"
 #include "util/base64.h"
@@ -12,11 +12,9 @@ enum { GOSSIP_KEY_BYTES = 32, UUID_BYTES = 16 };
 
 static int random_bytes(unsigned char *bytes, size_t count, const char *what, struct err *err)
 {
-	ssize_t got = getrandom(bytes, count, 0);
-
-	if (got == (ssize_t)count)
+	if (RAND_bytes(bytes, (int)count) == 1)
 		return 0;
-	return err_set(err, ERR_FAILED, "no random bytes for %s: %s", what, got < 0 ? strerror(errno) : "too few");
+	return err_set(err, ERR_FAILED, "no random bytes for %s", what);
 }
 
 int deploy_gossip_key(char **ret_key, struct err *err)

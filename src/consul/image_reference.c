@@ -30,7 +30,7 @@ static bool is_registry(const char *text, size_t length)
 static struct parts split(const char *image)
 {
 	size_t length = strcspn(image, "@");
-	const char *slash = memrchr(image, '/', length), *first = memchr(image, '/', length), *colon;
+	const char *slash = str_last(image, length, '/'), *first = memchr(image, '/', length), *colon;
 	struct parts parts = { .path = image, .path_length = length };
 
 	if (image[length])
@@ -74,7 +74,7 @@ static bool is_host(const char *text, size_t length)
 
 static int check_registry(const struct parts *parts, struct err *err)
 {
-	const char *text = parts->registry, *bracket = memrchr(text, ']', parts->registry_length);
+	const char *text = parts->registry, *bracket = str_last(text, parts->registry_length, ']');
 	const char *from = bracket ? bracket : text;
 	const char *colon = memchr(from, ':', parts->registry_length - (size_t)(from - text));
 	size_t host = colon ? (size_t)(colon - text) : parts->registry_length;

@@ -63,7 +63,7 @@ static int compare_rows(const void *left, const void *right)
 		return a->server < b->server ? -1 : 1;
 	if (!a->server != !b->server)
 		return a->server ? -1 : 1;
-	return strverscmp(a->name, b->name);
+	return str_compare_natural(a->name, b->name);
 }
 
 void recovery_finish_rows(struct recovering *recovering)

@@ -8,6 +8,7 @@
 
 #include "tunnel_parts.h"
 #include "util/mem.h"
+#include "util/system.h"
 
 /* Most bytes that wait for libcurl: what had been read when reading was stopped (kube_websocket_pause). */
 #define PENDING_MAX (2 * KUBE_WEBSOCKET_MESSAGE_MAX)
@@ -44,7 +45,7 @@ static int bind_to_loopback(int *ret_fd, struct sockaddr_in *ret_address, struct
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t size = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = system_socket(AF_INET);
 
 	if (fd < 0)
 		return fail_by_errno("make a socket", err);
@@ -80,7 +81,7 @@ static void on_connection(void *context, int listener, int events)
 	struct lane *lane = context;
 	struct sockaddr_in peer = { 0 };
 	socklen_t size = sizeof(peer);
-	int fd = accept4(listener, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = system_accept(listener, (struct sockaddr *)&peer, &size);
 	_cleanup_err_ struct err err = ERR_INIT;
 	int on = 1;
 
@@ -187,7 +188,7 @@ curl_socket_t lane_open_socket(void *context, curlsocktype purpose, struct curl_
 /* Writes what the socket takes; -1 when libcurl has closed its end. */
 static int write_some(struct lane *lane, const char *bytes, size_t count, size_t *ret_written)
 {
-	ssize_t written = send(lane->fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t written = system_send(lane->fd, bytes, count);
 
 	*ret_written = written > 0 ? (size_t)written : 0;
 	return written < 0 && errno != EAGAIN && errno != EINTR ? -1 : 0;

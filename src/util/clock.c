@@ -8,19 +8,13 @@
 
 #include "util/mem.h"
 #include "util/str.h"
-
-/* A deadline or a lease goes on running out while the machine sleeps; where no clock does, the usual one has to do. */
-#ifdef CLOCK_BOOTTIME
-#define STEADY_CLOCK CLOCK_BOOTTIME
-#else
-#define STEADY_CLOCK CLOCK_MONOTONIC
-#endif
+#include "util/system.h"
 
 int64_t clock_monotonic_ms(void)
 {
 	struct timespec now;
 
-	clock_gettime(STEADY_CLOCK, &now);
+	clock_gettime(system_steady_clock(), &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

@@ -1,8 +1,8 @@
 /*
  * See include/util/loop.h.
  *
- * Watches are in a table indexed by descriptor. On Linux epoll(7) says which are ready; elsewhere, or when
- * there is no epoll to be had, poll(2) does, over a table of the same shape. Timers are in a binary heap.
+ * Watches are in a table indexed by descriptor. The system's poller says which are ready; where there is
+ * none, poll(2) does, over a table of the same shape. Timers are in a binary heap.
  */
 #include "util/loop.h"
 
@@ -10,15 +10,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/epoll.h>
-#endif
 
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/system.h"
 
 /* Most descriptors handled in one round; the others are reported again in the next. */
-#define ROUND_MAX 256
+#define ROUND_MAX SYSTEM_READY_MAX
 #define HEAP_NONE SIZE_MAX
 
 struct watch {
@@ -44,7 +42,7 @@ struct loop_timer {
 };
 
 struct loop {
-	int epoll_fd; /* -1: poll(2) is used */
+	int poller; /* -1: poll(2) is used */
 	struct watch *watches;
 	struct pollfd *polled; /* for poll(2); fd -1 where nothing is wanted */
 	size_t fd_capacity;
@@ -64,11 +62,8 @@ struct loop *loop_new(void)
 {
 	struct loop *loop = xcalloc(1, sizeof(*loop));
 
-	loop->epoll_fd = -1;
+	loop->poller = system_poller_new();
 	loop->interrupt_fd = -1;
-#ifdef __linux__
-	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-#endif
 	return loop;
 }
 
@@ -78,8 +73,8 @@ void loop_free(struct loop *loop)
 		return;
 	loop_set_interrupt(loop, -1);
 	assert(!loop->running && loop->watch_count == 0 && loop->timer_count == 0);
-	if (loop->epoll_fd >= 0)
-		close(loop->epoll_fd);
+	if (loop->poller >= 0)
+		close(loop->poller);
 	free(loop->watches);
 	free(loop->polled);
 	free(loop->heap);
@@ -100,60 +95,27 @@ static int loop_events(short revents)
 	return (revents & POLLIN ? LOOP_READ : 0) | (revents & POLLOUT ? LOOP_WRITE : 0);
 }
 
-#ifdef __linux__
-
-/* epoll's numbers of these events are those of poll. */
-_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP, "epoll");
-
-/* A descriptor that nothing is wanted of must not be in epoll at all: it would still report hang-ups. */
-static void tell_epoll(struct loop *loop, int fd)
+static void tell_poller(struct loop *loop, int fd)
 {
 	const struct watch *watch = &loop->watches[fd];
-	struct epoll_event event = { .events = (uint32_t)poll_events(watch->events) };
-	int status;
 
-	event.data.u64 = (uint64_t)watch->generation << 32 | (uint32_t)fd;
-	if (!watch->events) {
-		epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, &event);
-		return;
-	}
-	status = epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, fd, &event);
-	if (status < 0 && errno == ENOENT)
-		status = epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
-	assert(status == 0);
+	system_poller_tell(loop->poller, fd, poll_events(watch->events),
+	                   (uint64_t)watch->generation << 32 | (uint32_t)fd);
 }
 
-static size_t wait_epoll(struct loop *loop, int wait_ms)
+static size_t wait_poller(struct loop *loop, int wait_ms)
 {
-	struct epoll_event events[ROUND_MAX];
-	int count = epoll_wait(loop->epoll_fd, events, ROUND_MAX, wait_ms);
+	struct system_ready ready[ROUND_MAX];
+	size_t count = system_poller_wait(loop->poller, wait_ms, ready);
 
-	assert(count >= 0 || errno == EINTR);
-	for (int i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		loop->ready[i] = (struct ready){
-			.fd = (int)(uint32_t)events[i].data.u64,
-			.events = loop_events((short)events[i].events),
-			.generation = (uint32_t)(events[i].data.u64 >> 32),
+			.fd = (int)(uint32_t)ready[i].tag,
+			.events = loop_events(ready[i].events),
+			.generation = (uint32_t)(ready[i].tag >> 32),
 		};
-	return count > 0 ? (size_t)count : 0;
+	return count;
 }
-
-#else
-
-static void tell_epoll(struct loop *loop, int fd)
-{
-	(void)loop;
-	(void)fd;
-}
-
-static size_t wait_epoll(struct loop *loop, int wait_ms)
-{
-	(void)loop;
-	(void)wait_ms;
-	return 0;
-}
-
-#endif
 
 static size_t wait_poll(struct loop *loop, int wait_ms)
 {
@@ -199,8 +161,8 @@ static void change_watch(struct loop *loop, int fd, int events, loop_fd_fn *fn, 
 	watch->fn = fn;
 	watch->context = context;
 	watch->events = events;
-	if (loop->epoll_fd >= 0)
-		tell_epoll(loop, fd);
+	if (loop->poller >= 0)
+		tell_poller(loop, fd);
 	else
 		loop->polled[fd] = (struct pollfd){ .fd = events ? fd : -1, .events = poll_events(events) };
 }
@@ -376,7 +338,7 @@ static void run_once(struct loop *loop, int64_t until_ms)
 	if (loop->heap_count > 0 && loop->heap[0]->at_ms < until_ms)
 		until_ms = loop->heap[0]->at_ms;
 	wait_ms = until_ms == CLOCK_NEVER ? -1 : clock_left_ms(until_ms, clock_monotonic_ms());
-	count = loop->epoll_fd >= 0 ? wait_epoll(loop, wait_ms) : wait_poll(loop, wait_ms);
+	count = loop->poller >= 0 ? wait_poller(loop, wait_ms) : wait_poll(loop, wait_ms);
 	dispatch(loop, count);
 	if (loop->heap_count > 0)
 		fire_timers(loop, clock_monotonic_ms());

@@ -42,6 +42,31 @@ bool str_ends_with(const char *text, const char *suffix)
 	return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }
 
+const char *str_last(const char *text, size_t length, char character)
+{
+	while (length > 0)
+		if (text[--length] == character)
+			return text + length;
+	return NULL;
+}
+
+int str_compare_natural(const char *a, const char *b)
+{
+	while (*a && *b) {
+		size_t digits = strspn(a, "0123456789"), other = strspn(b, "0123456789");
+		size_t length = digits > 0 ? digits : 1;
+		int order = strncmp(a, b, length);
+
+		if (digits > 0 && other > 0 && digits != other)
+			return digits < other ? -1 : 1;
+		if (order != 0)
+			return order;
+		a += length;
+		b += length;
+	}
+	return strcmp(a, b);
+}
+
 int str_to_uint64(const char *text, uint64_t *ret_value)
 {
 	char *end;

@@ -142,6 +142,32 @@ Test(mem, strings)
 	free_secret(NULL);
 }
 
+Test(str, last_of_a_character)
+{
+	const char *text = "a/b/c";
+
+	cr_expect_eq(str_last(text, 5, '/'), text + 3);
+	cr_expect_eq(str_last(text, 3, '/'), text + 1);
+	cr_expect_null(str_last(text, 1, '/'));
+	cr_expect_null(str_last(text, 0, 'a'));
+}
+
+Test(str, natural_order)
+{
+	static const char *const sorted[] = { "",         "10",        "consul",      "consul-2",     "consul-2a",
+		                              "consul-9", "consul-10", "consul-10-2", "consul-10-11", "consul-b",
+		                              "d1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sorted); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(sorted); k++) {
+			int order = str_compare_natural(sorted[i], sorted[k]);
+
+			cr_expect_eq((order > 0) - (order < 0), (i > k) - (i < k), "%s, %s: %d", sorted[i], sorted[k],
+			             order);
+		}
+	}
+}
+
 Test(mem, wipes)
 {
 	char secret[] = "secret";
