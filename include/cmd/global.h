@@ -27,6 +27,13 @@ struct global_options {
 	const char *client_key;
 	const char *tls_server_name;
 	bool insecure_skip_tls_verify;
+	const char *username;
+	const char *password;
+	const char *as;
+	const char *as_uid;
+	struct strv as_groups;
+	struct strv as_user_extra;
+	const char *cache_dir;      /* taken for kubectl's sake: nothing is cached on disk */
 	int64_t request_timeout_ms; /* 0: none */
 	int64_t verbosity;
 

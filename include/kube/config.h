@@ -2,8 +2,9 @@
  * kube/config.h - which API server, as whom, in which namespace: kubeconfig files, flags, in-cluster.
  *
  * The merge, precedence and wording are kubectl's (client-go tools/clientcmd: loader.go, client_config.go,
- * validation.go). Exec credential plugins, auth providers, proxies, impersonation and basic auth are decoded
- * as far as to refuse them by name (kube/config.c: unsupported_user); they come with another release.
+ * validation.go). Different on purpose: --token wins over everything the user entry has, even what would be refused.
+ * Auth providers are refused by name, as those that kubectl had too; kubectl asks for a missing name or password, this
+ * does not. A credential plugin is checked here, and run when the first request needs it (kube/transport.h).
  *
  * Reads files and nothing else: environment and home directory come in through struct kube_config_inputs.
  */
@@ -12,8 +13,13 @@
 
 #include <stdbool.h>
 
+#include <cjson/cJSON.h>
+
 #include "kube/authorities.h"
+#include "kube/exec_credential.h"
+#include "kube/impersonation.h"
 #include "util/err.h"
+#include "util/str.h"
 
 /* What decides. All strings are borrowed for the call; NULL means not given. */
 struct kube_config_inputs {
@@ -30,12 +36,19 @@ struct kube_config_inputs {
 	const char *client_key;
 	const char *tls_server_name;
 	bool insecure_skip_tls_verify;
+	const char *username;
+	const char *password;
+	const char *as;
+	const char *as_uid;
+	const struct strv *as_groups;            /* NULL or empty: not given */
+	const struct strv *as_user_extra;        /* "key=value" */
 
 	/* environment */
 	const char *env_kubeconfig;              /* $KUBECONFIG */
 	const char *home;                        /* $HOME */
 	const char *env_service_host;            /* $KUBERNETES_SERVICE_HOST */
 	const char *env_service_port;            /* $KUBERNETES_SERVICE_PORT */
+	bool stdin_is_terminal;                  /* a credential plugin may ask the user there */
 	const char *service_account_dir;         /* normally /var/run/secrets/kubernetes.io/serviceaccount */
 	struct kube_authorities_inputs authorities;
 };
@@ -54,6 +67,12 @@ struct kube_config {
 	char *client_key_pem;   /* secret */
 	char *token;            /* secret; NULL: none */
 	char *token_file;       /* re-read by the client about once a minute; NULL: none */
+	char *username;         /* basic auth; NULL: none */
+	char *password;         /* secret; not NULL with username */
+	struct exec_plugin *exec; /* the only way to log in but for a client certificate; NULL: none */
+	cJSON *exec_config;     /* what the cluster entry has for such plugins; NULL: nothing */
+	bool stdin_is_terminal;
+	struct impersonation as;
 };
 
 #define KUBE_CONFIG_INIT { 0 }

@@ -4,7 +4,7 @@
  *
  * The first file wins for each named entry and for current-context; the fields of an entry are never mixed from two
  * files. Paths in an entry are resolved against the file they stand in, *-data fields are decoded, unknown fields
- * ignored. Fields that this release cannot use are kept as far as needed to refuse them by name.
+ * ignored. What only the entry in use must get right (exec) is kept as it stands.
  *
  * Source: client-go tools/clientcmd/loader.go, api/v1/types.go.
  */
@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <cjson/cJSON.h>
+
+#include "kube/impersonation.h"
 #include "util/err.h"
 #include "util/str.h"
 
@@ -33,11 +36,13 @@ struct kubeconfig_cluster {
 	char *ca_file;
 	char *ca_pem; /* certificate-authority-data, decoded */
 	char *proxy_url;
+	cJSON *exec_config; /* the extension for credential plugins (kube/exec_credential.h) */
 	bool insecure;
 };
 
 struct kubeconfig_user {
 	char *name;
+	char *file; /* the kubeconfig that it stands in */
 	char *cert_file;
 	char *cert_pem;
 	char *key_file;
@@ -45,9 +50,10 @@ struct kubeconfig_user {
 	char *token;   /* secret */
 	char *token_file;
 	char *username;
+	char *password;      /* secret */
 	char *auth_provider; /* its name; "" when it has none */
-	bool exec;           /* an exec credential plugin */
-	bool impersonates;   /* one of the fields as, as-uid, as-groups, as-user-extra */
+	cJSON *exec;         /* for exec_plugin_decode; may hold secrets */
+	struct impersonation as;
 };
 
 struct kubeconfig_context {

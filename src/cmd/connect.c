@@ -49,6 +49,7 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 	struct kube_config_inputs inputs;
 
 	global_config_inputs(context->global, context->environment, &inputs);
+	inputs.stdin_is_terminal = cmd_environment_term(context->environment, context->input_fd).is_tty;
 	ret_connection->access.via = context->global->via;
 	if (take_token(context, ret_connection, err) < 0 || kube_config_load(&inputs, &ret_connection->config, err) < 0)
 		return -1;

@@ -124,6 +124,7 @@ static int run_program(struct cmd_context *context, char *const *words, struct e
 	};
 	int result = option_parse(sets, ARRAY_SIZE(sets), words, &parsed, err);
 
+	option_sets_release(sets, ARRAY_SIZE(sets));
 	option_words_release(&parsed);
 	if (result < 0)
 		return -1;

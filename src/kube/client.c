@@ -20,6 +20,7 @@ int kube_client_new(struct loop *loop, const struct kube_config *config, const s
 
 	if (kube_transport_new(config, options->command, &transport, err) < 0)
 		return -1;
+	kube_transport_set_loop(transport, loop);
 	client = xcalloc(1, sizeof(*client));
 	client->loop = loop;
 	client->config = config;
@@ -155,6 +156,7 @@ void kube_client_start(struct kube_client *client, struct kube_call *call, int64
 	request->deadline_ms = deadline_ms;
 	if (timeout_ms > 0 && timeout_ms < deadline_ms - request->begun_ms)
 		request->deadline_ms = request->begun_ms + timeout_ms;
+	request->was_renewed = false;
 	call->retries = 0;
 	request_send(request);
 }

@@ -33,6 +33,7 @@ struct kube_client {
 enum request_state {
 	REQUEST_RUNNING, /* in the multi; its timer is the deadline */
 	REQUEST_WAITING, /* for the time to send it again */
+	REQUEST_UNIDENTIFIED, /* waits for credentials; its timer is the deadline */
 	REQUEST_ENDED,   /* the outcome is in the call; done is called when the timer fires */
 };
 
@@ -50,6 +51,9 @@ struct kube_request {
 	struct loop_timer *timer;
 	CURL *easy;
 	struct curl_slist *headers;
+	struct kube_transport_wait credentials;
+	unsigned generation; /* of those it was sent with */
+	bool was_renewed;    /* sent again with new ones, once */
 	struct buf body; /* of the answer */
 	size_t header_bytes;
 	int64_t retry_after_s; /* -1: no such header */

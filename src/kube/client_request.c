@@ -249,6 +249,13 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 	return length;
 }
 
+/* The server knows the user no more: a credential plugin may have something newer. */
+static bool is_worth_new_credentials(const struct kube_request *request, CURLcode code)
+{
+	return code == CURLE_OK && request->call->http_status == 401 && !request->was_renewed &&
+	       kube_transport_renew(request->client->transport, request->generation);
+}
+
 static void on_transfer_done(void *context, CURL *easy, CURLcode code)
 {
 	struct kube_request *request = context;
@@ -257,6 +264,12 @@ static void on_transfer_done(void *context, CURL *easy, CURLcode code)
 
 	curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &call->http_status);
 	log_attempt(request);
+	if (is_worth_new_credentials(request, code)) {
+		request->was_renewed = true;
+		request_abandon(request);
+		request_send(request);
+		return;
+	}
 	delay_ms = retry_delay_ms(request, code);
 	if (delay_ms >= 0 && delay_ms < request->deadline_ms - now_ms) {
 		request_abandon(request);
@@ -304,14 +317,13 @@ static void set_method(CURL *easy, const struct kube_call *call)
 	curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, kube_method_name(call->method));
 }
 
-void request_send(struct kube_request *request)
+static void transmit(struct kube_request *request)
 {
 	struct kube_call *call = request->call;
 	_cleanup_free_ char *url = xasprintf("%s%s", kube_transport_url(request->client->transport), call->path);
 
-	call->http_status = 0;
-	call->answered_at = 0;
 	request->sent_ms = clock_monotonic_ms();
+	request->generation = kube_transport_generation(request->client->transport);
 	if (make_headers(request, &call->err) < 0) {
 		request_abandon(request);
 		end_soon(request);
@@ -320,13 +332,42 @@ void request_send(struct kube_request *request)
 	curl->easy_setopt(request->easy, CURLOPT_URL, url);
 	curl->easy_setopt(request->easy, CURLOPT_HTTPHEADER, request->headers);
 	set_method(request->easy, call);
+	kube_transport_identify(request->client->transport, request->easy);
 	request->state = REQUEST_RUNNING;
 	loop_timer_set(request->timer, request->deadline_ms);
 	kube_multi_add(request->client->multi, request->easy, on_transfer_done, request);
 }
 
+static void on_credentials(void *context, const struct err *err)
+{
+	struct kube_request *request = context;
+
+	if (!err) {
+		transmit(request);
+		return;
+	}
+	err_copy(&request->call->err, err);
+	request_end(request);
+}
+
+void request_send(struct kube_request *request)
+{
+	struct kube_transport *transport = request->client->transport;
+
+	request->call->http_status = 0;
+	request->call->answered_at = 0;
+	if (kube_transport_is_ready(transport)) {
+		transmit(request);
+		return;
+	}
+	request->state = REQUEST_UNIDENTIFIED;
+	loop_timer_set(request->timer, request->deadline_ms);
+	kube_transport_wait(transport, &request->credentials);
+}
+
 void request_abandon(struct kube_request *request)
 {
+	kube_transport_unwait(request->client->transport, &request->credentials);
 	kube_multi_remove(request->client->multi, request->easy);
 	curl->easy_setopt(request->easy, CURLOPT_HTTPHEADER, NULL);
 	kube_transport_headers_free(request->headers);
@@ -364,6 +405,10 @@ static void on_timer(void *context)
 	case REQUEST_WAITING:
 		request_send(request);
 		return;
+	case REQUEST_UNIDENTIFIED:
+		kube_transport_wait_error(request->client->transport, &request->call->err);
+		request_abandon(request);
+		break;
 	case REQUEST_RUNNING:
 		timed_out(request, &request->call->err);
 		log_attempt(request);
@@ -387,6 +432,7 @@ struct kube_request *request_new(struct kube_client *client)
 	request->timer = loop_timer_new(client->loop, on_timer, request);
 	request->body = (struct buf){ .max = KUBE_BODY_MAX, .secret = true };
 	request->retry_after_s = -1;
+	request->credentials = (struct kube_transport_wait){ .ready = on_credentials, .context = request };
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	/* Over plain http all would wait for the first answer, to learn that it is not HTTP/2. */
 	curl->easy_setopt(easy, CURLOPT_PIPEWAIT, str_starts_with(client->config->server, "https://") ? 1L : 0L);

@@ -1,4 +1,4 @@
-/* See include/kube/config.h. Kubeconfig and flags become one answer; what is not supported is refused here. */
+/* See include/kube/config.h. Kubeconfig and flags become one answer. */
 #include "kube/config.h"
 
 #include <stdlib.h>
@@ -10,35 +10,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* ------------------------------------------------------------------------------------ unsupported
- * What kubectl could use and this release refuses, in one place. --token and --client-certificate put a user
- * entry's own way to log in out of use, so that there is always a way around.
- */
-static const char *unsupported_feature(const struct kubeconfig_user *user)
-{
-	if (user->exec)
-		return "an exec credential plugin";
-	if (user->auth_provider)
-		return "an auth-provider (which kubectl removed too)";
-	if (user->username)
-		return "a username and password";
-	return NULL;
-}
-
-static int unsupported_user(const struct kubeconfig_user *user, bool replaced_by_flags, struct err *err)
-{
-	const char *feature = replaced_by_flags ? NULL : unsupported_feature(user);
-	_cleanup_free_ char *shown = str_visible(user->name, NAME_SHOWN);
-
-	if (!feature && user->impersonates)
-		feature = "impersonation (as)";
-	if (!feature)
-		return 0;
-	err_set(err, ERR_CONFIG, "user \"%s\" of the kubeconfig uses %s, which kubectl-consul does not support yet",
-	        shown, feature);
-	return err_hint(err,
-	                "give --token (for example from: kubectl create token NAME), or --user with another entry");
-}
+/* ------------------------------------------------------------------------------------ unsupported */
 
 static int unsupported_cluster(const struct kubeconfig_cluster *cluster, struct err *err)
 {
@@ -127,9 +99,7 @@ static int choose_user(const struct kube_config_inputs *inputs, const struct kub
 	const char *name = flag ? flag : choice->context ? choice->context->user : NULL;
 
 	choice->user = kubeconfig_find_user(config, name);
-	if (choice->user)
-		return unsupported_user(choice->user, flags_log_in(inputs), err);
-	if (!name || (!flag && flags_log_in(inputs)))
+	if (choice->user || !name || (!flag && flags_log_in(inputs)))
 		return 0;
 	return missing_entry(choice, flag ? "auth info" : "user", flag, name, err);
 }
@@ -224,6 +194,7 @@ static int resolve(const struct kube_config_inputs *inputs, const struct kubecon
 		config->system_ca_pem = kube_authorities_read(&inputs->authorities);
 	config->context = xstrdup_null(choice.context ? choice.context->name : NULL);
 	config->user = xstrdup_null(choice.user ? choice.user->name : NULL);
+	config->stdin_is_terminal = inputs->stdin_is_terminal;
 	return 0;
 }
 
@@ -255,5 +226,12 @@ void kube_config_release(struct kube_config *config)
 	free_secret(config->client_key_pem);
 	free_secret(config->token);
 	free(config->token_file);
+	free(config->username);
+	free_secret(config->password);
+	if (config->exec)
+		exec_plugin_release(config->exec);
+	free(config->exec);
+	cJSON_Delete(config->exec_config);
+	impersonation_release(&config->as);
 	*config = (struct kube_config)KUBE_CONFIG_INIT;
 }

@@ -23,7 +23,7 @@ struct choice {
 /* True when the process runs in a pod that has a service account's token. */
 bool config_in_cluster_possible(const struct kube_config_inputs *inputs);
 
-/* config_user.c: client certificate and key, token, token file. */
+/* config_user.c: client certificate and key, and the one of token, name and password, and plugin; as whom. */
 int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice, struct kube_config *config,
 			struct err *err) __attribute__((warn_unused_result));
 

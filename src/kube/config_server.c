@@ -128,7 +128,7 @@ static int resolve_in_cluster(const struct kube_config_inputs *inputs, struct ku
 	if (!config->ca_pem && !config->insecure && file_exists(ca_file) &&
 	    config_read_pem(ca_file, "certificate-authority", "the service account", &config->ca_pem, err) < 0)
 		return -1;
-	if (!config->token && !config->client_cert_pem && !config->token_file)
+	if (!config->token && !config->client_cert_pem && !config->token_file && !config->username && !config->exec)
 		config->token_file = file_join(inputs->service_account_dir, "token");
 	return 0;
 }

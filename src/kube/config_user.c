@@ -78,21 +78,174 @@ static int check_token_file(const char *path, struct err *err)
 	return err_set(err, ERR_CONFIG, "token file \"%s\" was empty", shown);
 }
 
-int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice,
-                        struct kube_config *config, struct err *err)
+/* --------------------------------------------------------------------------- name and password, plugins */
+
+/* The first that is not empty; NULL: none. */
+static const char *either(const char *flag, const char *other)
+{
+	return str_is_empty(flag) ? other : flag;
+}
+
+static int resolve_basic(const struct kube_config_inputs *inputs, const struct kubeconfig_user *user,
+                         struct kube_config *config, struct err *err)
+{
+	const char *username = either(inputs->username, user->username);
+	const char *password = either(inputs->password, user->password);
+	_cleanup_free_ char *shown = str_visible(user->name ? user->name : "", NAME_SHOWN);
+
+	if (!username && !password)
+		return 0;
+	if (user->token)
+		return err_set(err, ERR_CONFIG,
+		               "more than one authentication method found for %s; found [token basicAuth], only one is "
+		               "allowed",
+		               shown);
+	if (user->token_file)
+		return err_set(err, ERR_CONFIG, "username/password or bearer token may be set, but not both");
+	if (!username || !password) {
+		err_set(err, ERR_CONFIG, "user \"%s\" has a %s but no %s", shown, username ? "username" : "password",
+		        username ? "password" : "username");
+		return err_hint(err, "both are needed, and neither is asked for: give --username and --password, or "
+		                     "--token");
+	}
+	config->username = xstrdup(username);
+	config->password = xstrdup(password);
+	return 0;
+}
+
+/* The two that kubectl had and has removed, in its words; what it has (oidc) is not here. */
+static int refuse_auth_provider(const char *name, struct err *err)
+{
+	static const struct {
+		const char *name;
+		const char *hint;
+	} removed[] = {
+		{ "gcp", "Please use the \"gke-gcloud-auth-plugin\" kubectl/client-go credential plugin instead.\nSee "
+		         "https://cloud.google.com/blog/products/containers-kubernetes/"
+		         "kubectl-auth-changes-in-gke for further details" },
+		{ "azure", "Please use the https://github.com/Azure/kubelogin kubectl/client-go credential plugin "
+		           "instead.\nSee https://kubernetes.io/docs/reference/access-authn-authz/authentication/"
+		           "#client-go-credential-plugins for further details" },
+	};
+	_cleanup_free_ char *shown = str_visible(name, NAME_SHOWN);
+
+	for (size_t i = 0; i < ARRAY_SIZE(removed); i++) {
+		if (!str_equal(removed[i].name, name))
+			continue;
+		err_set(err, ERR_CONFIG, "The %s auth plugin has been removed.", name);
+		return err_hint(err, "%s", removed[i].hint);
+	}
+	err_set(err, ERR_CONFIG, "no Auth Provider found for name \"%s\"", shown);
+	return err_hint(err, "kubectl-consul has no auth providers: use a credential plugin (exec) in the kubeconfig "
+	                     "instead, or give --token");
+}
+
+static int resolve_plugin(const struct choice *choice, struct kube_config *config, struct err *err)
 {
 	const struct kubeconfig_user *user = choice->user;
+	_cleanup_free_ char *shown = str_visible(user->name, NAME_SHOWN);
+	struct exec_plugin plugin;
 
-	if (resolve_certificate(inputs, user, config, err) < 0)
+	if (user->exec && user->auth_provider)
+		return err_set(err, ERR_CONFIG,
+		               "authProvider cannot be provided in combination with an exec plugin for %s", shown);
+	if (user->auth_provider)
+		return refuse_auth_provider(user->auth_provider, err);
+	if (!user->exec)
+		return 0;
+	if (exec_plugin_decode(user->exec, user->file, user->name, &plugin, err) < 0)
 		return -1;
+	if (config->token || config->token_file || config->username) {
+		exec_plugin_release(&plugin);
+		return 0;
+	}
+	config->exec = xmalloc(sizeof(*config->exec));
+	*config->exec = plugin;
+	if (choice->cluster && choice->cluster->exec_config)
+		config->exec_config = cJSON_Duplicate(choice->cluster->exec_config, true);
+	return 0;
+}
+
+static int resolve_login(const struct kube_config_inputs *inputs, const struct choice *choice,
+                         struct kube_config *config, struct err *err)
+{
+	static const struct kubeconfig_user nobody = { 0 };
+	const struct kubeconfig_user *user = choice->user ? choice->user : &nobody;
+
 	if (!str_is_empty(inputs->token)) {
 		config->token = xstrdup(inputs->token);
-	} else if (user && user->token) {
+		return 0;
+	}
+	if (resolve_basic(inputs, user, config, err) < 0)
+		return -1;
+	if (user->token) {
 		config->token = xstrdup(user->token);
-	} else if (user && user->token_file) {
+	} else if (user->token_file) {
 		if (check_token_file(user->token_file, err) < 0)
 			return -1;
 		config->token_file = xstrdup(user->token_file);
 	}
+	return choice->user ? resolve_plugin(choice, config, err) : 0;
+}
+
+/* ------------------------------------------------------------------------------------- impersonation */
+
+static void copy_strings(const struct strv *from, struct strv *to)
+{
+	for (size_t i = 0; i < from->count; i++)
+		strv_add(to, from->items[i]);
+}
+
+static int read_extra_flags(const struct strv *flags, struct impersonation *as, struct err *err)
+{
+	for (size_t i = 0; i < flags->count; i++) {
+		const char *flag = flags->items[i], *equals = strchr(flag, '=');
+
+		if (!equals || equals == flag) {
+			_cleanup_free_ char *shown = str_visible(flag, NAME_SHOWN);
+
+			return err_set(err, ERR_USAGE,
+			               "invalid argument \"%s\" for \"--as-user-extra\" flag: %s must be formatted as "
+			               "key=value",
+			               shown, shown);
+		}
+		strv_take(&as->extra_keys, xstrndup(flag, (size_t)(equals - flag)));
+		strv_add(&as->extra_values, equals + 1);
+	}
 	return 0;
+}
+
+/* Each flag takes the place of the entry's field. */
+static int resolve_impersonation(const struct kube_config_inputs *inputs, const struct kubeconfig_user *user,
+                                 struct impersonation *as, struct err *err)
+{
+	static const struct kubeconfig_user nobody = { 0 };
+	_cleanup_free_ char *shown = str_visible(user ? user->name : "", NAME_SHOWN);
+
+	if (!user)
+		user = &nobody;
+	as->user = xstrdup_null(either(inputs->as, user->as.user));
+	as->uid = xstrdup_null(either(inputs->as_uid, user->as.uid));
+	copy_strings(inputs->as_groups && inputs->as_groups->count > 0 ? inputs->as_groups : &user->as.groups,
+	             &as->groups);
+	if (inputs->as_user_extra && inputs->as_user_extra->count > 0) {
+		if (read_extra_flags(inputs->as_user_extra, as, err) < 0)
+			return -1;
+	} else {
+		copy_strings(&user->as.extra_keys, &as->extra_keys);
+		copy_strings(&user->as.extra_values, &as->extra_values);
+	}
+	if (!as->user && (as->uid || as->groups.count > 0 || as->extra_values.count > 0))
+		return err_set(err, ERR_CONFIG,
+		               "requesting uid, groups or user-extra for %s without impersonating a user", shown);
+	return 0;
+}
+
+int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice,
+                        struct kube_config *config, struct err *err)
+{
+	if (resolve_certificate(inputs, choice->user, config, err) < 0 ||
+	    resolve_login(inputs, choice, config, err) < 0)
+		return -1;
+	return resolve_impersonation(inputs, choice->user, &config->as, err);
 }

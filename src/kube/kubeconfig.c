@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kube/exec_credential.h"
+#include "kubeconfig_parts.h"
 #include "util/base64.h"
 #include "util/buf.h"
 #include "util/file.h"
@@ -30,22 +32,20 @@ static void cleanup_secret_tree(cJSON **json)
 
 /* ----------------------------------------------------------------------------------------- fields */
 
-/* An empty string means the same as none. */
-static void drop_empty(char **text)
+void kubeconfig_drop_empty(char **text)
 {
 	if (*text && !**text)
 		replace_string(text, NULL);
 }
 
-static void resolve_path(char **file, const char *path)
+void kubeconfig_resolve_path(char **file, const char *path)
 {
-	drop_empty(file);
+	kubeconfig_drop_empty(file);
 	if (*file)
 		replace_string(file, file_beside(path, *file));
 }
 
-/* Decodes a *-data field into *ret_pem. */
-static int decode_data(const cJSON *item, const char *field, char **ret_pem, struct err *err)
+int kubeconfig_decode_data(const cJSON *item, const char *field, char **ret_pem, struct err *err)
 {
 	struct buf pem = { .max = KUBECONFIG_PEM_MAX, .secret = true };
 	const cJSON *value = json_at(item, field);
@@ -85,6 +85,18 @@ static void cluster_release(struct kubeconfig_cluster *cluster)
 	free(cluster->ca_file);
 	free(cluster->ca_pem);
 	free(cluster->proxy_url);
+	cJSON_Delete(cluster->exec_config);
+}
+
+/* What the cluster has to say to credential plugins. A new value, or NULL. */
+static cJSON *find_exec_config(const cJSON *item)
+{
+	const cJSON *extension;
+
+	cJSON_ArrayForEach (extension, json_at(item, "cluster.extensions"))
+		if (str_equal(json_string_at(extension, "name"), EXEC_CREDENTIAL_EXTENSION))
+			return cJSON_Duplicate(json_get(extension, "extension"), true);
+	return NULL;
 }
 
 static int add_cluster(struct kubeconfig *config, const char *path, const cJSON *item, struct err *err)
@@ -92,7 +104,7 @@ static int add_cluster(struct kubeconfig *config, const char *path, const cJSON 
 	struct kubeconfig_cluster cluster = { 0 };
 
 	if (json_decode(item, cluster_fields, &cluster, err) < 0 ||
-	    decode_data(item, "cluster.certificate-authority-data", &cluster.ca_pem, err) < 0) {
+	    kubeconfig_decode_data(item, "cluster.certificate-authority-data", &cluster.ca_pem, err) < 0) {
 		cluster_release(&cluster);
 		return -1;
 	}
@@ -100,80 +112,13 @@ static int add_cluster(struct kubeconfig *config, const char *path, const cJSON 
 		cluster_release(&cluster);
 		return 0;
 	}
-	drop_empty(&cluster.server);
-	drop_empty(&cluster.tls_server_name);
-	drop_empty(&cluster.proxy_url);
-	resolve_path(&cluster.ca_file, path);
+	kubeconfig_drop_empty(&cluster.server);
+	kubeconfig_drop_empty(&cluster.tls_server_name);
+	kubeconfig_drop_empty(&cluster.proxy_url);
+	kubeconfig_resolve_path(&cluster.ca_file, path);
+	cluster.exec_config = find_exec_config(item);
 	config->clusters = xreallocarray(config->clusters, config->cluster_count + 1, sizeof(*config->clusters));
 	config->clusters[config->cluster_count++] = cluster;
-	return 0;
-}
-
-/* ------------------------------------------------------------------------------------------ users */
-
-static const struct json_field user_fields[] = {
-	JSON_FIELD(struct kubeconfig_user, name, JSON_STRING, "name", true),
-	JSON_FIELD(struct kubeconfig_user, cert_file, JSON_STRING, "user.client-certificate", false),
-	JSON_FIELD(struct kubeconfig_user, key_file, JSON_STRING, "user.client-key", false),
-	JSON_FIELD(struct kubeconfig_user, token, JSON_STRING, "user.token", false),
-	JSON_FIELD(struct kubeconfig_user, token_file, JSON_STRING, "user.tokenFile", false),
-	JSON_FIELD(struct kubeconfig_user, username, JSON_STRING, "user.username", false),
-	{ 0 },
-};
-
-static void user_release(struct kubeconfig_user *user)
-{
-	free(user->name);
-	free(user->cert_file);
-	free(user->cert_pem);
-	free(user->key_file);
-	free_secret(user->key_pem);
-	free_secret(user->token);
-	free(user->token_file);
-	free(user->username);
-	free(user->auth_provider);
-}
-
-/* What this release cannot use, but must not ignore. */
-static void find_plugins(const cJSON *item, struct kubeconfig_user *user)
-{
-	static const char *const impersonation[] = { "user.as", "user.as-uid", "user.as-groups", "user.as-user-extra" };
-	const char *name = json_string_at(item, "user.auth-provider.name");
-
-	for (size_t i = 0; i < ARRAY_SIZE(impersonation); i++) {
-		const cJSON *value = json_at(item, impersonation[i]);
-
-		if (value && (cJSON_IsString(value) ? *value->valuestring != '\0' : value->child != NULL))
-			user->impersonates = true;
-	}
-
-	user->exec = cJSON_IsObject(json_at(item, "user.exec"));
-	if (cJSON_IsObject(json_at(item, "user.auth-provider")))
-		user->auth_provider = xstrdup(name ? name : "");
-}
-
-static int add_user(struct kubeconfig *config, const char *path, const cJSON *item, struct err *err)
-{
-	struct kubeconfig_user user = { 0 };
-
-	if (json_decode(item, user_fields, &user, err) < 0 ||
-	    decode_data(item, "user.client-certificate-data", &user.cert_pem, err) < 0 ||
-	    decode_data(item, "user.client-key-data", &user.key_pem, err) < 0) {
-		user_release(&user);
-		return -1;
-	}
-	if (kubeconfig_find_user(config, user.name)) {
-		user_release(&user);
-		return 0;
-	}
-	drop_empty(&user.token);
-	drop_empty(&user.username);
-	resolve_path(&user.cert_file, path);
-	resolve_path(&user.key_file, path);
-	resolve_path(&user.token_file, path);
-	find_plugins(item, &user);
-	config->users = xreallocarray(config->users, config->user_count + 1, sizeof(*config->users));
-	config->users[config->user_count++] = user;
 	return 0;
 }
 
@@ -208,9 +153,9 @@ static int add_context(struct kubeconfig *config, const char *path, const cJSON 
 		context_release(&context);
 		return 0;
 	}
-	drop_empty(&context.cluster);
-	drop_empty(&context.user);
-	drop_empty(&context.namespace_name);
+	kubeconfig_drop_empty(&context.cluster);
+	kubeconfig_drop_empty(&context.user);
+	kubeconfig_drop_empty(&context.namespace_name);
 	config->contexts = xreallocarray(config->contexts, config->context_count + 1, sizeof(*config->contexts));
 	config->contexts[config->context_count++] = context;
 	return 0;
@@ -294,7 +239,7 @@ static int add_document(struct kubeconfig *config, const char *path, const cJSON
 	if (current && !cJSON_IsString(current) && !cJSON_IsNull(current))
 		return err_set(err, ERR_CONFIG, "current-context is not of the expected type");
 	if (add_list(config, path, json, "clusters", add_cluster, err) < 0 ||
-	    add_list(config, path, json, "users", add_user, err) < 0 ||
+	    add_list(config, path, json, "users", kubeconfig_add_user, err) < 0 ||
 	    add_list(config, path, json, "contexts", add_context, err) < 0)
 		return -1;
 	if (!config->current_context && cJSON_IsString(current) && *current->valuestring)
@@ -395,7 +340,7 @@ void kubeconfig_release(struct kubeconfig *config)
 	for (size_t i = 0; i < config->cluster_count; i++)
 		cluster_release(&config->clusters[i]);
 	for (size_t i = 0; i < config->user_count; i++)
-		user_release(&config->users[i]);
+		kubeconfig_user_release(&config->users[i]);
 	for (size_t i = 0; i < config->context_count; i++)
 		context_release(&config->contexts[i]);
 	free(config->clusters);

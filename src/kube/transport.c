@@ -2,11 +2,13 @@
 #include "transport_parts.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/rand.h>
 
+#include "util/base64.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -53,11 +55,10 @@ static int check_credentials(const struct kube_transport *transport, struct err 
 {
 	const struct kube_config *config = transport->config;
 
-	if (transport->address.https || (!config->token && !config->token_file))
+	if (transport->address.https || (!config->token && !config->token_file && !config->username && !config->exec))
 		return 0;
 	err_set(err, ERR_CONFIG, "refusing to send credentials over plain http to %s", transport->address.authority);
-	return err_hint(err,
-	                "use an https:// server, or a user without a token (kubectl proxy adds its own credentials)");
+	return err_hint(err, "use an https:// server, or a user without credentials (kubectl proxy adds its own)");
 }
 
 /*
@@ -151,6 +152,7 @@ void kube_transport_free(struct kube_transport *transport)
 	free(transport->user_agent);
 	free(transport->command);
 	free_secret(transport->file_token);
+	transport_plugin_release(&transport->plugin);
 	free(transport);
 }
 
@@ -165,6 +167,14 @@ const char *kube_transport_authority(const struct kube_transport *transport)
 }
 
 /* ------------------------------------------------------------------------------------- connections */
+
+static int close_on_exec(void *context, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)context;
+	(void)purpose;
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return CURL_SOCKOPT_OK;
+}
 
 CURL *kube_transport_easy(struct kube_transport *transport)
 {
@@ -195,6 +205,9 @@ CURL *kube_transport_easy(struct kube_transport *transport)
 	/* An empty name: no proxy, whatever the environment says. */
 	if (transport->address.is_loopback)
 		curl->easy_setopt(easy, CURLOPT_PROXY, "");
+	/* A plugin is no child to inherit connections. */
+	curl->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, close_on_exec);
+	kube_transport_identify(transport, easy);
 	return easy;
 }
 
@@ -248,32 +261,69 @@ static bool is_header_value(const char *text)
 	return true;
 }
 
-static int append_token(struct curl_slist **list, const char *token, struct err *err)
+static int append_authorization(struct curl_slist **list, const char *scheme, const char *secret, struct err *err)
 {
 	_cleanup_buf_ struct buf line = { .max = TOKEN_MAX + 64, .secret = true };
 
-	assert(token);
-	if (strlen(token) > TOKEN_MAX || !is_header_value(token))
+	if (strlen(secret) > TOKEN_MAX || !is_header_value(secret))
 		return err_set(err, ERR_CONFIG,
 		               "the token cannot be sent: it is too long or has control characters in it");
-	buf_adds(&line, "Authorization: Bearer ");
-	buf_adds(&line, token);
+	buf_adds(&line, "Authorization: ");
+	buf_adds(&line, scheme);
+	buf_adds(&line, secret);
 	libcurl_append(list, buf_text(&line));
+	return 0;
+}
+
+static int append_basic(struct curl_slist **list, const struct kube_config *config, struct err *err)
+{
+	_cleanup_buf_ struct buf pair = { .max = TOKEN_MAX, .secret = true };
+	char *encoded;
+	int status;
+
+	if (strlen(config->username) + strlen(config->password) >= TOKEN_MAX / 2)
+		return err_set(err, ERR_CONFIG, "the username and password cannot be sent: they are too long");
+	buf_adds(&pair, config->username);
+	buf_addc(&pair, ':');
+	buf_adds(&pair, config->password);
+	encoded = base64_encode(buf_text(&pair), pair.len);
+	status = append_authorization(list, "Basic ", encoded, err);
+	free_secret(encoded);
+	return status;
+}
+
+static int append_credentials(struct kube_transport *transport, struct curl_slist **list, struct err *err)
+{
+	const struct kube_config *config = transport->config;
+	const char *token = config->exec ? transport->plugin.credential.token : config->token;
+
+	if (config->token_file && refresh_token(transport, err) < 0)
+		return -1;
+	if (config->token_file)
+		token = transport->file_token;
+	if (!token && !config->username)
+		return 0;
+	assert(transport->address.https);
+	return token ? append_authorization(list, "Bearer ", token, err) : append_basic(list, config, err);
+}
+
+static int append_impersonation(const struct kube_transport *transport, struct curl_slist **list, struct err *err)
+{
+	_cleanup_strv_ struct strv lines = STRV_INIT;
+
+	if (impersonation_headers(&transport->config->as, &lines, err) < 0)
+		return -1;
+	for (size_t i = 0; i < lines.count; i++)
+		libcurl_append(list, lines.items[i]);
 	return 0;
 }
 
 int kube_transport_headers(struct kube_transport *transport, struct curl_slist **list, struct err *err)
 {
-	const struct kube_config *config = transport->config;
 	char line[64];
 
-	if (config->token_file && refresh_token(transport, err) < 0)
+	if (append_credentials(transport, list, err) < 0 || append_impersonation(transport, list, err) < 0)
 		return -1;
-	if (config->token_file || config->token) {
-		assert(transport->address.https);
-		if (append_token(list, config->token_file ? transport->file_token : config->token, err) < 0)
-			return -1;
-	}
 	libcurl_append(list, transport->user_agent);
 	if (transport->command)
 		libcurl_append(list, transport->command);

@@ -10,7 +10,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "kube/exec_credential.h"
 #include "kube/transport.h"
+#include "util/process.h"
 
 /* A server's URL, taken apart. */
 struct server_address {
@@ -34,6 +36,18 @@ struct transport_tls {
 	EVP_PKEY *key;
 };
 
+/* What a credential plugin gave, and its run. */
+struct transport_plugin {
+	struct loop *loop;
+	struct loop_timer *timer; /* starts it, from the loop */
+	struct exec_credential credential;
+	bool is_there;       /* credential is; false again after a 401 */
+	unsigned generation; /* of credential: how many there were */
+	struct process *process; /* NULL: it does not run */
+	int64_t started_ms;
+	struct kube_transport_wait *waits;
+};
+
 struct kube_transport {
 	const struct kube_config *config;
 	struct server_address address;
@@ -45,6 +59,7 @@ struct kube_transport {
 	char *file_token;         /* secret; the token file's content, or NULL */
 	int64_t file_token_at_ms; /* when it was read */
 	struct transport_tls tls;
+	struct transport_plugin plugin;
 };
 
 /* transport_url.c. Refuses what is no http or https URL of a server. Pure. */
@@ -59,6 +74,16 @@ void transport_tls_release(struct transport_tls *tls);
 
 /* Gives an easy handle the material: as objects, or as PEM. */
 void transport_tls_apply(struct transport_tls *tls, const struct kube_config *config, CURL *easy);
+
+/* Whether a certificate (with its chain) and a key can be used together; neither is kept. */
+int transport_tls_check(const char *certificate_pem, const char *key_pem, struct err *err)
+    __attribute__((warn_unused_result));
+
+/* The same certificate and key as PEM, copied by libcurl. */
+void transport_tls_apply_client(const char *certificate_pem, const char *key_pem, CURL *easy);
+
+/* transport_plugin.c. Nobody waits any more. */
+void transport_plugin_release(struct transport_plugin *plugin);
 
 /* The end of the client certificate's life; INT64_MAX without one. */
 int64_t transport_tls_not_after_s(const struct transport_tls *tls);

@@ -84,27 +84,44 @@ static EVP_PKEY *read_key(const char *pem, bool *ret_encrypted)
 	return key;
 }
 
-static int read_client(struct transport_tls *tls, const struct kube_config *config, struct err *err)
+static int read_pair(struct transport_tls *tls, const char *certificate_pem, const char *key_pem, struct err *err)
 {
-	const char *user = config->user ? config->user : "";
 	bool encrypted;
 
-	if (!config->client_cert_pem || !config->client_key_pem)
-		return err_set(err, ERR_CONFIG, "user \"%s\": client certificate and client key belong together", user);
-	read_chain(tls, config->client_cert_pem);
+	read_chain(tls, certificate_pem);
 	if (!tls->certificate)
-		return err_set(err, ERR_CONFIG, "user \"%s\": tls: failed to find any PEM data in certificate input",
-		               user);
-	tls->key = read_key(config->client_key_pem, &encrypted);
+		return err_set(err, ERR_CONFIG, "tls: failed to find any PEM data in certificate input");
+	tls->key = read_key(key_pem, &encrypted);
 	if (!tls->key && encrypted) {
-		err_set(err, ERR_CONFIG, "user \"%s\": the client key is encrypted", user);
+		err_set(err, ERR_CONFIG, "the client key is encrypted");
 		return err_hint(err, "decrypt it first: openssl pkey -in KEY -out NEW-KEY");
 	}
 	if (!tls->key)
-		return err_set(err, ERR_CONFIG, "user \"%s\": tls: failed to find any PEM data in key input", user);
+		return err_set(err, ERR_CONFIG, "tls: failed to find any PEM data in key input");
 	if (X509_check_private_key(tls->certificate, tls->key) != 1)
-		return err_set(err, ERR_CONFIG, "user \"%s\": tls: private key does not match public key", user);
+		return err_set(err, ERR_CONFIG, "tls: private key does not match public key");
 	return 0;
+}
+
+static int read_client(struct transport_tls *tls, const struct kube_config *config, struct err *err)
+{
+	const char *user = config->user ? config->user : "";
+
+	if (!config->client_cert_pem || !config->client_key_pem)
+		return err_set(err, ERR_CONFIG, "user \"%s\": client certificate and client key belong together", user);
+	if (read_pair(tls, config->client_cert_pem, config->client_key_pem, err) < 0)
+		return err_wrap(err, "user \"%s\"", user);
+	return 0;
+}
+
+int transport_tls_check(const char *certificate_pem, const char *key_pem, struct err *err)
+{
+	struct transport_tls tls = { 0 };
+	int status = read_pair(&tls, certificate_pem, key_pem, err);
+
+	ERR_clear_error();
+	transport_tls_release(&tls);
+	return status;
 }
 
 int64_t transport_tls_not_after_s(const struct transport_tls *tls)
@@ -229,6 +246,22 @@ void transport_tls_apply(struct transport_tls *tls, const struct kube_config *co
 		set_blob(easy, CURLOPT_CAINFO_BLOB, trusted_pem(config));
 	set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem);
 	set_blob(easy, CURLOPT_SSLKEY_BLOB, config->client_key_pem);
+}
+
+static void copy_blob(CURL *easy, CURLoption option, const char *pem)
+{
+	struct curl_blob blob = { .len = strlen(pem), .flags = CURL_BLOB_COPY };
+
+	memcpy(&blob.data, &pem, sizeof(blob.data)); /* it is only read, but not declared so */
+	if (curl->easy_setopt(easy, option, &blob) != CURLE_OK)
+		abort();
+}
+
+/* By PEM in any case: libcurl compares it when it looks for a connection to be used again. */
+void transport_tls_apply_client(const char *certificate_pem, const char *key_pem, CURL *easy)
+{
+	copy_blob(easy, CURLOPT_SSLCERT_BLOB, certificate_pem);
+	copy_blob(easy, CURLOPT_SSLKEY_BLOB, key_pem);
 }
 
 /* ------------------------------------------------------------------------------------ init, release */

@@ -15,8 +15,7 @@
 #include "websocket_parts.h"
 
 /* Most bytes read in a row from one connection before the others get their turn. */
-#define TURN_MAX    ((size_t)1024 * 1024)
-#define HEADERS_MAX 16
+#define TURN_MAX ((size_t)1024 * 1024)
 
 enum state {
 	IS_CONNECTING,
@@ -35,6 +34,8 @@ struct kube_websocket {
 	struct connection *connection;
 	struct loop_timer *soon; /* for what must happen from loop_run, and now */
 	int watched;             /* LOOP_… */
+	unsigned generation;     /* of the credentials in the request */
+	bool was_renewed;        /* asked again with new ones, once */
 	bool was_replaced;       /* the connection broke before anything was sent, once */
 	bool has_sent;
 	bool paused;
@@ -203,7 +204,7 @@ static int render_request(struct kube_websocket *websocket, struct err *err)
 {
 	struct kube_websocket_pool *pool = websocket->pool;
 	_cleanup_free_ char *path = xasprintf("%s%s", websocket_pool_prefix(pool), websocket->path);
-	const char *lines[HEADERS_MAX];
+	const char *lines[KUBE_TRANSPORT_HEADERS_MAX];
 	struct upgrade_request request = {
 		.path = path,
 		.authority = kube_transport_authority(pool->transport),
@@ -214,8 +215,9 @@ static int render_request(struct kube_websocket *websocket, struct err *err)
 	struct curl_slist *headers = NULL;
 	int status = kube_transport_headers(pool->transport, &headers, err);
 
+	websocket->generation = kube_transport_generation(pool->transport);
 	for (const struct curl_slist *line = headers; line; line = line->next) {
-		assert(request.header_count < HEADERS_MAX);
+		assert(request.header_count < KUBE_TRANSPORT_HEADERS_MAX);
 		lines[request.header_count++] = line->data;
 	}
 	if (status == 0)
@@ -286,12 +288,23 @@ static bool try_next_protocol(struct kube_websocket *websocket)
 	return true;
 }
 
+/* The server knows the user no more: a credential plugin may have something newer. */
+static bool try_new_credentials(struct kube_websocket *websocket)
+{
+	if (websocket->answer.status != 401 || websocket->was_renewed ||
+	    !kube_transport_renew(websocket->pool->transport, websocket->generation))
+		return false;
+	websocket->was_renewed = true;
+	connect_anew(websocket);
+	return true;
+}
+
 static void on_refused(struct kube_websocket *websocket)
 {
 	const struct upgrade_answer *answer = &websocket->answer;
 	struct err err = ERR_INIT;
 
-	if (try_next_protocol(websocket))
+	if (try_next_protocol(websocket) || try_new_credentials(websocket))
 		return;
 	kube_status_error(answer->status, buf_text(&answer->body), answer->body.len, &err);
 	if (answer->status == 401)
@@ -457,7 +470,8 @@ struct kube_websocket *kube_websocket_open(struct kube_client *client, const cha
 	websocket->soon = loop_timer_new(pool->loop, on_soon, websocket);
 	websocket->frames =
 	    frames_new(KUBE_WEBSOCKET_MESSAGE_MAX, KUBE_WEBSOCKET_QUEUE_MAX, on_frames_message, websocket);
-	websocket->connection = connection_take_warm(pool, on_connected, websocket);
+	if (kube_transport_is_ready(pool->transport))
+		websocket->connection = connection_take_warm(pool, on_connected, websocket);
 	if (!websocket->connection)
 		websocket->connection = connection_new(pool, on_connected, websocket);
 	else if (connection_is_ready(websocket->connection))

@@ -13,7 +13,7 @@
 /* Handshakes under way at the same time: OpenSSL holds 20 KiB for each until it is done. */
 #define CONNECTING_MAX 64
 
-enum connection_state { IS_QUEUED, IS_CONNECTING, IS_READY, IS_FAILED };
+enum connection_state { IS_UNIDENTIFIED, IS_QUEUED, IS_CONNECTING, IS_READY, IS_FAILED };
 
 struct connection {
 	struct kube_websocket_pool *pool;
@@ -22,6 +22,7 @@ struct connection {
 	int fd;
 	connection_ready_fn *on_ready; /* NULL while it is warm */
 	void *context;
+	struct kube_transport_wait credentials; /* IS_UNIDENTIFIED */
 	bool was_tried_again;
 	struct err err;
 	char detail[CURL_ERROR_SIZE];
@@ -113,6 +114,7 @@ static void undo(struct connection *connection)
 
 	if (connection->state == IS_CONNECTING)
 		pool->connecting_count--;
+	kube_transport_unwait(pool->transport, &connection->credentials);
 	leave_queue(connection);
 	if (!connection->easy)
 		return;
@@ -146,6 +148,20 @@ static void on_connected(void *context, CURL *easy, CURLcode code)
 		connection->on_ready(connection->context, connection);
 }
 
+static void on_credentials(void *context, const struct err *err)
+{
+	struct connection *connection = context;
+
+	if (!err) {
+		enter_queue(connection);
+		return;
+	}
+	connection->state = IS_FAILED;
+	err_copy(&connection->err, err);
+	if (connection->on_ready)
+		connection->on_ready(connection->context, connection);
+}
+
 struct connection *connection_new(struct kube_websocket_pool *pool, connection_ready_fn *on_ready, void *context)
 {
 	struct connection *connection = xcalloc(1, sizeof(*connection));
@@ -154,7 +170,11 @@ struct connection *connection_new(struct kube_websocket_pool *pool, connection_r
 	connection->fd = -1;
 	connection->on_ready = on_ready;
 	connection->context = context;
-	enter_queue(connection);
+	connection->credentials = (struct kube_transport_wait){ .ready = on_credentials, .context = connection };
+	if (kube_transport_is_ready(pool->transport))
+		enter_queue(connection);
+	else
+		kube_transport_wait(pool->transport, &connection->credentials);
 	return connection;
 }
 

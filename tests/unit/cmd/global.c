@@ -30,7 +30,8 @@ Test(global, all_of_kubectls_options_reach_the_configuration)
 	struct kube_config_inputs inputs;
 
 	parse("--kubeconfig k --context c --cluster l --user u -n n -s s --token t --certificate-authority ca "
-	      "--client-certificate cc --client-key ck --tls-server-name tn --insecure-skip-tls-verify",
+	      "--client-certificate cc --client-key ck --tls-server-name tn --insecure-skip-tls-verify --username un "
+	      "--password pw --as a --as-uid au --as-group g1 --as-group=g2 --as-user-extra k=v --cache-dir /nope",
 	      &words, &global);
 	global_config_inputs(&global, &environment, &inputs);
 	cr_expect_str_eq(inputs.kubeconfig, "k");
@@ -45,11 +46,21 @@ Test(global, all_of_kubectls_options_reach_the_configuration)
 	cr_expect_str_eq(inputs.client_key, "ck");
 	cr_expect_str_eq(inputs.tls_server_name, "tn");
 	cr_expect(inputs.insecure_skip_tls_verify);
+	cr_expect_str_eq(inputs.username, "un");
+	cr_expect_str_eq(inputs.password, "pw");
+	cr_expect_str_eq(inputs.as, "a");
+	cr_expect_str_eq(inputs.as_uid, "au");
+	cr_assert_eq(inputs.as_groups->count, 2);
+	cr_expect_str_eq(inputs.as_groups->items[1], "g2");
+	cr_assert_eq(inputs.as_user_extra->count, 1);
+	cr_expect_str_eq(inputs.as_user_extra->items[0], "k=v");
 	cr_expect_str_eq(inputs.env_kubeconfig, "a:b");
 	cr_expect_str_eq(inputs.home, "/home/u");
 	cr_expect_str_eq(inputs.env_service_host, "10.0.0.1");
 	cr_expect_str_eq(inputs.env_service_port, "443");
 	cr_expect_not_null(inputs.service_account_dir);
+	strv_release(&global.as_groups);
+	strv_release(&global.as_user_extra);
 }
 
 Test(global, what_is_not_given_is_null)

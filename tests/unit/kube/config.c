@@ -419,32 +419,124 @@ Test(config, tokens)
 	expect_refused(ONE(SERVER, "tokenFile: key"), "error: token file \"key\" was empty");
 }
 
-Test(config, what_is_not_supported_is_named)
+#define PLUGIN "exec: {apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: bin/p}"
+
+/* What kubectl 1.32 says. */
+Test(config, what_cannot_log_in_is_refused)
 {
 	static const char *const rows[][2] = {
-		{ ONE(SERVER, "exec: {command: x}"), "an exec credential plugin" },
-		{ ONE(SERVER, "auth-provider: {name: gcp}"), "an auth-provider (which kubectl removed too)" },
-		{ ONE(SERVER, "username: x, password: z"), "a username and password" },
-		{ ONE(SERVER, TOKEN ", as: bob"), "impersonation (as)" },
-		{ ONE(SERVER, TOKEN ", as-groups: [g]"), "impersonation (as)" },
+		{ TOKEN ", username: x, password: pw", "more than one authentication method found for u; found [token "
+		                                       "basicAuth], only one is allowed" },
+		{ "tokenFile: config, username: x, password: pw",
+		  "username/password or bearer token may be set, but not both" },
+		{ "auth-provider: {name: gcp}", "The gcp auth plugin has been removed." },
+		{ "auth-provider: {name: azure}", "The azure auth plugin has been removed." },
+		{ "auth-provider: {name: strange}", "no Auth Provider found for name \"strange\"" },
+		{ PLUGIN ", auth-provider: {name: gcp}",
+		  "authProvider cannot be provided in combination with an exec plugin for u" },
+		{ "exec: {command: p}", "apiVersion must be specified for u to use exec authentication plugin" },
+		{ TOKEN ", as-groups: [g]", "requesting uid, groups or user-extra for u without impersonating a user" },
+		{ TOKEN ", as-user-extra: {k: [v]}",
+		  "requesting uid, groups or user-extra for u without impersonating a user" },
 	};
 	struct kube_config config;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_free_ char *text =
-		    xasprintf("error: user \"u\" of the kubeconfig uses %s, which kubectl-consul does not "
-		              "support yet",
-		              rows[i][1]);
+		_cleanup_free_ char *kubeconfig = xasprintf(ONE(SERVER, "%s"), rows[i][0]);
+		_cleanup_free_ char *text = xasprintf("error: %s", rows[i][1]);
 
-		expect_refused(rows[i][0], text);
+		expect_refused(kubeconfig, text);
 	}
+	/* kubectl would ask. */
+	expect_refused(ONE(SERVER, "username: x"), "error: user \"u\" has a username but no password");
+	expect_refused(ONE(SERVER, "password: x"), "error: user \"u\" has a password but no username");
 	expect_refused(
 	    ONE(SERVER ", proxy-url: 'http://p'", TOKEN),
 	    "error: cluster \"c\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet");
-	write_file("config", rows[0][0]);
+	/* --token wins over all of it. */
+	write_file("config", ONE(SERVER, "auth-provider: {name: gcp}, username: x"));
 	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .token = "t" });
 	cr_expect_str_eq(config.token, "t");
+	cr_expect_null(config.username);
 	kube_config_release(&config);
+}
+
+Test(config, name_and_password)
+{
+	struct kube_config_inputs inputs = { .kubeconfig = "config" };
+	struct kube_config config;
+
+	write_file("config", ONE(SERVER, "username: x, password: pw"));
+	config = loaded(&inputs);
+	cr_expect_str_eq(config.username, "x");
+	cr_expect_str_eq(config.password, "pw");
+	kube_config_release(&config);
+	inputs.username = "joe";
+	config = loaded(&inputs);
+	cr_expect_str_eq(config.username, "joe");
+	cr_expect_str_eq(config.password, "pw");
+	kube_config_release(&config);
+}
+
+Test(config, plugins)
+{
+	struct kube_config config;
+
+	write_file("sub/config",
+	           ONE(SERVER ", extensions: [{name: client.authentication.k8s.io/exec, extension: {a: b}}]", PLUGIN));
+	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "sub/config", .stdin_is_terminal = true });
+	cr_assert_not_null(config.exec);
+	cr_expect_str_eq(config.exec->command, "sub/bin/p");
+	cr_expect_str_eq(cJSON_GetObjectItem(config.exec_config, "a")->valuestring, "b");
+	cr_expect(config.stdin_is_terminal);
+	kube_config_release(&config);
+	/* Whatever else there is in the entry to log in with is used instead, as by kubectl. */
+	write_file("config", ONE(SERVER, TOKEN ", " PLUGIN));
+	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config" });
+	cr_expect_null(config.exec);
+	cr_expect_str_eq(config.token, "secret");
+	kube_config_release(&config);
+}
+
+static void expect_strings(const struct strv *list, const char *text)
+{
+	_cleanup_free_ char *joined = strv_join(list, " ", " ");
+
+	cr_expect_str_eq(joined, text);
+}
+
+Test(config, impersonation)
+{
+	struct strv groups = STRV_INIT, extra = STRV_INIT;
+	struct kube_config_inputs inputs = { .kubeconfig = "config", .as_groups = &groups, .as_user_extra = &extra };
+	struct kube_config config;
+
+	write_file("config",
+	           ONE(SERVER, TOKEN ", as: bob, as-uid: '7', as-groups: [a, b], as-user-extra: {k: [v, w], l: [x]}"));
+	config = loaded(&inputs);
+	cr_expect_str_eq(config.as.user, "bob");
+	cr_expect_str_eq(config.as.uid, "7");
+	expect_strings(&config.as.groups, "a b");
+	expect_strings(&config.as.extra_keys, "k k l");
+	expect_strings(&config.as.extra_values, "v w x");
+	kube_config_release(&config);
+	inputs.as = "eve";
+	inputs.token = "t";
+	strv_add(&groups, "c");
+	strv_add(&extra, "k=a=b");
+	config = loaded(&inputs);
+	cr_expect_str_eq(config.as.user, "eve");
+	cr_expect_str_eq(config.as.uid, "7");
+	expect_strings(&config.as.groups, "c");
+	expect_strings(&config.as.extra_keys, "k");
+	expect_strings(&config.as.extra_values, "a=b");
+	kube_config_release(&config);
+	strv_add(&extra, "=v");
+	expect_failure(
+	    &inputs, ERR_USAGE,
+	    "error: invalid argument \"=v\" for \"--as-user-extra\" flag: =v must be formatted as key=value");
+	strv_release(&groups);
+	strv_release(&extra);
 }
 
 /* -------------------------------------------------------------------------- namespaces, in a pod */
