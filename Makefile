@@ -15,37 +15,56 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo static dist dist-check install \
-        uninstall clean compdb
+.PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo \
+        static dist dist-check deb deb-check install uninstall clean compdb
 
 # ------------------------------------------------------------------------------------------- flags
 
+# What differs on macOS: another linker, dlopen in the C library, and Homebrew's libraries beside the system's.
+ifeq ($(shell uname -s),Darwin)
+BREW          := $(shell brew --prefix)
+KEGS          := $(foreach keg,openssl@3 curl zlib,$(BREW)/opt/$(keg)/lib)
+PKG_CONFIG    := PKG_CONFIG_PATH=$(subst $() ,:,$(KEGS:%=%/pkgconfig)) pkg-config
+SYSTEM_CFLAGS := -I$(BREW)/include
+SYSTEM_LIBS   := -L$(BREW)/lib
+SYSTEM_HARDEN :=
+LINK_ALL      := -Wl,-dead_strip_dylibs $(KEGS:%=-Wl,-rpath,%)
+LINK_RELEASE  := $(LINK_ALL)
+else
+PKG_CONFIG    := pkg-config
+SYSTEM_CFLAGS :=
+SYSTEM_LIBS   := -ldl
+SYSTEM_HARDEN := -fstack-clash-protection
+LINK_ALL      := -Wl,--as-needed
+LINK_RELEASE  := -pie -Wl,-z,relro,-z,now $(LINK_ALL)
+endif
+
 PACKAGES      := libcurl libcjson yaml-0.1 openssl zlib
 ifneq ($(MAKECMDGOALS),deps)
-PKG_CFLAGS    := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-LIBS          := $(shell pkg-config --libs libcjson yaml-0.1 libcrypto zlib 2>/dev/null) -lwslay -ldl -lm
+PKG_CFLAGS    := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(SYSTEM_CFLAGS)
+LIBS          := $(shell $(PKG_CONFIG) --libs libcjson yaml-0.1 libcrypto zlib 2>/dev/null) $(SYSTEM_LIBS) -lwslay -lm
 endif
 
 WARNINGS      := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wstrict-prototypes \
                  -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wpointer-arith -Wundef -Wvla -Wswitch-enum \
                  -Wimplicit-fallthrough -Wnull-dereference -fno-common
-HARDENING     := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
+HARDENING     := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(SYSTEM_HARDEN) -fPIE
 CPPFLAGS      += -Iinclude -D_GNU_SOURCE -DKUBECTL_CONSUL_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
 STD           := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -g
 
 ifeq ($(VARIANT),release)
 OPTIMIZE      := -O2 $(HARDENING)
-LINK          := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LINK          := $(LINK_RELEASE)
 else ifeq ($(VARIANT),debug)
 OPTIMIZE      := -O0
-LINK          := -Wl,--as-needed
+LINK          := $(LINK_ALL)
 else ifeq ($(VARIANT),asan)
 OPTIMIZE      := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-LINK          := -fsanitize=address,undefined
+LINK          := -fsanitize=address,undefined $(if $(BREW),$(LINK_ALL))
 else ifeq ($(VARIANT),fuzz)
 CC            := clang
 OPTIMIZE      := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-LINK          := -fsanitize=address,undefined
+LINK          := -fsanitize=address,undefined $(if $(BREW),$(LINK_ALL))
 else ifeq ($(VARIANT),static)
 # `make static` comes here, with the directory that tests/dist/libraries has made: its compiler, headers, libraries.
 ifndef LIBRARIES
@@ -216,6 +235,19 @@ bench: $(BINARY) $(BENCH)
 static:
 	$(Q)libraries=$$(tests/dist/libraries $(ARCH)) && \
 		$(MAKE) --no-print-directory VARIANT=static LIBRARIES=$$libraries all
+
+# A package for this machine's Debian, of the dynamic binary, in build/deb: what `make install` installs.
+DEB           := build/deb
+
+deb: export HOMEPAGE ?= https://example.com/kubectl-consul
+deb: export MAINTAINER ?= kubectl-consul maintainers <maintainers@example.com>
+deb: all
+	$(Q)rm -rf $(DEB)/root
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(CURDIR)/$(DEB)/root PREFIX=/usr >/dev/null
+	$(Q)tests/deb/build $(VERSION) $(DEB)/root $(DEB)
+
+deb-check: deb
+	$(Q)tests/deb/test $(DEB)/kubectl-consul_$(VERSION)_$$(dpkg --print-architecture).deb
 
 # ---------------------------------------------------------------------------------------- house-keeping
 

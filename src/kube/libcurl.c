@@ -63,7 +63,7 @@ bool libcurl_shares(const char *name)
 #else
 
 #ifdef __APPLE__
-#define LIBRARY "libcurl.4.dylib"
+#define LIBRARY "@rpath/libcurl.4.dylib" /* Homebrew's, which has the OpenSSL that we have; not the system's */
 #else
 #define LIBRARY "libcurl.so.4"
 #endif
