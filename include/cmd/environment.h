@@ -15,6 +15,9 @@ struct cmd_environment {
 	const char *consul_token_file;
 	const char *service_host; /* KUBERNETES_SERVICE_HOST */
 	const char *service_port;
+	const char *https_proxy; /* HTTPS_PROXY, else https_proxy; likewise the next two, as Go reads them */
+	const char *http_proxy;
+	const char *no_proxy;
 	const char *ssl_cert_file;
 	const char *ssl_cert_dir;
 	const char *columns;

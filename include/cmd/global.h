@@ -34,6 +34,7 @@ struct global_options {
 	struct strv as_groups;
 	struct strv as_user_extra;
 	const char *cache_dir;      /* taken for kubectl's sake: nothing is cached on disk */
+	bool disable_compression;
 	int64_t request_timeout_ms; /* 0: none */
 	int64_t verbosity;
 

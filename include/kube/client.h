@@ -25,10 +25,11 @@
 
 struct kube_client;
 
-/* Who is calling, for the request headers that kubectl sends (audit logs). Borrowed for the client's life. */
+/* Who is calling, for the request headers that kubectl sends (audit logs), and how. Borrowed for the client's life. */
 struct kube_client_options {
 	const char *command;         /* "kubectl consul health", for Kubectl-Command; NULL: none */
 	int64_t request_timeout_ms;  /* --request-timeout; 0: none but the call's deadline */
+	bool disable_compression;    /* else the server may send gzip */
 	int verbosity;               /* -v: 6 and above logs method, URL, status and milliseconds to stderr */
 };
 

@@ -18,6 +18,7 @@
 #include "kube/authorities.h"
 #include "kube/exec_credential.h"
 #include "kube/impersonation.h"
+#include "kube/proxy.h"
 #include "util/err.h"
 #include "util/str.h"
 
@@ -49,6 +50,7 @@ struct kube_config_inputs {
 	const char *env_service_host;            /* $KUBERNETES_SERVICE_HOST */
 	const char *env_service_port;            /* $KUBERNETES_SERVICE_PORT */
 	bool stdin_is_terminal;                  /* a credential plugin may ask the user there */
+	struct kube_proxy_environment env_proxy;
 	const char *service_account_dir;         /* normally /var/run/secrets/kubernetes.io/serviceaccount */
 	struct kube_authorities_inputs authorities;
 };
@@ -61,6 +63,7 @@ struct kube_config {
 	char *user;             /* name of the user entry, or NULL: for error messages */
 	char *ca_pem;           /* of the cluster; NULL: the system's authorities */
 	char *system_ca_pem;    /* these, when they are needed; NULL: none was found (libcurl may know better) */
+	struct kube_proxy proxy; /* to server */
 	char *tls_server_name;  /* NULL: the host of server */
 	bool insecure;
 	char *client_cert_pem;  /* NULL: none */

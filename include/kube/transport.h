@@ -1,7 +1,7 @@
 /*
  * kube/transport.h - what every connection to the API server shares: TLS, credentials, error wording.
  *
- * Below kube/client.h and kube/websocket.h. (Proxies will live here.)
+ * Below kube/client.h and kube/websocket.h.
  */
 #ifndef KUBE_TRANSPORT_H
 #define KUBE_TRANSPORT_H
@@ -27,7 +27,7 @@ void kube_transport_free(struct kube_transport *transport);
 
 /*
  * A new easy handle for this API server: TLS 1.2 or newer, no signals, connect time-out, no redirects, HTTP/1.1,
- * loopback never proxied, the smallest buffer, the identity of now. Not the URL.
+ * the config's proxy or none, the smallest buffer, the identity of now. Not the URL.
  */
 CURL *kube_transport_easy(struct kube_transport *transport);
 
@@ -88,6 +88,9 @@ void kube_transport_identify(struct kube_transport *transport, CURL *easy);
  */
 const char *kube_transport_url(const struct kube_transport *transport);
 const char *kube_transport_authority(const struct kube_transport *transport);
+
+/* "http://HOST:PORT (HTTPS_PROXY)": the proxy that the connections go through, for messages; NULL: none. Borrowed. */
+const char *kube_transport_proxy(const struct kube_transport *transport);
 
 /*
  * Turns a failed connection into err, in kubectl's words: "The connection to the server HOST:PORT was refused - did

@@ -56,6 +56,7 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 	ret_connection->client_options = (struct kube_client_options){
 		.command = context->title,
 		.request_timeout_ms = context->global->request_timeout_ms,
+		.disable_compression = context->global->disable_compression,
 		.verbosity = (int)context->global->verbosity,
 	};
 	ret_connection->loop = loop_new();

@@ -114,6 +114,9 @@ static bool is_broken(CURLcode code, const char *detail)
 	const bool is_handshake =
 	    code == CURLE_SSL_CONNECT_ERROR && (strstr(detail, "SSL_ERROR_SYSCALL") || strstr(detail, "reset by peer"));
 
+	/* A proxy that does not let us through will not do so the next time. */
+	if (strstr(detail, "CONNECT"))
+		return false;
 	return (is_transfer || is_handshake) && !strstr(detail, "alert") && !strstr(detail, "certificate required");
 }
 
@@ -389,7 +392,11 @@ static int timed_out(struct kube_request *request, struct err *err)
 	curl->easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
 	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", kube_method_name(call->method), call->path,
 	        tenths / 10, tenths % 10);
-	if (ready_us == 0)
+	if (ready_us == 0 && kube_transport_proxy(request->client->transport))
+		err_hint(err, "there was no connection to %s through the proxy %s yet: is that the right one?",
+		         kube_transport_authority(request->client->transport),
+		         kube_transport_proxy(request->client->transport));
+	else if (ready_us == 0)
 		err_hint(
 		    err,
 		    "there was no connection to %s yet: is the address right, or is a VPN or a firewall in the way?",
@@ -436,6 +443,9 @@ struct kube_request *request_new(struct kube_client *client)
 	curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	/* Over plain http all would wait for the first answer, to learn that it is not HTTP/2. */
 	curl->easy_setopt(easy, CURLOPT_PIPEWAIT, str_starts_with(client->config->server, "https://") ? 1L : 0L);
+	/* What is counted towards KUBE_BODY_MAX is what comes out of it. Fails, and asks for nothing, without zlib. */
+	if (!client->options->disable_compression)
+		curl->easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, READ_BUFFER_BYTES);
 	curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, request->detail);
 	curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

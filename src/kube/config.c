@@ -10,19 +10,6 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* ------------------------------------------------------------------------------------ unsupported */
-
-static int unsupported_cluster(const struct kubeconfig_cluster *cluster, struct err *err)
-{
-	_cleanup_free_ char *shown = str_visible(cluster->name, NAME_SHOWN);
-
-	if (!cluster->proxy_url)
-		return 0;
-	err_set(err, ERR_CONFIG,
-	        "cluster \"%s\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet", shown);
-	return err_hint(err, "set HTTPS_PROXY in the environment and use a cluster entry without proxy-url");
-}
-
 /* -------------------------------------------------------------------------------------- selection */
 
 static int hint_contexts(const struct kubeconfig *config, struct err *err)
@@ -81,7 +68,7 @@ static int choose_cluster(const struct kube_config_inputs *inputs, const struct 
 
 	choice->cluster = kubeconfig_find_cluster(config, name);
 	if (choice->cluster)
-		return unsupported_cluster(choice->cluster, err);
+		return 0;
 	if (!name || (!flag && !str_is_empty(inputs->server)))
 		return 0;
 	return missing_entry(choice, "cluster", flag, name, err);
@@ -178,6 +165,12 @@ static int resolve_namespace(const struct kube_config_inputs *inputs, const stru
 
 /* ------------------------------------------------------------------------------------------- all of it */
 
+static bool needs_system_authorities(const struct kube_config *config)
+{
+	return config->proxy.kind == KUBE_PROXY_HTTPS ||
+	       (!config->ca_pem && !config->insecure && str_starts_with(config->server, "https://"));
+}
+
 static int resolve(const struct kube_config_inputs *inputs, const struct kubeconfig *files, struct kube_config *config,
                    struct err *err)
 {
@@ -188,9 +181,10 @@ static int resolve(const struct kube_config_inputs *inputs, const struct kubecon
 	    resolve_namespace(inputs, &choice, config, err) < 0 ||
 	    config_resolve_user(inputs, &choice, config, err) < 0 ||
 	    config_resolve_authorities(inputs, &choice, config, err) < 0 ||
-	    config_resolve_server(inputs, &choice, config, err) < 0)
+	    config_resolve_server(inputs, &choice, config, err) < 0 ||
+	    config_resolve_proxy(inputs, &choice, config, err) < 0)
 		return -1;
-	if (!config->ca_pem && !config->insecure && str_starts_with(config->server, "https://"))
+	if (needs_system_authorities(config))
 		config->system_ca_pem = kube_authorities_read(&inputs->authorities);
 	config->context = xstrdup_null(choice.context ? choice.context->name : NULL);
 	config->user = xstrdup_null(choice.user ? choice.user->name : NULL);
@@ -221,6 +215,7 @@ void kube_config_release(struct kube_config *config)
 	free(config->user);
 	free(config->ca_pem);
 	free(config->system_ca_pem);
+	kube_proxy_release(&config->proxy);
 	free(config->tls_server_name);
 	free(config->client_cert_pem);
 	free_secret(config->client_key_pem);

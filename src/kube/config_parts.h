@@ -36,6 +36,10 @@ int config_resolve_authorities(const struct kube_config_inputs *inputs, const st
 int config_resolve_server(const struct kube_config_inputs *inputs, const struct choice *choice,
 			  struct kube_config *config, struct err *err) __attribute__((warn_unused_result));
 
+/* config_server.c: the proxy to config->server, by the cluster's proxy-url or the environment. */
+int config_resolve_proxy(const struct kube_config_inputs *inputs, const struct choice *choice,
+			 struct kube_config *config, struct err *err) __attribute__((warn_unused_result));
+
 /* Reads a PEM file; what and owner are for "unable to read WHAT FILE for OWNER due to …". */
 int config_read_pem(const char *path, const char *what, const char *owner, char **ret_pem, struct err *err)
 	__attribute__((warn_unused_result));

@@ -150,3 +150,12 @@ int config_resolve_server(const struct kube_config_inputs *inputs, const struct 
 		return resolve_url(server, default_https, &config->server, err);
 	return resolve_in_cluster(inputs, config, err);
 }
+
+int config_resolve_proxy(const struct kube_config_inputs *inputs, const struct choice *choice,
+                         struct kube_config *config, struct err *err)
+{
+	const struct kubeconfig_cluster *cluster = choice->cluster;
+
+	return kube_proxy_choose(config->server, cluster ? cluster->proxy_url : NULL, cluster ? cluster->name : "",
+	                         &inputs->env_proxy, &config->proxy, err);
+}

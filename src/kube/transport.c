@@ -166,6 +166,11 @@ const char *kube_transport_authority(const struct kube_transport *transport)
 	return transport->address.authority;
 }
 
+const char *kube_transport_proxy(const struct kube_transport *transport)
+{
+	return transport->config->proxy.shown;
+}
+
 /* ------------------------------------------------------------------------------------- connections */
 
 static int close_on_exec(void *context, curl_socket_t fd, curlsocktype purpose)
@@ -202,9 +207,7 @@ CURL *kube_transport_easy(struct kube_transport *transport)
 		transport_tls_apply(&transport->tls, transport->config, easy);
 	if (transport->connect_to)
 		curl->easy_setopt(easy, CURLOPT_CONNECT_TO, transport->connect_to);
-	/* An empty name: no proxy, whatever the environment says. */
-	if (transport->address.is_loopback)
-		curl->easy_setopt(easy, CURLOPT_PROXY, "");
+	transport_proxy_apply(transport, easy);
 	/* A plugin is no child to inherit connections. */
 	curl->easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, close_on_exec);
 	kube_transport_identify(transport, easy);

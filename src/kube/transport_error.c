@@ -50,33 +50,10 @@ static int timeout_error(const struct kube_transport *transport, struct err *err
 	                transport->address.authority);
 }
 
-/* libcurl's detail names the host that it tried: the server's, or a proxy's. */
-static bool is_proxy_detail(const struct kube_transport *transport, const char *detail)
-{
-	static const char prefix[] = "Failed to connect to ";
-	const char *host = strstr(detail, prefix);
-
-	if (!host || transport->address.is_loopback)
-		return false;
-	host += strlen(prefix);
-	return !str_starts_with(host, transport->address.host);
-}
-
-static int proxy_error(const char *detail, struct err *err)
-{
-	_cleanup_free_ char *shown = str_visible(detail, DETAIL_MAX);
-	_cleanup_free_ char *words = xasprintf("proxyconnect tcp: %s", shown);
-
-	unable(err, words);
-	return err_hint(err, "look at HTTPS_PROXY and NO_PROXY in the environment");
-}
-
-static int connect_error(const struct kube_transport *transport, const char *detail, long os_errno, struct err *err)
+static int connect_error(const struct kube_transport *transport, long os_errno, struct err *err)
 {
 	_cleanup_free_ char *words = NULL;
 
-	if (is_proxy_detail(transport, detail))
-		return proxy_error(detail, err);
 	if (os_errno == 0 || os_errno == ECONNREFUSED)
 		return refused_error(transport, err);
 	if (os_errno == ETIMEDOUT)
@@ -236,40 +213,51 @@ static int no_authorities_error(const char *detail, struct err *err)
 
 /* ----------------------------------------------------------------------------------------- exported */
 
-static int failure(const struct kube_transport *transport, CURLcode code, const char *detail, long os_errno,
-                   struct err *err)
+static int fail(const struct kube_transport *transport, const struct transport_failure *failure, struct err *err)
 {
-	if (str_is_empty(detail))
-		detail = curl->easy_strerror(code);
-	if (code == CURLE_COULDNT_CONNECT)
-		return connect_error(transport, detail, os_errno, err);
-	if (code == CURLE_COULDNT_RESOLVE_HOST)
+	const char *detail = failure->detail;
+
+	if (transport_proxy_error(transport, failure, err) < 0)
+		return -1;
+	if (failure->code == CURLE_COULDNT_CONNECT)
+		return connect_error(transport, failure->os_errno, err);
+	if (failure->code == CURLE_COULDNT_RESOLVE_HOST)
 		return lookup_error(transport, err);
-	if (code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_PROXY)
-		return proxy_error(detail, err);
-	if (code == CURLE_OPERATION_TIMEDOUT)
+	if (failure->code == CURLE_OPERATION_TIMEDOUT)
 		return timeout_error(transport, err);
-	if (code == CURLE_PEER_FAILED_VERIFICATION)
+	if (failure->code == CURLE_PEER_FAILED_VERIFICATION)
 		return verify_error(transport, detail, err);
-	if (code == CURLE_SSL_CACERT_BADFILE)
+	if (failure->code == CURLE_SSL_CACERT_BADFILE)
 		return no_authorities_error(detail, err);
-	if (code == CURLE_GOT_NOTHING)
+	if (failure->code == CURLE_GOT_NOTHING)
 		return unable(err, "EOF");
-	if (code == CURLE_PARTIAL_FILE)
+	if (failure->code == CURLE_PARTIAL_FILE)
 		return unable(err, "unexpected EOF");
 	return other_error(transport, detail, err);
 }
 
 int kube_transport_error(const struct kube_transport *transport, CURLcode code, const char *detail, struct err *err)
 {
-	return failure(transport, code, detail, 0, err);
+	const struct transport_failure failure = {
+		.code = code,
+		.detail = str_is_empty(detail) ? curl->easy_strerror(code) : detail,
+	};
+
+	return fail(transport, &failure, err);
 }
 
 int kube_transport_easy_error(const struct kube_transport *transport, CURL *easy, CURLcode code, const char *detail,
                               struct err *err)
 {
-	long os_errno = 0;
+	struct transport_failure failure = {
+		.code = code,
+		.detail = str_is_empty(detail) ? curl->easy_strerror(code) : detail,
+	};
+	long proxy_code = 0;
 
-	curl->easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
-	return failure(transport, code, detail, os_errno, err);
+	curl->easy_getinfo(easy, CURLINFO_OS_ERRNO, &failure.os_errno);
+	curl->easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &failure.connect_status);
+	curl->easy_getinfo(easy, CURLINFO_PROXY_ERROR, &proxy_code);
+	failure.proxy_code = (CURLproxycode)proxy_code;
+	return fail(transport, &failure, err);
 }

@@ -85,6 +85,22 @@ void transport_tls_apply_client(const char *certificate_pem, const char *key_pem
 /* transport_plugin.c. Nobody waits any more. */
 void transport_plugin_release(struct transport_plugin *plugin);
 
+/* How a connection failed, as libcurl tells it. */
+struct transport_failure {
+	CURLcode code;
+	const char *detail;
+	long os_errno;            /* 0: not known; likewise below */
+	long connect_status;      /* what a proxy answered to CONNECT */
+	CURLproxycode proxy_code; /* what a SOCKS proxy answered */
+};
+
+/* transport_proxy.c. Gives an easy handle the config's proxy, or none. */
+void transport_proxy_apply(const struct kube_transport *transport, CURL *easy);
+
+/* Sets err and returns -1 when the failure is one of the proxy, or on the way to it; else 0. */
+int transport_proxy_error(const struct kube_transport *transport, const struct transport_failure *failure,
+			  struct err *err);
+
 /* The end of the client certificate's life; INT64_MAX without one. */
 int64_t transport_tls_not_after_s(const struct transport_tls *tls);
 

@@ -10,7 +10,6 @@
 
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include <openssl/bio.h>
@@ -182,20 +181,6 @@ static CURLcode on_context(CURL *easy, void *context, void *shared)
 	return CURLE_OK;
 }
 
-/* The context of a connection to such a proxy comes to on_context too, and nothing tells it apart. */
-static bool has_tls_proxy(void)
-{
-	static const char *const names[] = { "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		const char *proxy = getenv(names[i]);
-
-		if (proxy && strncasecmp(proxy, "https:", strlen("https:")) == 0)
-			return true;
-	}
-	return false;
-}
-
 static CURLcode set_blob(CURL *easy, CURLoption option, char *pem)
 {
 	struct curl_blob blob = { .data = pem, .flags = CURL_BLOB_NOCOPY };
@@ -214,7 +199,8 @@ static int find_way(struct transport_tls *tls, const struct kube_config *config,
 
 	if (!easy)
 		abort();
-	tls->is_shared = find_libssl() && !has_tls_proxy() &&
+	/* The context of a connection to a proxy comes to on_context too, and nothing tells it apart. */
+	tls->is_shared = find_libssl() && config->proxy.kind != KUBE_PROXY_HTTPS &&
 	                 curl->easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_context) == CURLE_OK;
 	takes_pem = set_blob(easy, CURLOPT_CAINFO_BLOB, trusted_pem(config)) == CURLE_OK &&
 	            set_blob(easy, CURLOPT_SSLCERT_BLOB, config->client_cert_pem) == CURLE_OK;

@@ -450,9 +450,9 @@ Test(config, what_cannot_log_in_is_refused)
 	/* kubectl would ask. */
 	expect_refused(ONE(SERVER, "username: x"), "error: user \"u\" has a username but no password");
 	expect_refused(ONE(SERVER, "password: x"), "error: user \"u\" has a password but no username");
-	expect_refused(
-	    ONE(SERVER ", proxy-url: 'http://p'", TOKEN),
-	    "error: cluster \"c\" of the kubeconfig uses proxy-url, which kubectl-consul does not support yet");
+	expect_refused(ONE(SERVER ", proxy-url: 'ftp://p'", TOKEN),
+	               "error: invalid 'proxy-url' \"ftp://p\" for cluster \"c\": unsupported scheme \"ftp\", must be "
+	               "http, https, or socks5");
 	/* --token wins over all of it. */
 	write_file("config", ONE(SERVER, "auth-provider: {name: gcp}, username: x"));
 	config = loaded(&(struct kube_config_inputs){ .kubeconfig = "config", .token = "t" });

@@ -157,7 +157,7 @@ Test(transport, tls_material_is_shared_unless_a_proxy_would_get_it)
 	transport = make("https://host");
 	cr_expect(transport->tls.is_shared);
 	kube_transport_free(transport);
-	setenv("https_proxy", "https://proxy.example:3128", 1);
+	config.proxy.kind = KUBE_PROXY_HTTPS;
 	transport = make("https://host");
 	cr_expect_not(transport->tls.is_shared);
 	kube_transport_free(transport);
@@ -516,27 +516,29 @@ Test(transport, a_machine_without_certificate_authorities)
 	kube_transport_free(transport);
 }
 
-Test(transport, loopback_is_never_proxied)
+Test(transport, libcurl_does_not_ask_the_environment)
 {
 	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
 
 	setenv("http_proxy", "http://127.0.0.1:9", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:9", 1);
+	setenv("all_proxy", "http://127.0.0.1:9", 1);
 	expect_outcome(server, "", NULL);
 	apiserver_stop(server);
 }
 
 Test(transport, a_proxy_that_is_not_there_is_named)
 {
-	struct kube_transport *transport = make("https://192.0.2.1");
+	const struct kube_proxy_environment environment = { .https_proxy = "http://me:s3cret@127.0.0.1:9" };
+	struct kube_transport *transport;
 
-	setenv("HTTPS_PROXY", "http://127.0.0.1:9", 1);
-	unsetenv("https_proxy");
-	unsetenv("NO_PROXY");
-	unsetenv("no_proxy");
+	cr_assert_eq(kube_proxy_choose("https://192.0.2.1", NULL, "", &environment, &config.proxy, &err), 0);
+	transport = make("https://192.0.2.1");
+	/* exempt by libcurl's reckoning, which nobody asks */
+	setenv("no_proxy", "*", 1);
 	cr_expect_neq(get(transport), CURLE_OK);
-	cr_expect(str_starts_with(err.message, "proxyconnect tcp: "), "%s", err.message);
-	cr_expect(strstr(err.hint, "HTTPS_PROXY"));
+	cr_expect_str_eq(err.message, "proxyconnect tcp: dial tcp 127.0.0.1:9: connect: connection refused");
+	cr_expect(strstr(err.hint, "http://127.0.0.1:9 (HTTPS_PROXY)"), "%s", err.hint);
 	kube_transport_free(transport);
 }
 
