@@ -77,8 +77,8 @@ char *term_text(const struct term *term, const char *text) __attribute__((warn_u
 /* ---------------------------------------------------------------------------------- live block
  * Lines at the bottom of the terminal that are redrawn in place, by one write each time, and only when they
  * changed. The cursor rests at the start of the line below the block and is never hidden, so that an
- * interrupt at any moment leaves the screen in order. Lines are cut at the width, the block at the height;
- * a terminal that was resized meanwhile is asked again at each draw.
+ * interrupt at any moment leaves the screen in order. Lines are wrapped at the width, words longer than that are cut,
+ * and so is the block at the height; a terminal that was resized meanwhile is asked again at each draw.
  *
  * When fd is not a terminal, each change is one line: TIMESTAMP SUMMARY.
  */
@@ -89,10 +89,15 @@ struct term_live {
 	char *summary;        /* of the last line printed */
 	size_t *line_widths;  /* of the lines on the screen */
 	size_t line_count;
+	size_t drawn_width;   /* of the terminal at the last draw */
+	size_t drawn_rows;
 	bool failed;          /* a write failed (the reader is gone): everything after it does nothing */
 };
 
 void term_live_init(struct term_live *live, int fd, const struct term *term);
+
+/* Asks a terminal for its window again: what is rendered for the block should be for live->term as it is then. */
+void term_live_refresh(struct term_live *live);
 
 /*
  * Shows block (lines, each ended by a newline) on a terminal; elsewhere prints timestamp and summary when the

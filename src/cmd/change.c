@@ -270,7 +270,7 @@ static int decide(struct change_run *run, const struct outlook *outlook, const c
 		fputs("dry run: nothing was changed\n", run->context->output);
 	if (!has_work(outlook) || change->dry_run)
 		return 0;
-	if (!change->yes && confirm(run->context, "Go on?", clock_monotonic_ms() + change->timeout_ms, err) < 0)
+	if (!change->yes && confirm(run->context, clock_monotonic_ms() + change->timeout_ms, err) < 0)
 		return -1;
 	return carry_out(run, outlook, err);
 }

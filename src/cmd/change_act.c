@@ -24,18 +24,12 @@ static bool is_live(const struct change_run *run)
 	return run->live.term.is_tty && !run->live.term.dumb;
 }
 
-/* A line that stays; on a terminal several, where it is too narrow. */
+/* A line that stays. */
 static void keep_line(struct change_run *run, const char *line)
 {
 	_cleanup_free_ char *now = clock_time_of_day();
-	_cleanup_buf_ struct buf wrapped = BUF_TEXT;
-	_cleanup_strv_ struct strv lines = STRV_INIT;
 
-	if (is_live(run))
-		term_add_wrapped(&wrapped, line, run->live.term.width, "    ");
-	strv_split(&lines, is_live(run) ? buf_text(&wrapped) : line, '\n');
-	for (size_t i = 0; i < lines.count; i++)
-		term_live_log(&run->live, now, lines.items[i]);
+	term_live_log(&run->live, now, line);
 }
 
 /* ---------------------------------------------------------------------------------------- telling */
@@ -61,6 +55,7 @@ static void redraw(struct change_telling *telling)
 
 	if (!is_live(run))
 		return;
+	term_live_refresh(&run->live);
 	change_screen_now(&now, &run->live.term, &block);
 	show(run, buf_text(&block), "");
 }

@@ -13,6 +13,8 @@
 /* Longest answer that is kept: a longer one is no yes, even if only blanks are cut off it. */
 #define ANSWER_MAX 16
 
+/* kubectl's, after the list of what it is about. */
+#define QUESTION    "Do you want to continue? (y/N): "
 #define NOT_CHANGED "nothing was changed"
 
 bool confirm_is_possible(const struct cmd_context *context)
@@ -85,7 +87,7 @@ static int read_answer(const struct cmd_context *context, int64_t deadline_ms, c
 	return 0;
 }
 
-int confirm(const struct cmd_context *context, const char *question, int64_t deadline_ms, struct err *err)
+int confirm(const struct cmd_context *context, int64_t deadline_ms, struct err *err)
 {
 	char answer[ANSWER_MAX + 1];
 	bool ended = false;
@@ -96,7 +98,7 @@ int confirm(const struct cmd_context *context, const char *question, int64_t dea
 		return err_hint(err, "add --yes to do it without a question, or --dry-run to look at the plan only");
 	}
 	fflush(context->output);
-	fprintf(context->messages, "%s [y/N] ", question);
+	fputs(QUESTION, context->messages);
 	fflush(context->messages);
 	status = read_answer(context, deadline_ms, answer, &ended, err);
 	if (status < 0 || ended)

@@ -206,7 +206,6 @@ static void print_plan(const struct failover *failover, const struct snapshot *s
 static int decide(struct failover *failover, const struct snapshot *snapshot, const char *pod, struct err *err)
 {
 	const struct failover_options *options = failover->context->options;
-	_cleanup_free_ char *question = NULL;
 
 	print_plan(failover, snapshot, pod);
 	if (options->dry_run != CHANGE_DRY_RUN_NONE) {
@@ -214,10 +213,9 @@ static int decide(struct failover *failover, const struct snapshot *snapshot, co
 		      prints_object(failover->context) ? failover->context->messages : failover->context->output);
 		return 0;
 	}
-	question = xasprintf("Crash %s?", pod);
 	if (!options->yes) {
 		failover->agreed = xstrdup(pod);
-		if (confirm(failover->context, question, clock_monotonic_ms() + failover->timeout_ms, err) < 0)
+		if (confirm(failover->context, clock_monotonic_ms() + failover->timeout_ms, err) < 0)
 			return -1;
 	}
 	return carry_out(failover, snapshot, err);

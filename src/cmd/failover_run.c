@@ -66,6 +66,7 @@ static void tell(void *context, const struct drill *drill, unsigned marks)
 	}
 	if (!is_live(failover) || drill_is_over(drill))
 		return;
+	term_live_refresh(&failover->live);
 	failover_screen_now(drill, &failover->live.term, &block);
 	term_live_show(&failover->live, "", buf_text(&block), "");
 }

@@ -216,7 +216,8 @@ static int show_look(struct watching *watching, const struct look *look, struct 
 	int status = 0;
 
 	if (health_output_is_screen(&health->output)) {
-		render(health, look, term, &screen);
+		term_live_refresh(&watching->live);
+		render(health, look, &watching->live.term, &screen);
 		term_live_show(&watching->live, now, buf_text(&screen), line);
 		return 0;
 	}

@@ -11,6 +11,9 @@
 /* Where a block is cut that does not fit the height. */
 #define MORE_LINES "... (%zu more lines)"
 
+/* Before what of a line did not fit. */
+#define WRAP_INDENT "    "
+
 /* Lines under construction, with the columns that each takes on the screen. */
 struct drawing {
 	struct buf text;
@@ -42,10 +45,12 @@ static void write_all(struct term_live *live, const char *bytes, size_t count)
 	}
 }
 
-static void refresh_window(struct term_live *live)
+void term_live_refresh(struct term_live *live)
 {
 	int columns, rows;
 
+	if (!live->term.is_tty)
+		return;
 	term_window(live->fd, &columns, &rows);
 	if (columns > 0)
 		live->term.width = (size_t)columns;
@@ -78,14 +83,33 @@ static void add_home(struct buf *out, const struct term_live *live)
 
 static void add_line(struct drawing *drawing, const struct term_live *live, const char *line)
 {
-	_cleanup_free_ char *text = term_text(&live->term, line);
-	size_t width = term_text_width(text);
+	size_t width = term_text_width(line);
 
-	term_add_cut(&drawing->text, &live->term, text, live->term.width);
+	term_add_cut(&drawing->text, &live->term, line, live->term.width);
 	/* In the last column there is nothing to clear, and some terminals would clear that column. */
 	buf_adds(&drawing->text, width < live->term.width ? "\033[K\r\n" : "\r\n");
 	drawing->widths = xreallocarray(drawing->widths, drawing->count + 1, sizeof(*drawing->widths));
 	drawing->widths[drawing->count++] = width < live->term.width ? width : live->term.width;
+}
+
+/* Lines in the terminal's characters; what is too long goes on in the line below. New string. */
+static char *fitted(const struct term_live *live, const char *text)
+{
+	_cleanup_free_ char *shown = term_text(&live->term, text);
+	struct buf out = BUF_TEXT;
+
+	for (const char *at = shown; *at;) {
+		size_t length = strcspn(at, "\n");
+		_cleanup_free_ char *line = xstrndup(at, length);
+
+		if (term_text_width(line) > live->term.width)
+			term_add_wrapped(&out, line, live->term.width, WRAP_INDENT);
+		else
+			buf_adds(&out, line);
+		buf_addc(&out, '\n');
+		at += length + (at[length] ? 1 : 0);
+	}
+	return buf_detach(&out);
 }
 
 static size_t count_lines(const char *block)
@@ -118,23 +142,36 @@ static void add_block(struct drawing *drawing, const struct term_live *live, con
 	}
 }
 
+/* Lines that stay. */
+static void add_log(struct drawing *drawing, const struct term_live *live, const char *line)
+{
+	_cleanup_free_ char *text = fitted(live, line);
+
+	buf_adds(&drawing->text, "\033[J");
+	for (const char *at = text; *at; at++) {
+		if (*at == '\n')
+			buf_addc(&drawing->text, '\r');
+		buf_addc(&drawing->text, *at);
+	}
+}
+
 /* Redraws: a line that stays (or NULL), then the block. */
 static void draw(struct term_live *live, const char *log_line, const char *block)
 {
 	struct drawing drawing = { .text = BUF_TEXT };
+	_cleanup_free_ char *text = fitted(live, block);
 
 	add_home(&drawing.text, live);
-	if (log_line) {
-		_cleanup_free_ char *text = term_text(&live->term, log_line);
-
-		buf_addf(&drawing.text, "\033[J%s\r\n", text);
-	}
-	add_block(&drawing, live, block);
+	if (log_line)
+		add_log(&drawing, live, log_line);
+	add_block(&drawing, live, text);
 	buf_adds(&drawing.text, "\033[J");
 	write_all(live, buf_text(&drawing.text), drawing.text.len);
 	free(live->line_widths);
 	live->line_widths = drawing.widths;
 	live->line_count = drawing.count;
+	live->drawn_width = live->term.width;
+	live->drawn_rows = live->term.rows;
 	buf_release(&drawing.text);
 }
 
@@ -149,8 +186,6 @@ static void print_line(struct term_live *live, const char *timestamp, const char
 
 void term_live_show(struct term_live *live, const char *timestamp, const char *block, const char *summary)
 {
-	size_t width = live->term.width, rows = live->term.rows;
-
 	if (!live->term.is_tty || live->term.dumb) {
 		if (str_equal(summary, live->summary))
 			return;
@@ -158,8 +193,9 @@ void term_live_show(struct term_live *live, const char *timestamp, const char *b
 		print_line(live, timestamp, summary);
 		return;
 	}
-	refresh_window(live);
-	if (str_equal(block, live->shown) && width == live->term.width && rows == live->term.rows)
+	term_live_refresh(live);
+	if (str_equal(block, live->shown) && live->drawn_width == live->term.width &&
+	    live->drawn_rows == live->term.rows)
 		return;
 	draw(live, NULL, block);
 	replace_string(&live->shown, xstrdup(block));
@@ -171,7 +207,7 @@ void term_live_log(struct term_live *live, const char *timestamp, const char *li
 		print_line(live, timestamp, line);
 		return;
 	}
-	refresh_window(live);
+	term_live_refresh(live);
 	draw(live, line, live->shown ? live->shown : "");
 }
 
@@ -179,7 +215,7 @@ void term_live_clear(struct term_live *live)
 {
 	if (!live->term.is_tty || live->term.dumb || live->line_count == 0)
 		return;
-	refresh_window(live);
+	term_live_refresh(live);
 	draw(live, NULL, "");
 	replace_string(&live->shown, NULL);
 }

@@ -464,7 +464,7 @@ Test(failover, any_answer_but_yes_crashes_nobody)
 		struct play play = { STAGES(leader_crashes) };
 		struct running *running = start_on_terminal(&play, RUN_ARGV("failover"));
 
-		cr_assert(run_wait_output(running, "Crash consul-0? [y/N] ", 1, PATIENCE_MS));
+		cr_assert(run_wait_output(running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 		run_type(running, answers[i]);
 		run_finish(running, &play.result);
 		cr_assert_eq(play.result.exit_code, i == 2 ? 130 : 1, "%s", play.result.output);
@@ -479,7 +479,7 @@ Test(failover, a_yes_to_one_server_is_none_to_another)
 	struct play play = { STAGES(leader_crashes) };
 	struct running *running = start_on_terminal(&play, RUN_ARGV("failover"));
 
-	cr_assert(run_wait_output(running, "Crash consul-0? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	cluster_set_leader(play.cluster, 2); /* consul-1 */
 	run_type(running, "y\r");
 	run_finish(running, &play.result);
@@ -498,7 +498,7 @@ Test(failover, an_interrupt_says_what_was_crashed_and_gives_the_lease_back)
 	struct play play = { STAGES(stays_down) };
 	struct running *running = start_on_terminal(&play, RUN_ARGV("failover"));
 
-	cr_assert(run_wait_output(running, "Crash consul-0? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	run_type(running, "y\r");
 	cr_assert(run_wait_output(running, "consul-0 is down", 1, PATIENCE_MS));
 	run_signal(running, SIGINT);

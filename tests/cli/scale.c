@@ -325,7 +325,7 @@ static void answer_question(const char *typed, int exit_code, const char *says)
 
 	scene_begin(&scene, three_of_five, 3);
 	scene_start(&scene, RUN_ARGV("scale", "5"), true);
-	cr_assert(run_wait_output(scene.running, "Go on? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(scene.running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	run_type(scene.running, typed);
 	run_finish(scene.running, &scene.result);
 	cr_assert_eq(scene.result.exit_code, exit_code, "%d: %s", scene.result.exit_code, scene.result.output);
@@ -351,7 +351,7 @@ Test(scale, yes_carries_it_out)
 
 	scene_begin(&scene, three_of_five, 3);
 	scene_start(&scene, RUN_ARGV("scale", "5"), true);
-	cr_assert(run_wait_output(scene.running, "Go on? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(scene.running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	run_type(scene.running, "Yes\r");
 	run_finish(scene.running, &scene.result);
 	cr_assert_eq(scene.result.exit_code, 0, "%d: %s", scene.result.exit_code, scene.result.output);
@@ -370,7 +370,7 @@ Test(scale, a_yes_is_no_yes_to_another_plan)
 
 	scene_begin(&scene, three_of_five, 3);
 	scene_start(&scene, RUN_ARGV("scale", "5"), true);
-	cr_assert(run_wait_output(scene.running, "Go on? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(scene.running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	cluster_set_server(scene.cluster, 4, &gone);
 	run_type(scene.running, "y\r");
 	run_finish(scene.running, &scene.result);
@@ -485,7 +485,7 @@ Test(scale, somebody_else_who_is_at_it_is_told_of_before_the_question)
 
 	scene_begin(&scene, three_of_five, 3);
 	scene_start(&scene, RUN_ARGV("scale", "5"), true);
-	cr_assert(run_wait_output(scene.running, "Go on? [y/N] ", 1, PATIENCE_MS));
+	cr_assert(run_wait_output(scene.running, "Do you want to continue? (y/N): ", 1, PATIENCE_MS));
 	run_type(scene.running, "n\r");
 	run_finish(scene.running, &scene.result);
 	cr_assert(strstr(scene.result.output, "\nnote: this cluster is being changed right now by bob@desk (pid 7,"),

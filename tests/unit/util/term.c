@@ -234,16 +234,37 @@ Test(term_live, draws_and_redraws_in_place)
 	screen_close(&screen);
 }
 
-Test(term_live, cuts_long_lines_and_tall_blocks)
+Test(term_live, wraps_long_lines_cuts_long_words_and_tall_blocks)
 {
 	struct screen screen;
 
-	screen_open(&screen, 8, 4);
+	screen_open(&screen, 8, 6);
 	term_live_show(&screen.live, "t", "consul-0 is a voter\n12345678\n", "s");
-	expect_written(&screen, "\rconsul-…\r\n12345678\r\n\033[J");
+	expect_written(&screen, "\rconsul-0\r\n    is a\r\n    vot…\r\n12345678\r\n\033[J");
 	screen_resize(&screen, 30, 4);
 	term_live_show(&screen.live, "t", "a\nb\nc\nd\ne\n", "s");
-	expect_written(&screen, "\r\033[2Aa\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
+	expect_written(&screen, "\r\033[3Aa\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
+	term_live_log(&screen.live, "t", "a line that is longer than thirty columns");
+	expect_written(&screen, "\r\033[3A\033[Ja line that is longer than\r\n    thirty columns\r\n"
+	                        "a\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
+	screen_close(&screen);
+}
+
+/* Who renders for the window that there is now must not keep it from being drawn. */
+Test(term_live, a_window_asked_for_beforehand_is_drawn_for)
+{
+	struct screen screen;
+
+	screen_open(&screen, 20, 20);
+	term_live_show(&screen.live, "t", "one two\n", "s");
+	expect_written(&screen, "\rone two\033[K\r\n\033[J");
+	screen_resize(&screen, 5, 20);
+	term_live_refresh(&screen.live);
+	cr_expect_eq(screen.live.term.width, 5);
+	term_live_show(&screen.live, "t", "one two\n", "s");
+	expect_written(&screen, "\r\033[2Aone\033[K\r\n    …\r\n\033[J");
+	term_live_show(&screen.live, "t", "one two\n", "s");
+	expect_written(&screen, "");
 	screen_close(&screen);
 }
 
