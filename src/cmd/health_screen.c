@@ -323,17 +323,24 @@ static void add_member_table(const struct view *view, const struct health_screen
 		table_render(table, term, !options->no_headers, out);
 }
 
+static void add_disagreement(struct buf *out, const struct term *term, const char *line)
+{
+	_cleanup_free_ char *fit = shown(term, line);
+
+	term_add_wrapped(out, fit, term->width, "    ");
+	buf_addc(out, '\n');
+}
+
 /* One line for each member that view has otherwise than the list that is shown. */
-static bool add_differences(const struct server *server, const struct view *list, const struct term *term,
+static void add_differences(const struct server *server, const struct view *list, const struct term *term,
                             struct buf *out)
 {
 	const struct view *view = &server->view;
-	bool differs = false;
 
 	for (size_t i = 0; i < list->member_count; i++) {
 		const struct member *member = &list->members[i];
 		const struct member *other = view_member_by_name(view, member->name);
-		_cleanup_free_ char *line = NULL, *fit = NULL;
+		_cleanup_free_ char *line = NULL;
 
 		if (other ? other->status == member->status : member->status == MEMBER_LEFT)
 			continue; /* who came later need not know of one that has left */
@@ -342,22 +349,17 @@ static bool add_differences(const struct server *server, const struct view *list
 			                 member_status_name(other->status));
 		else
 			line = xasprintf("%s disagrees: it does not list %s", server->name, member->name);
-		fit = shown(term, line);
-		buf_addf(out, "%s\n", fit);
-		differs = true;
+		add_disagreement(out, term, line);
 	}
 	for (size_t i = 0; i < view->member_count; i++) {
-		_cleanup_free_ char *line = NULL, *fit = NULL;
+		_cleanup_free_ char *line = NULL;
 
 		if (view_member_by_name(list, view->members[i].name) || view->members[i].status == MEMBER_LEFT)
 			continue;
 		line = xasprintf("%s disagrees: it also lists %s (%s)", server->name, view->members[i].name,
 		                 member_status_name(view->members[i].status));
-		fit = shown(term, line);
-		buf_addf(out, "%s\n", fit);
-		differs = true;
+		add_disagreement(out, term, line);
 	}
-	return differs;
 }
 
 static void add_disagreements(const struct snapshot *snapshot, const struct server *source, const struct term *term,
@@ -375,9 +377,8 @@ static void add_disagreements(const struct snapshot *snapshot, const struct serv
 		} else if (server->has_pod && err_is_set(&server->view.members_err)) {
 			_cleanup_free_ char *line =
 			    xasprintf("%s did not answer: %s", server->name, server->view.members_err.message);
-			_cleanup_free_ char *fit = shown(term, line);
 
-			buf_addf(&lines, "%s\n", fit);
+			add_disagreement(&lines, term, line);
 		}
 	}
 	if (lines.len > 0)

@@ -54,9 +54,14 @@ static void add_check(const struct preflight_check *check, const struct term *te
 	_cleanup_buf_ struct buf prefix = BUF_TEXT;
 
 	term_add_styled(&prefix, term, outcome_style(check->outcome), word);
-	buf_addf(&prefix, "%*s%-*s", OUTCOME_WIDTH - (int)strlen(word), "", NAME_WIDTH, check->name);
-	add_beside(out, buf_text(&prefix), OUTCOME_WIDTH + NAME_WIDTH, text, term->width,
-	           term->width < NARROW ? narrow_indent : text_indent);
+	buf_addf(&prefix, "%*s%-*s", OUTCOME_WIDTH - (int)strlen(word), "",
+	         term->width > 0 && term->width < NARROW ? 0 : NAME_WIDTH, check->name);
+	if (term->width == 0 || term->width >= NARROW) {
+		add_beside(out, buf_text(&prefix), OUTCOME_WIDTH + NAME_WIDTH, text, term->width, text_indent);
+		return;
+	}
+	buf_addf(out, "%s\n", buf_text(&prefix));
+	add_beside(out, narrow_indent, strlen(narrow_indent), text, term->width, narrow_indent);
 }
 
 static void add_hint(const char *hint, const struct term *term, struct buf *out)

@@ -280,6 +280,18 @@ void run_signal(struct running *running, int signal)
 		kill(running->pid, signal);
 }
 
+void run_resize(struct running *running, unsigned short columns, unsigned short rows)
+{
+	struct winsize size = { .ws_col = columns, .ws_row = rows };
+
+	require(ioctl(running->terminal_fd, TIOCSWINSZ, &size) == 0, "TIOCSWINSZ");
+}
+
+size_t run_output_length(const struct running *running)
+{
+	return running->output.len;
+}
+
 void run_type(struct running *running, const char *text)
 {
 	require(running->terminal_fd >= 0 && running->output_fd >= 0, "no terminal");

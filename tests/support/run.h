@@ -64,6 +64,12 @@ void run_signal(struct running *running, int signal);
 /* Types into the terminal. */
 void run_type(struct running *running, const char *text);
 
+/* Gives the terminal another size; the program gets SIGWINCH. */
+void run_resize(struct running *running, unsigned short columns, unsigned short rows);
+
+/* Bytes of standard output (or the terminal) so far. */
+size_t run_output_length(const struct running *running);
+
 /* Waits for the end; frees running. */
 void run_finish(struct running *running, struct run_result *ret_result);
 
