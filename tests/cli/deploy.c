@@ -247,8 +247,8 @@ struct bad_case {
 Test(deploy, bad_input_writes_nothing)
 {
 	static const struct bad_case cases[] = {
-		{ { "--replicas", "0" }, "error: invalid argument \"0\" for \"--replicas\" flag" },
-		{ { "--replicas", "three" }, "error: invalid argument \"three\"" },
+		{ { "--replicas", "0" }, "Error: invalid argument \"0\" for \"--replicas\" flag" },
+		{ { "--replicas", "three" }, "Error: invalid argument \"three\"" },
 		{ { "--image", "a b" }, "error: invalid value \"a b\" for --image" },
 		{ { "--storage-size", "lots" }, "error: invalid value \"lots\" for --storage-size" },
 		{ { "--storage-class", "A" }, "error: invalid value \"A\" for --storage-class" },

@@ -268,7 +268,7 @@ Test(failover, what_is_wrong_is_said_before_anything_is_asked)
 	static const struct words_case wrong[] = {
 		{ { "failover", "--pod", "consul-1", "--leader" }, "error: --pod and --leader exclude each other" },
 		{ { "failover", "--pod=" }, "error: --pod: the name of a pod must not be empty" },
-		{ { "failover", "--rounds", "0" }, "error: invalid argument \"0\" for \"--rounds\" flag" },
+		{ { "failover", "--rounds", "0" }, "Error: invalid argument \"0\" for \"--rounds\" flag" },
 		{ { "failover", "-o", "wide" },
 		  "error: unable to match a printer suitable for the output format \"wide\"" },
 		{ { "failover", "--dry-run=server" }, "error: Invalid dry-run value (server)." },

@@ -217,16 +217,16 @@ Test(scale, what_is_wrong_is_said_before_anything_is_asked)
 		{ { "scale" }, "error: the number of servers is required: kubectl consul scale N" },
 		{ { "scale", "abc" }, "error: invalid number of servers \"abc\": must be a whole number from 1 to " },
 		{ { "scale", "0" }, "error: invalid number of servers \"0\"" },
-		{ { "scale", "-3" }, "error: unknown shorthand flag: '3' in -3" },
+		{ { "scale", "-3" }, "Error: unknown shorthand flag: '3' in -3" },
 		{ { "scale", "3.5" }, "error: invalid number of servers \"3.5\"" },
 		{ { "scale", "101" }, "error: invalid number of servers \"101\"" },
 		{ { "scale", "5", "3" }, "error: extra arguments: [3]" },
 		{ { "scale", "5", "--replicas", "3" }, "error: 5 servers or --replicas=3: one of them is wrong" },
-		{ { "scale", "--replicas=0" }, "error: invalid argument \"0\" for \"--replicas\" flag" },
+		{ { "scale", "--replicas=0" }, "Error: invalid argument \"0\" for \"--replicas\" flag" },
 		{ { "scale", "5", "--dry-run=server" }, "error: Invalid dry-run value (server). Must be \"none\" or" },
 		{ { "scale", "5", "--dry-run=x" }, "error: Invalid dry-run value (x). " },
-		{ { "scale", "5", "--bogus" }, "error: unknown flag: --bogus" },
-		{ { "scale", "5", "--timeout", "x" }, "error: invalid argument \"x\" for \"--timeout\" flag: Invalid" },
+		{ { "scale", "5", "--bogus" }, "Error: unknown flag: --bogus" },
+		{ { "scale", "5", "--timeout", "x" }, "Error: invalid argument \"x\" for \"--timeout\" flag: Invalid" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
