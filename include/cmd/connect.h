@@ -13,6 +13,7 @@
 #include "util/loop.h"
 
 struct connection {
+	const struct cmd_context *context; /* borrowed; NULL: connect_open has not got far */
 	struct kube_config config;
 	struct kube_client_options client_options;
 	struct loop *loop;
@@ -34,6 +35,7 @@ int connect_sleep(struct connection *connection, int64_t milliseconds, struct er
 /* Which StatefulSet it is, on context->messages, if it is not the usual one and the user did not name it. */
 void connect_tell_set(const struct cmd_context *context, const char *namespace_name, const char *set_name);
 
+/* Tells the API server's warnings on context->messages, and releases it. */
 void connection_release(struct connection *connection);
 
 #endif

@@ -17,6 +17,7 @@
 #include "kube/config.h"
 #include "util/err.h"
 #include "util/loop.h"
+#include "util/str.h"
 
 /* Most bytes of one answer's body; a list of 5,000 large pods has less. */
 #define KUBE_BODY_MAX ((size_t)64 * 1024 * 1024)
@@ -79,6 +80,9 @@ void kube_client_cancel(struct kube_client *client, struct kube_call *call);
  */
 int kube_client_perform(struct kube_client *client, struct kube_call *calls, size_t count, int64_t deadline_ms,
 			struct err *err) __attribute__((warn_unused_result));
+
+/* What the API server warned of so far (kube/warning.h), each text once, made visible. Borrowed. */
+const struct strv *kube_client_warnings(const struct kube_client *client);
 
 /* The loop it runs on. Borrowed. */
 struct loop *kube_client_loop(struct kube_client *client);

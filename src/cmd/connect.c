@@ -48,6 +48,7 @@ int connect_open(const struct cmd_context *context, struct connection *ret_conne
 {
 	struct kube_config_inputs inputs;
 
+	ret_connection->context = context;
 	global_config_inputs(context->global, context->environment, &inputs);
 	inputs.stdin_is_terminal = cmd_environment_term(context->environment, context->input_fd).is_tty;
 	ret_connection->access.via = context->global->via;
@@ -80,8 +81,23 @@ void connect_tell_set(const struct cmd_context *context, const char *namespace_n
 		        namespace_name);
 }
 
+/* At the end, when no block is on the screen that they would break. */
+static void tell_warnings(const struct connection *connection)
+{
+	const struct strv *warnings = kube_client_warnings(connection->client);
+	const struct cmd_context *context = connection->context;
+
+	for (size_t i = 0; i < warnings->count; i++) {
+		_cleanup_free_ char *text = term_text(&context->messages_term, warnings->items[i]);
+
+		fprintf(context->messages, "Warning: %s\n", text);
+	}
+}
+
 void connection_release(struct connection *connection)
 {
+	if (connection->client)
+		tell_warnings(connection);
 	kube_client_free(connection->client);
 	loop_free(connection->loop);
 	kube_config_release(&connection->config);

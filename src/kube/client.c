@@ -48,7 +48,13 @@ void kube_client_free(struct kube_client *client)
 	}
 	kube_multi_free(client->multi);
 	kube_transport_free(client->transport);
+	strv_release(&client->warnings);
 	free(client);
+}
+
+const struct strv *kube_client_warnings(const struct kube_client *client)
+{
+	return &client->warnings;
 }
 
 struct loop *kube_client_loop(struct kube_client *client)

@@ -28,6 +28,7 @@ struct kube_client {
 	size_t spare_count;
 	struct kube_websocket_pool *pool;
 	void (*release_pool)(struct kube_websocket_pool *pool);
+	struct strv warnings;
 };
 
 enum request_state {

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "kube/status.h"
+#include "kube/warning.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -234,7 +235,7 @@ static int64_t parse_retry_after(const char *text)
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 {
-	_cleanup_free_ char *retry_after = NULL, *date = NULL;
+	_cleanup_free_ char *retry_after = NULL, *date = NULL, *warning = NULL;
 	struct kube_request *request = context;
 	const size_t length = size * count;
 
@@ -246,6 +247,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 	retry_after = header_value(bytes, length, "retry-after:");
 	if (retry_after)
 		request->retry_after_s = parse_retry_after(retry_after);
+	warning = header_value(bytes, length, "warning:");
+	if (warning)
+		kube_warning_parse(warning, &request->client->warnings);
 	date = header_value(bytes, length, "date:");
 	if (date && clock_parse_http_date(date, &request->call->answered_at) < 0)
 		request->call->answered_at = 0;

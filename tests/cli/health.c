@@ -459,6 +459,24 @@ Test(health, kubernetes_1_20_has_only_the_old_budgets)
 	run_result_release(&result);
 }
 
+/* On standard error, each once, however many answers say it. */
+Test(health, warnings_of_the_api_server_are_told)
+{
+	static const struct apiserver_route routes[] = {
+		{ .path = "/api/v1/namespaces/consul/persistentvolumeclaims",
+		  .answer = { .body = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":{},\"items\":[]}",
+		              .headers = "Warning: 299 - \"v1 Pod is \\\"old\\\"\", 299 - \"a\033[31mb\"\r\n" } },
+		{ 0 },
+	};
+	struct cluster_options options = { .count = 3, .api = { .routes = routes } };
+	struct run_result result;
+
+	cli_run_with(&options, RUN_ARGV("health"), &result);
+	cr_assert_str_eq(result.error_output, "Warning: v1 Pod is \"old\"\nWarning: a^[[31mb\n", "%s",
+	                 result.error_output);
+	run_result_release(&result);
+}
+
 Test(health, leftover_claims_are_told)
 {
 	struct cluster_options options = { .count = 3, .leftover_claims = 2, .leftover_age_s = (int64_t)200 * 3600 };

@@ -226,7 +226,7 @@ Test(scale, what_is_wrong_is_said_before_anything_is_asked)
 		{ { "scale", "5", "--dry-run=server" }, "error: Invalid dry-run value (server). Must be \"none\" or" },
 		{ { "scale", "5", "--dry-run=x" }, "error: Invalid dry-run value (x). " },
 		{ { "scale", "5", "--bogus" }, "Error: unknown flag: --bogus" },
-		{ { "scale", "5", "--timeout", "x" }, "Error: invalid argument \"x\" for \"--timeout\" flag: Invalid" },
+		{ { "scale", "5", "--timeout", "x" }, "error: Invalid timeout value." },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
