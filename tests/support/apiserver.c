@@ -164,6 +164,13 @@ static bool http_verified(void *context)
 	return wire_client_verified(session->wire);
 }
 
+static const char *http_subject(void *context)
+{
+	struct session *session = context;
+
+	return wire_client_subject(session->wire);
+}
+
 static void http_upgrade(void *context, enum script_verdict verdict, const struct apiserver_request *request,
                          struct script_upgrade *upgrade, const void *rest, size_t length)
 {
@@ -187,6 +194,7 @@ static const struct http_sink http_sink = {
 	.finish = http_finish,
 	.upgrade = http_upgrade,
 	.verified = http_verified,
+	.subject = http_subject,
 };
 
 static void add_session(struct apiserver *server, int fd)
@@ -289,6 +297,7 @@ static void make_certificates(struct apiserver *server, const struct apiserver_o
 		[CLIENT_CERT_IGNORED] = TLS_CLIENT_IGNORED,
 		[CLIENT_CERT_KUBERNETES] = TLS_CLIENT_ASKED,
 		[CLIENT_CERT_REQUIRED] = TLS_CLIENT_REQUIRED,
+		[CLIENT_CERT_NOTED] = TLS_CLIENT_ASKED,
 	};
 
 	server->pki = options->pki;

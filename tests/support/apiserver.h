@@ -189,6 +189,7 @@ enum client_certificate {
 	CLIENT_CERT_IGNORED,
 	CLIENT_CERT_KUBERNETES, /* as Kubernetes: without a good one (or the token) the answer is 401 */
 	CLIENT_CERT_REQUIRED,   /* as some proxies: the TLS handshake fails */
+	CLIENT_CERT_NOTED,      /* asked for and recorded; whoever comes is let in */
 };
 
 struct apiserver_options {
@@ -242,6 +243,7 @@ struct apiserver_request {
 	char *pod;           /* inside a tunnel, and of STDIN: the pod; else NULL */
 	uint16_t port;       /* inside a tunnel: the port */
 	unsigned connection; /* TCP connections count from 1 */
+	char *certificate;   /* the common name in the client's certificate, good or not; NULL: it showed none */
 	int64_t at_ms;       /* monotonic */
 	int status;          /* what was answered; 0: nothing */
 };

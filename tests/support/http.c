@@ -213,6 +213,8 @@ static void answer_request(struct http_stream *stream, struct apiserver_request 
 		                request->path);
 	if (stream->sink->verified)
 		stream->client.verified = stream->sink->verified(stream->context);
+	if (stream->sink->subject)
+		stream->client.subject = stream->sink->subject(stream->context);
 	stream->request = request;
 	stream->verdict = script_dispatch(stream->script, request, &stream->client, &stream->answer, &stream->upgrade);
 	stream->state = HTTP_WAITING;

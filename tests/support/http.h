@@ -30,7 +30,8 @@ struct http_sink {
 	 */
 	void (*upgrade)(void *context, enum script_verdict verdict, const struct apiserver_request *request,
 	                struct script_upgrade *upgrade, const void *rest, size_t length);
-	bool (*verified)(void *context); /* the client's certificate is good; NULL: it is not */
+	bool (*verified)(void *context);       /* the client's certificate is good; NULL: it is not */
+	const char *(*subject)(void *context); /* who it says the client is; NULL: there is none */
 };
 
 struct http_stream *http_stream_new(struct reactor *reactor, struct script *script, const struct script_client *client,

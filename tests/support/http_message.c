@@ -1,6 +1,7 @@
 /* See http.h: requests read, answers written. Pure. */
 #include "http.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,8 @@ int http_parse_request(struct buf *in, struct apiserver_request **ret_request, b
 	size_t head, length = 0;
 
 	*ret_expects = false;
+	if (in->len && !isupper((unsigned char)in->data[0]))
+		return -1; /* no method begins so: TLS perhaps */
 	if (!end)
 		return in->len > HTTP_HEAD_MAX ? -1 : 0;
 	head = (size_t)(end - in->data) + 4;

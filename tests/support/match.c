@@ -128,6 +128,7 @@ void apiserver_request_free(struct apiserver_request *request)
 	free(request->headers);
 	free(request->body);
 	free(request->pod);
+	free(request->certificate);
 	free(request);
 }
 

@@ -403,6 +403,7 @@ enum script_verdict script_dispatch(struct script *script, struct apiserver_requ
 	request->connection = client->connection;
 	request->pod = xstrdup_null(client->pod);
 	request->port = client->port;
+	request->certificate = xstrdup_null(client->subject);
 	script_lock(script);
 	verdict = choose(script, request, client->verified, ret_answer, ret_upgrade);
 	if (!ret_answer->delay_ms)

@@ -33,7 +33,8 @@ struct script_client {
 	const char *pod; /* inside a tunnel; else NULL */
 	uint16_t port;
 	unsigned connection;
-	bool verified; /* by its certificate */
+	bool verified;       /* by its certificate */
+	const char *subject; /* of its certificate, verified or not; NULL: it showed none */
 };
 
 /* Facts of an accepted upgrade. Owns its strings. */

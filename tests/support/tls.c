@@ -19,6 +19,7 @@ struct tls_stream {
 	BIO *to_client;
 	struct buf early; /* plaintext to send when the handshake is done */
 	bool over;
+	char *subject; /* of the client's certificate; NULL: not asked yet, or none */
 };
 
 static void require(int fine, const char *what)
@@ -115,6 +116,7 @@ void tls_stream_free(struct tls_stream *stream)
 		return;
 	SSL_free(stream->ssl);
 	buf_release(&stream->early);
+	free(stream->subject);
 	free(stream);
 }
 
@@ -148,6 +150,10 @@ int tls_stream_feed(struct tls_stream *stream, const void *bytes, size_t length,
 		require(buf_add(plain, piece, (size_t)count) == 0, "buffer");
 	if (SSL_get_error(stream->ssl, count) != SSL_ERROR_WANT_READ)
 		stream->over = true;
+	if (ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
+		buf_adds(
+		    cipher,
+		    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"); /* as Go */
 	ERR_clear_error();
 	send_early(stream);
 	drain(stream, cipher);
@@ -179,4 +185,16 @@ bool tls_stream_client_verified(const struct tls_stream *stream)
 
 	X509_free(certificate);
 	return verified;
+}
+
+const char *tls_stream_client_subject(struct tls_stream *stream)
+{
+	X509 *certificate = stream->subject ? NULL : SSL_get1_peer_certificate(stream->ssl);
+	char name[256] = "";
+
+	if (certificate &&
+	    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof(name)) > 0)
+		stream->subject = xstrdup(name);
+	X509_free(certificate);
+	return stream->subject;
 }

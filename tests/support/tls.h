@@ -40,4 +40,7 @@ void tls_stream_close(struct tls_stream *stream, struct buf *cipher);
 /* The client showed a certificate of our authority that is valid now. */
 bool tls_stream_client_verified(const struct tls_stream *stream);
 
+/* The common name in the certificate that the client showed, good or not; NULL: none. Valid as long as the stream. */
+const char *tls_stream_client_subject(struct tls_stream *stream);
+
 #endif

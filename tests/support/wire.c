@@ -236,6 +236,11 @@ static void on_events(void *context, unsigned events)
 		handle_writable(wire);
 }
 
+const char *wire_client_subject(struct wire *wire)
+{
+	return wire->tls ? tls_stream_client_subject(wire->tls) : NULL;
+}
+
 bool wire_client_verified(const struct wire *wire)
 {
 	return wire->tls && tls_stream_client_verified(wire->tls);

@@ -53,5 +53,6 @@ void wire_reset(struct wire *wire);
 void wire_destroy(struct wire *wire);
 
 bool wire_client_verified(const struct wire *wire);
+const char *wire_client_subject(struct wire *wire); /* see tls.h */
 
 #endif
