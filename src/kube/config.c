@@ -34,7 +34,10 @@ static int missing_entry(const struct choice *choice, const char *kind, const ch
 	_cleanup_free_ char *shown = str_visible(name, NAME_SHOWN), *context = NULL;
 
 	if (flag)
-		return err_set(err, ERR_CONFIG, "%s \"%s\" does not exist", kind, shown);
+		return err_set(err, ERR_CONFIG,
+		               str_equal(kind, "cluster") ? "no server found for %s \"%s\""
+		                                          : "%s \"%s\" does not exist",
+		               kind, shown);
 	context = str_visible(choice->context->name, NAME_SHOWN);
 	err_set(err, ERR_CONFIG, "%s \"%s\" was not found for context \"%s\"", kind, shown, context);
 	return err_hint(err, "see: kubectl config view");
@@ -43,20 +46,15 @@ static int missing_entry(const struct choice *choice, const char *kind, const ch
 static int choose_context(const struct kube_config_inputs *inputs, const struct kubeconfig *config,
                           struct choice *choice, struct err *err)
 {
-	const char *flag = str_is_empty(inputs->context) ? NULL : inputs->context;
-	const char *name = flag ? flag : config->current_context;
+	const char *name = str_is_empty(inputs->context) ? config->current_context : inputs->context;
 	_cleanup_free_ char *shown = NULL;
 
 	choice->context = kubeconfig_find_context(config, name);
 	if (choice->context || !name)
 		return 0;
 	shown = str_visible(name, NAME_SHOWN);
-	if (flag) {
-		err_set(err, ERR_CONFIG, "context \"%s\" does not exist", shown);
-	} else {
-		err_set(err, ERR_CONFIG, "context was not found for specified context: %s", shown);
-		err_label(err, "Error in configuration");
-	}
+	err_set(err, ERR_CONFIG, "context was not found for specified context: %s", shown);
+	err_label(err, "Error in configuration");
 	return hint_contexts(config, err);
 }
 

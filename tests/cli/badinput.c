@@ -67,7 +67,7 @@ Test(badinput, kubeconfig)
 		{ "an unknown context",
 		  CONTEXT("here", "me") CLUSTER USER "{}\n",
 		  { "health", "--context", "zz" },
-		  "error: context \"zz\" does not exist" },
+		  "Error in configuration: context was not found for specified context: zz" },
 		{ "a current context that is not there",
 		  "apiVersion: v1\nkind: Config\ncurrent-context: gone\n",
 		  { "health" },

@@ -215,7 +215,7 @@ Test(config, entries_that_are_missing)
 	struct kube_config_inputs inputs = { .kubeconfig = "config", .context = "zz" };
 
 	write_file("config", ONE(SERVER, TOKEN));
-	expect_failure(&inputs, ERR_CONFIG, "error: context \"zz\" does not exist");
+	expect_failure(&inputs, ERR_CONFIG, "Error in configuration: context was not found for specified context: zz");
 	inputs.context = "lost";
 	expect_failure(&inputs, ERR_CONFIG, "error: cluster \"gone\" was not found for context \"lost\"");
 	inputs.context = "nobody";
@@ -224,7 +224,7 @@ Test(config, entries_that_are_missing)
 	expect_failure(&inputs, ERR_CONFIG, "error: context \"bare\" names no cluster");
 	inputs.context = NULL;
 	inputs.cluster = "zz";
-	expect_failure(&inputs, ERR_CONFIG, "error: cluster \"zz\" does not exist");
+	expect_failure(&inputs, ERR_CONFIG, "error: no server found for cluster \"zz\"");
 	inputs.cluster = NULL;
 	inputs.user = "zz";
 	expect_failure(&inputs, ERR_CONFIG, "error: auth info \"zz\" does not exist");
@@ -257,7 +257,7 @@ Test(config, hints_name_the_contexts)
 
 	write_file("config", ONE(SERVER, TOKEN));
 	cr_assert_eq(kube_config_load(&inputs, &config, &err), -1);
-	cr_expect_str_eq(err.message, "context \"zz^[\" does not exist");
+	cr_expect_str_eq(err.message, "context was not found for specified context: zz^[");
 	cr_expect_str_eq(err.hint, "choose one with --context: a, bare, lost, nobody");
 }
 
