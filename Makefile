@@ -144,6 +144,13 @@ unit: $(UNIT)
 cli: $(BINARY) $(BUILD)/suites/cli
 	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) tests/run suites $(BUILD)/suites/cli
 
+# The same kubeconfigs, flags and environments to every kubectl on this machine and to the plugin. ONLY: a pattern.
+$(eval $(call suite,kubectl,tests/kubectl,$(SUPPORT) $(UTIL)))
+
+.PHONY: kubectl-cases
+kubectl-cases: $(BINARY) $(BUILD)/suites/kubectl
+	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) ONLY='$(ONLY)' tests/run kubectl $(BUILD)/suites/kubectl
+
 # The simulated cluster: plan and act against random faults. SEED replays one, SEEDS says how many are tried.
 SEEDS         ?= 3000
 
