@@ -11,7 +11,7 @@
 #include "consul/deploy.h"
 #include "util/err.h"
 
-enum deploy_output { DEPLOY_OUTPUT_YAML, DEPLOY_OUTPUT_JSON };
+enum deploy_output { DEPLOY_OUTPUT_YAML, DEPLOY_OUTPUT_JSON, DEPLOY_OUTPUT_NAME };
 
 struct deploy_options {
 	int64_t replicas;

@@ -61,8 +61,14 @@ void deploy_print(const struct deploying *deploying, const struct deploy_plan *p
 {
 	const struct cmd_context *context = deploying->context;
 	bool json = deploying->options->output == DEPLOY_OUTPUT_JSON;
-	char *text = json ? deploy_plan_json(plan) : deploy_plan_yaml(plan);
+	char *text;
 
+	if (deploying->options->output == DEPLOY_OUTPUT_NAME) {
+		for (size_t i = 0; i < plan->objects.count; i++)
+			fprintf(context->output, "%s\n", plan->objects.items[i].resource);
+		return;
+	}
+	text = json ? deploy_plan_json(plan) : deploy_plan_yaml(plan);
 	if (plan->new_secrets)
 		fputs("Warning: the output holds new keys: keep it like a password\n", context->messages);
 	if (plan->sets_up_acls && !plan->exists)

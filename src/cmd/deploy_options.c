@@ -12,7 +12,7 @@
 /* Most bytes of a file with a certificate, a key, or a piece of configuration. */
 #define INPUT_MAX ((size_t)256 * 1024)
 
-static const char *const deploy_output_choices[] = { "yaml", "json", NULL };
+static const char *const deploy_output_choices[] = { "yaml", "json", "name", NULL };
 
 #define DEPLOY_AT(member_) OPTION_AT(struct deploy_options, member_)
 
@@ -154,8 +154,9 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_CHOICE,
 	  DEPLOY_AT(output),
 	  .choices = deploy_output_choices,
-	  .wrong_choice = CMD_WRONG_OUTPUT("json,yaml"),
-	  .help = "Print exactly what would be applied, as yaml or json, and apply nothing. For a new cluster this "
+	  .wrong_choice = CMD_WRONG_OUTPUT("json,name,yaml"),
+	  .help = "Print exactly what would be applied, as yaml, json, or the names alone, and apply nothing. For a "
+	          "new cluster this "
 	          "holds its keys and tokens; "
 	          "Secrets that exist are not touched, and left out." },
 	{ 0 },

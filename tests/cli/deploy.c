@@ -146,6 +146,15 @@ Test(deploy, output_prints_the_objects_and_writes_nothing)
 	cr_assert(str_starts_with(result.output, "{\n    \"apiVersion\": \"v1\",\n    \"kind\": \"List\""));
 	run_result_release(&result);
 	apiserver_stop(server);
+
+	run_on_nothing(&server, writable, RUN_ARGV("deploy", "-o", "name"), &result);
+	cr_assert(str_starts_with(result.output, "serviceaccount/consul\n"), "%s", result.output);
+	cr_assert(strstr(result.output, "\nstatefulset.apps/consul\n") && !strchr(result.output, ' '), "%s",
+	          result.output);
+	cr_assert_str_empty(result.error_output);
+	cr_assert_eq(writes(server), 0);
+	run_result_release(&result);
+	apiserver_stop(server);
 }
 
 Test(deploy, unwise_numbers_are_warned_of)
