@@ -1,5 +1,7 @@
 /*
- * The table of commands, and the only place that prints errors and ends the process.
+ * Where the process begins and ends, and the only place that prints errors.
+ *
+ * Called kubectl_complete-consul (a link), it is the completion that kubectl asks: cmd/complete.h.
  *
  * Exit codes: 0 fine, 1 error, 2 critical, 3 degraded, 4 refused by a safety rule, 124 timeout, 130 interrupted.
  */
@@ -12,18 +14,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/complete.h"
 #include "cmd/interrupt.h"
 #include "util/mem.h"
-
-/* In the order of the overview; help and completion read this table too. */
-static const struct command *const commands[] = {
-	&cmd_deploy,  &cmd_health,  &cmd_scale,   &cmd_reap, &cmd_failover, &cmd_recover,
-	&cmd_explain, &cmd_version, &cmd_options, &cmd_help, NULL,
-};
-
-#define DESCRIPTION                                                                                                    \
-	"Run Consul servers on Kubernetes, and trust them with their quorum: deploy them, see their health as "        \
-	"Kubernetes, gossip and raft have it, add and take away servers, and learn what to do about what is wrong."
+#include "util/str.h"
 
 /* A file opened later must not become standard output: closed standard descriptors lead nowhere. */
 static void open_standard_descriptors(void)
@@ -86,7 +80,10 @@ static void allow_many_descriptors(void)
 int main(int argc, char **argv)
 {
 	_cleanup_free_ char *name = cmd_program_name(argc > 0 ? argv[0] : NULL);
-	const struct program program = { .name = name, .description = DESCRIPTION, .commands = commands };
+	const struct program program = { .name = name,
+		                         .path = argc > 0 ? argv[0] : NULL,
+		                         .description = cmd_description,
+		                         .commands = cmd_commands };
 	_cleanup_err_ struct err err = ERR_INIT, output_err = ERR_INIT;
 	struct cmd_environment environment;
 	struct cmd_context context = {
@@ -105,6 +102,8 @@ int main(int argc, char **argv)
 	cmd_environment_read(&environment);
 	context.output_term = cmd_environment_term(&environment, STDOUT_FILENO);
 	context.messages_term = cmd_environment_term(&environment, STDERR_FILENO);
+	if (str_equal(name, COMPLETE_FILE_NAME))
+		return complete_main(&context, argv + 1);
 	if (interrupt_install(&context.interrupt_fd, &err) < 0 ||
 	    cmd_dispatch(&context, argc > 0 ? argv + 1 : no_words, &exit_code, &err) < 0) {
 		print_error(&context, &err);

@@ -2,7 +2,7 @@
  * cmd/cmd.h - what a subcommand is, what it gets, and how one is found and run.
  *
  * A subcommand is one file src/cmd/NAME.c that ends in one constant, `const struct command cmd_NAME`, and one
- * row in the table of src/main.c. Help, the overview, the man page and completion come from that constant.
+ * row in the table of src/cmd/commands.c. Help, the overview, the man page and completion come from that constant.
  * A command turns options into one call below and prints the result; it holds no logic a test would want.
  *
  * Results go to context->output (standard output), progress and warnings to context->messages (standard
@@ -19,6 +19,24 @@
 #include "util/err.h"
 #include "util/option.h"
 #include "util/term.h"
+
+/* What kind of thing an operand or an option's value is: how it is completed (cmd/complete.h). */
+enum complete {
+	COMPLETE_NOTHING,
+	COMPLETE_FILE,
+	COMPLETE_DIRECTORY,
+	COMPLETE_CONTEXT, /* of the kubeconfig; likewise the next two */
+	COMPLETE_CLUSTER,
+	COMPLETE_USER,
+	COMPLETE_NAMESPACE,     /* of the cluster */
+	COMPLETE_STORAGE_CLASS, /* the same */
+	COMPLETE_SET,           /* StatefulSets in the namespace that run Consul servers */
+	COMPLETE_SERVER,        /* their pods */
+	COMPLETE_REMAINS,       /* servers that are gone, of which something is left */
+	COMPLETE_SIZE,          /* a good number of servers */
+	COMPLETE_FINDING,
+	COMPLETE_COMMAND,
+};
 
 /* Exit codes beyond those of errors (err_exit_code: 1, 4 refused by a safety rule, 124 timeout, 130 interrupted). */
 enum cmd_exit {
@@ -51,6 +69,8 @@ struct command {
 	const char *operands; /* usage: "CODE...", NULL: none are allowed */
 	size_t operands_min;  /* fewer, or more than max: a usage error before run is called */
 	size_t operands_max;
+	enum complete operand;                /* what kind of thing each of them is */
+	const char *const *operand_choices;   /* those there are, ended by NULL; NULL: not listed */
 	const char *description;      /* paragraphs; NULL: the summary */
 	const char *examples;         /* lines: "# comment" and command, an empty line between two examples */
 	const struct option *options; /* its own table; NULL: none */
@@ -66,6 +86,7 @@ struct command {
 
 struct program {
 	const char *name;                     /* as the user typed it: "kubectl consul" */
+	const char *path;                     /* argv[0]; NULL: unknown */
 	const char *description;              /* first lines of the overview */
 	const struct command *const *commands; /* in the order of the overview, ended by NULL */
 };
@@ -78,9 +99,17 @@ extern const struct command cmd_reap;
 extern const struct command cmd_failover;
 extern const struct command cmd_recover;
 extern const struct command cmd_explain;
+extern const struct command cmd_completion;
 extern const struct command cmd_help;
 extern const struct command cmd_options;
 extern const struct command cmd_version;
+
+/* All of them, in the order of the overview, ended by NULL; and the program's description. */
+extern const struct command *const cmd_commands[];
+extern const char cmd_description[];
+
+/* --help, which every command has. */
+extern const struct option cmd_help_option_table[];
 
 /*
  * Finds the command among words (argv without the program's name, ended by NULL), parses, and runs it.

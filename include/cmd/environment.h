@@ -9,6 +9,7 @@
 /* Strings are borrowed from the environment; NULL: not set. */
 struct cmd_environment {
 	const char *home;
+	const char *path; /* PATH */
 	const char *user; /* USER, else LOGNAME */
 	const char *kubeconfig;
 	const char *consul_token; /* CONSUL_HTTP_TOKEN; secret */

@@ -49,6 +49,7 @@ struct option {
 	const char *const *choices; /* of OPTION_CHOICE, ended by NULL; of OPTION_STRING: those that its owner knows, or NULL */
 	const char *wrong_choice;  /* error of another choice, '$' standing for the value; NULL: a general one */
 	int64_t min, max;          /* of OPTION_INT; both 0: not limited */
+	int complete;              /* what kind of thing a value is: the table's owner's enum, for completion; 0: not told */
 	bool hidden;               /* works, but no help shows it */
 	const char *help;          /* one paragraph */
 };
@@ -81,6 +82,9 @@ int option_parse(const struct option_set *sets, size_t set_count, char *const *w
 /* Index of the first operand, skipping the values of options of sets; -1 when there is none. Unknown options
  * are taken to have no value. */
 int option_first_operand(const struct option_set *sets, size_t set_count, char *const *words);
+
+/* The option in word, an argument that begins with '-', whose value is the argument after it; NULL when there is none. */
+const struct option *option_wants_next(const struct option_set *sets, size_t set_count, const char *word);
 
 /* Whether --name was on the command line, whatever its value. */
 bool option_was_given(const struct option_words *words, const char *name);

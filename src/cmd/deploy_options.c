@@ -23,6 +23,7 @@ const struct option deploy_option_table[] = {
 	  .min = 1,
 	  .max = MANIFEST_REPLICAS_MAX,
 	  .value_name = "N",
+	  .complete = COMPLETE_SIZE,
 	  .help = "Number of servers of a new cluster: 3 (the default) or 5. One that exists is brought to it after "
 	          "everything else, as `kubectl consul scale` does it." },
 	{ .name = "image",
@@ -41,6 +42,7 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(storage_class),
 	  .value_name = "NAME",
+	  .complete = COMPLETE_STORAGE_CLASS,
 	  .help = "StorageClass of the volumes; the cluster's default one if not given. Cannot be changed later." },
 	{ .name = "datacenter",
 	  .kind = OPTION_STRING,
@@ -52,6 +54,7 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(config_path),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help =
 	      "A JSON object of Consul settings to be added to the servers' configuration, instead of what was added "
 	      "before; {} for nothing. Servers are replaced for it, one at a time." },
@@ -68,17 +71,20 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(authority_path),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help =
 	      "Certificate of your own authority (PEM), which signs the servers' certificate; otherwise one is made." },
 	{ .name = "tls-ca-key",
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(authority_key_path),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Its private key (PEM, not encrypted). It is used to sign, and kept nowhere." },
 	{ .name = "tls-ca-key-in-use",
 	  .kind = OPTION_STRING,
 	  DEPLOY_AT(key_in_use_path),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help =
 	      "For a change from an authority of your own to another: the private key of the one in use. It is used to "
 	      "sign, and kept nowhere." },
@@ -135,6 +141,7 @@ const struct option deploy_option_table[] = {
 	  .kind = OPTION_LIST,
 	  DEPLOY_AT(files),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Apply the objects in this file or directory instead of the built-in ones, and wait for their Consul "
 	          "servers "
 	          "the same way. YAML or JSON, several documents, - for standard input. May be given several times." },

@@ -16,7 +16,7 @@ struct root_options {
 };
 
 /* Every command has the first row; the second is for the program alone. */
-static const struct option help_table[] = {
+const struct option cmd_help_option_table[] = {
 	{ .name = "help",
 	  .letter = 'h',
 	  .kind = OPTION_FLAG,
@@ -89,7 +89,7 @@ static int run_command(struct cmd_context *context, char *const *words, int *ret
 	struct option_words parsed = OPTION_WORDS_INIT;
 	void *options = xcalloc(1, command->options_size + 1);
 	const struct option_set sets[] = {
-		{ help_table, &root },
+		{ cmd_help_option_table, &root },
 		{ command->options, options },
 		{ global_option_table, &global },
 	};
@@ -118,7 +118,7 @@ static int run_program(struct cmd_context *context, char *const *words, struct e
 	struct global_options global = GLOBAL_OPTIONS_INIT;
 	struct option_words parsed = OPTION_WORDS_INIT;
 	const struct option_set sets[] = {
-		{ help_table, &root },
+		{ cmd_help_option_table, &root },
 		{ version_table, &root },
 		{ global_option_table, &global },
 	};
@@ -140,7 +140,7 @@ static int find_name(char *const *words)
 {
 	struct root_options root;
 	struct global_options global;
-	const struct option_set sets[] = { { help_table, &root }, { global_option_table, &global } };
+	const struct option_set sets[] = { { cmd_help_option_table, &root }, { global_option_table, &global } };
 
 	return option_first_operand(sets, ARRAY_SIZE(sets), words);
 }

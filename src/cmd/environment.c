@@ -16,6 +16,7 @@ void cmd_environment_read(struct cmd_environment *ret_environment)
 {
 	*ret_environment = (struct cmd_environment){
 		.home = getenv("HOME"),
+		.path = getenv("PATH"),
 		.user = either("USER", "LOGNAME"),
 		.kubeconfig = getenv("KUBECONFIG"),
 		.consul_token = getenv("CONSUL_HTTP_TOKEN"),

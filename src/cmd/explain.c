@@ -192,6 +192,7 @@ const struct command cmd_explain = {
 	.summary = "Explain a finding of health: what it means and what to do",
 	.operands = "[CODE...]",
 	.operands_max = SIZE_MAX,
+	.operand = COMPLETE_FINDING,
 	.description = "Explain what the findings of health mean, their usual causes, and what to do.\n"
 	               "\n"
 	               "Findings are named by their code or their name. Without any, all of them are listed. "

@@ -40,6 +40,7 @@ static const struct option failover_option_table[] = {
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct failover_options, pod),
 	  .value_name = "POD",
+	  .complete = COMPLETE_SERVER,
 	  .help = "Crash the server in this pod." },
 	{ .name = "leader",
 	  .kind = OPTION_FLAG,

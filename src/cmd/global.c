@@ -1,6 +1,8 @@
 /* See include/cmd/global.h. */
 #include "cmd/global.h"
 
+#include "cmd/cmd.h"
+
 #define SERVICE_ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 #define VERBOSITY_MAX       10
 
@@ -37,31 +39,37 @@ const struct option global_option_table[] = {
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(cache_dir),
 	  .value_name = "DIRECTORY",
+	  .complete = COMPLETE_DIRECTORY,
 	  .help = "Default cache directory. It is not used: nothing is cached on disk." },
 	{ .name = "certificate-authority",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(certificate_authority),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Path to a cert file for the certificate authority" },
 	{ .name = "client-certificate",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(client_certificate),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Path to a client certificate file for TLS" },
 	{ .name = "client-key",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(client_key),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Path to a client key file for TLS" },
 	{ .name = "cluster",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(cluster),
 	  .value_name = "NAME",
+	  .complete = COMPLETE_CLUSTER,
 	  .help = "The name of the kubeconfig cluster to use" },
 	{ .name = "context",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(context),
 	  .value_name = "NAME",
+	  .complete = COMPLETE_CONTEXT,
 	  .help = "The name of the kubeconfig context to use" },
 	{ .name = "disable-compression",
 	  .kind = OPTION_FLAG,
@@ -76,12 +84,14 @@ const struct option global_option_table[] = {
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(kubeconfig),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Path to the kubeconfig file to use for CLI requests." },
 	{ .name = "name",
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(name),
 	  .value_name = "STATEFULSET",
 	  .default_text = "consul",
+	  .complete = COMPLETE_SET,
 	  .help = "The StatefulSet the Consul servers run in. If there is none of this name, but exactly one in the "
 	          "namespace that runs Consul servers, that one is used." },
 	{ .name = "namespace",
@@ -89,6 +99,7 @@ const struct option global_option_table[] = {
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(namespace_name),
 	  .value_name = "NAMESPACE",
+	  .complete = COMPLETE_NAMESPACE,
 	  .help = "If present, the namespace scope for this CLI request" },
 	{ .name = "password",
 	  .kind = OPTION_STRING,
@@ -127,6 +138,7 @@ const struct option global_option_table[] = {
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(token_file),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help =
 	      "File whose first line is the ACL token to show to the Consul servers. Without it: CONSUL_HTTP_TOKEN, "
 	      "the "
@@ -135,6 +147,7 @@ const struct option global_option_table[] = {
 	  .kind = OPTION_STRING,
 	  GLOBAL_AT(user),
 	  .value_name = "NAME",
+	  .complete = COMPLETE_USER,
 	  .help = "The name of the kubeconfig user to use" },
 	{ .name = "username",
 	  .kind = OPTION_STRING,

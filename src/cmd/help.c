@@ -124,5 +124,6 @@ const struct command cmd_help = {
 	.summary = "Help about any command",
 	.operands = "[COMMAND]",
 	.operands_max = 1,
+	.operand = COMPLETE_COMMAND,
 	.run = run_help,
 };

@@ -65,6 +65,7 @@ const struct command cmd_reap = {
 	.summary = "Remove what is left of servers that are gone",
 	.operands = "[SERVER...]",
 	.operands_max = OBSERVE_SERVERS_MAX,
+	.operand = COMPLETE_REMAINS,
 	.description =
 	    "Removes from gossip and raft what is left of servers that are gone: members that failed, and raft peers "
 	    "that belong to no pod. One at a time: a failed member is made to leave (force-leave), and if raft still "

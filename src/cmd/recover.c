@@ -36,6 +36,7 @@ static const struct option recover_option_table[] = {
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct recover_options, directory),
 	  .value_name = "DIR",
+	  .complete = COMPLETE_DIRECTORY,
 	  .help = "Before anything is changed save the raft directory of the server whose data becomes the truth as "
 	          "DIR/POD.tar, which must not exist yet. It holds every secret of the cluster." },
 	{ .name = "force",

@@ -31,6 +31,7 @@ static const struct option scale_option_table[] = {
 	  .kind = OPTION_STRING,
 	  OPTION_AT(struct scale_options, backup_path),
 	  .value_name = "FILE",
+	  .complete = COMPLETE_FILE,
 	  .help = "Before the first change save a snapshot of Consul's data to this file, which must not exist yet. It "
 	          "holds every secret of the cluster." },
 	{ .name = "delete-claims",
@@ -45,6 +46,7 @@ static const struct option scale_option_table[] = {
 	  .min = 1,
 	  .max = MANIFEST_REPLICAS_MAX,
 	  .value_name = "N",
+	  .complete = COMPLETE_SIZE,
 	  .help = "The number of servers, as `kubectl scale` has it; the same as N." },
 	CHANGE_OPTION_DRY_RUN(struct scale_options, dry_run),
 	{ 0 },
@@ -109,6 +111,7 @@ const struct command cmd_scale = {
 	.summary = "Change the number of servers, one at a time, with the quorum kept",
 	.operands = "N",
 	.operands_max = 1,
+	.operand = COMPLETE_SIZE,
 	.description =
 	    "Brings the cluster to N servers, all of them voters, one server at a time. The steps are shown first, "
 	    "each "

@@ -308,24 +308,23 @@ int option_parse(const struct option_set *sets, size_t set_count, char *const *w
 	return 0;
 }
 
-/* Whether the value of the option in word is the word after it. */
-static bool takes_next(const struct option_set *sets, size_t set_count, const char *word)
+const struct option *option_wants_next(const struct option_set *sets, size_t set_count, const char *word)
 {
 	const struct option *option;
 	void *target;
 
 	if (word[1] == '-') {
 		option = find_in_sets(sets, set_count, word + 2, 0, &target);
-		return option && !option_is_bare(option);
+		return option && !option_is_bare(option) ? option : NULL;
 	}
 	for (word++; *word; word++) {
 		option = find_in_sets(sets, set_count, NULL, *word, &target);
 		if (!option || word[1] == '=')
-			return false;
+			return NULL;
 		if (!option_is_bare(option))
-			return !word[1];
+			return word[1] ? NULL : option;
 	}
-	return false;
+	return NULL;
 }
 
 int option_first_operand(const struct option_set *sets, size_t set_count, char *const *words)
@@ -335,7 +334,7 @@ int option_first_operand(const struct option_set *sets, size_t set_count, char *
 			return words[i + 1] ? i + 1 : -1;
 		if (!is_option(words[i]))
 			return i;
-		if (takes_next(sets, set_count, words[i]) && words[i + 1])
+		if (option_wants_next(sets, set_count, words[i]) && words[i + 1])
 			i++;
 	}
 	return -1;
