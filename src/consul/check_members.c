@@ -36,9 +36,8 @@ static bool is_pods_address(const struct diagnosis *diagnosis, const char *addre
 static bool is_stuck(const struct diagnosis *diagnosis, const struct place *place)
 {
 	const struct view *view = &place->server->view;
-	int64_t started_at = place->server->container ? place->server->container->started_at : 0;
 
-	if (!view->members_known || started_at == 0 || diagnosis->snapshot->taken_at - started_at < JOIN_S)
+	if (!view->members_known || !place_has_settled(diagnosis, place))
 		return false;
 	for (size_t i = 0; i < view->member_count; i++) {
 		const struct member *member = &view->members[i];
@@ -91,7 +90,7 @@ static bool explain_goodbye(const struct diagnosis *diagnosis, const struct plac
 {
 	const struct server *believer = place_goodbye_at(diagnosis, place);
 
-	if (!believer)
+	if (!believer || !place_has_settled(diagnosis, place))
 		return false;
 	finding_set_cause(finding,
 	                  "it has not: a goodbye of the server before it, or one said of it, came to %s after its "

@@ -85,12 +85,10 @@ bool place_has_former_entry(const struct place *place)
 
 const struct server *place_goodbye_at(const struct diagnosis *diagnosis, const struct place *place)
 {
-	const struct kube_container *container = place->server->container;
 	const char *address = place->server->pod.ip;
 	const struct member *own = address ? view_member_by_address(&place->server->view, address) : NULL;
 
-	if (!place->running || place->server->pod.deleting || !own || own->status != MEMBER_ALIVE || !container ||
-	    container->started_at <= 0 || diagnosis->snapshot->taken_at - container->started_at < JOIN_S)
+	if (!place->running || place->server->pod.deleting || !own || own->status != MEMBER_ALIVE)
 		return NULL;
 	FOR_EACH_PLACE (other, diagnosis) {
 		const struct member *member = view_member_by_address(&other->server->view, address);
@@ -100,6 +98,13 @@ const struct server *place_goodbye_at(const struct diagnosis *diagnosis, const s
 			return other->server;
 	}
 	return NULL;
+}
+
+bool place_has_settled(const struct diagnosis *diagnosis, const struct place *place)
+{
+	int64_t started_at = place->server->container ? place->server->container->started_at : 0;
+
+	return started_at > 0 && diagnosis->snapshot->taken_at - started_at >= JOIN_S;
 }
 
 bool diagnosis_has_quorum(const struct diagnosis *diagnosis)

@@ -378,6 +378,9 @@ static bool joins_again(struct planning *planning, const struct place *place)
 		to = believer;
 	if (!believer || planning->goal->cannot_join || !to || !to->pod.ip)
 		return false;
+	if (!place_has_settled(&planning->diagnosis, place))
+		return plan_wait(planning, place, "%s: %s believes that it has left", place->server->name,
+		                 believer->name);
 	step = plan_step(planning, STEP_JOIN, place->server->name, "%s joins once more: %s believes that it has left",
 	                 place->server->name, believer->name);
 	step->through = xstrdup(place->server->name);

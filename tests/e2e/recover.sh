@@ -49,7 +49,8 @@ recovered() { # FOLDER NUMBER SERVERS
 	local all
 	read -ra all <<<"$(first_servers "$3")"
 	check "$3 voters, nobody failed" until_true 60 exactly "$3"
-	check 'every acknowledged key is there' has_keys "$1" "$2"
+	# On a busy machine the leader may change just now, and then nobody answers for a moment.
+	check 'every acknowledged key is there' until_true 30 has_keys "$1" "$2"
 	check 'no peers.json waits for a later start' nothing_waits "${all[@]}"
 }
 
@@ -70,7 +71,7 @@ all_restart() {
 	expect 'all pods deleted at once: the cluster comes back without help' 0 'HEALTHY'
 	other_addresses() { [ "$(pod_addresses)" != "$addresses" ]; }
 	check 'with other addresses' other_addresses
-	check 'and with its keys' has_keys first 20
+	check 'and with its keys' until_true 30 has_keys first 20
 }
 
 # -------------------------------------------------------------------------------------------- a majority is gone
@@ -124,7 +125,7 @@ three_of_five() {
 	plugin health --wait --timeout 3m -n "$namespace"
 	expect 'five servers are healthy again' 0 'HEALTHY'
 	recovered second 20 5
-	check 'and the keys from before' has_keys first 20
+	check 'and the keys from before' until_true 30 has_keys first 20
 }
 
 # ------------------------------------------------------------------------------------ which cluster is the one?
