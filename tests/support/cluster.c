@@ -210,6 +210,10 @@ char *kubeconfig_text(const struct kubeconfig *config)
 	add_data(&out, "certificate-authority-data", config->ca);
 	if (config->insecure)
 		buf_adds(&out, "    insecure-skip-tls-verify: true\n");
+	if (config->proxy_url)
+		buf_addf(&out, "    proxy-url: %s\n", config->proxy_url);
+	if (config->tls_server_name)
+		buf_addf(&out, "    tls-server-name: %s\n", config->tls_server_name);
 	buf_adds(&out, "users:\n- name: tester\n  user:\n");
 	if (config->token)
 		buf_addf(&out, "    token: %s\n", config->token);

@@ -142,6 +142,8 @@ struct kubeconfig {
 	const char *certificate; /* PEM */
 	const char *key;
 	bool insecure;
+	const char *proxy_url;
+	const char *tls_server_name;
 };
 
 /* As YAML, everything inline; new string. */
