@@ -71,10 +71,11 @@ ifndef LIBRARIES
 $(error VARIANT=static is for `make static`, which knows where the libraries are)
 endif
 CC            := $(LIBRARIES)/bin/cc
+AR            := $(LIBRARIES)/bin/ar
 PKG_CFLAGS    := -DKUBECTL_CONSUL_STATIC -DCURL_STATICLIB -DNGHTTP2_STATICLIB
 LIBS          := -lcurl -lnghttp2 -lssl -lcrypto -lcjson -lyaml -lwslay -lz -lm
 OPTIMIZE      := -O2 $(HARDENING) -g0 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.
-LINK          := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=none -s
+LINK          := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections -Wl,--build-id=none -s -Wl,-Map=$(BUILD)/kubectl-consul.map
 else
 $(error VARIANT must be release, debug, asan, fuzz or static)
 endif
@@ -102,7 +103,7 @@ $(BINARY): $(BUILD)/src/main.o $(CMD)
 define archive
 $(call lib,$(1)): $(call objects,$(1))
 	$$(call say,AR,$$@)
-	$(Q)rm -f $$@ && ar rcs $$@ $$^
+	$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
 $(foreach layer,$(LAYERS),$(eval $(call archive,$(layer))))
 
@@ -121,7 +122,7 @@ TEST_LIBS     := -lcriterion $(LIBS) -lssl -lcrypto -lpthread
 
 $(SUPPORT): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 define suite
 $(BUILD)/suites/$(1): $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(2)/*.c)) $(3)
@@ -243,10 +244,27 @@ static:
 	$(Q)libraries=$$(tests/dist/libraries $(ARCH)) && \
 		$(MAKE) --no-print-directory VARIANT=static LIBRARIES=$$libraries all
 
+# build/dist: the archives, their checksums, and plugin.yaml filled in. RELEASE_URL is where they will be.
+HOMEPAGE      ?= https://example.com/kubectl-consul
+RELEASE_URL   ?= $(HOMEPAGE)/releases/download/v$(VERSION)
+DIST_ARCHES   := amd64 arm64
+DIST          := build/dist
+
+dist: export HOMEPAGE := $(HOMEPAGE)
+dist: export RELEASE_URL := $(RELEASE_URL)
+dist:
+	$(Q)for arch in $(DIST_ARCHES); do $(MAKE) --no-print-directory static ARCH=$$arch || exit 1; done
+	$(Q)tests/dist/pack $(VERSION) $(DIST) $(DIST_ARCHES)
+	$(Q)cat $(DIST)/SHA256SUMS
+
+# What a release must be; see tests/dist/check.sh.
+dist-check: dist build/release/suites/cli
+	$(Q)CLI_SUITE=$(CURDIR)/build/release/suites/cli tests/run dist $(VERSION) $(DIST) $(DIST_ARCHES)
+
 # A package for this machine's Debian, of the dynamic binary, in build/deb: what `make install` installs.
 DEB           := build/deb
 
-deb: export HOMEPAGE ?= https://example.com/kubectl-consul
+deb: export HOMEPAGE := $(HOMEPAGE)
 deb: export MAINTAINER ?= kubectl-consul maintainers <maintainers@example.com>
 deb: all
 	$(Q)rm -rf $(DEB)/root

@@ -87,12 +87,25 @@ sources_fetch() {
 	touch "$root/complete"
 }
 
-# "NAME VERSION SHA256" lines: the checksum is that of the .dsc, which has those of all else.
+# "NAME PACKAGE VERSION SHA256" lines.
 sources_list() {
-	local name
-	for name in "${SOURCES[@]}"; do
-		echo "$name $(<"$DIST_CACHE/sources/$name/version") $(sha256sum <"$(echo "$DIST_CACHE/sources/$name/"*.dsc)" | cut -d' ' -f1)"
+	local package name
+	for package in "${SOURCES[@]}"; do
+		name=$package
+		[[ $package != aria2 ]] || name=wslay
+		echo "$name $package $(<"$DIST_CACHE/sources/$package/version")" \
+			"$(cat "$DIST_CACHE/sources/$package/"*.dsc | sha256sum | cut -d' ' -f1)"
 	done
+}
+
+# What the lists say of a package's .dsc; "-" when they do not know this version.
+source_checksum() { # PACKAGE VERSION
+	local sum
+	sum=$(sources_apt apt-cache showsrc --only-source "$1" | awk -v version="$2" '
+		$1 == "Version:" { found = $2 == version }
+		/^[^ ]/ { sums = $1 == "Checksums-Sha256:" }
+		found && sums && $3 ~ /[.]dsc$/ { print $1; exit }')
+	echo "${sum:--}"
 }
 
 # The source as Debian builds it, its patches applied.
