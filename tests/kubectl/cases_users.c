@@ -8,7 +8,7 @@
 /* A credential plugin that notes what it was told and answers with these fields of the status. */
 #define PLUGIN_TEXT(version, status)                                                                                   \
 	"#!/bin/sh\n"                                                                                                  \
-	"printf '%s\\n' \"$KUBERNETES_EXEC_INFO\" >>$CASE/told\n"                                                      \
+	"printf '%s\\n' \"$(printf %s \"$KUBERNETES_EXEC_INFO\")\" >>$CASE/told\n"                                     \
 	"echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/" version                    \
 	"\",\"status\":{" status "}}'\n"
 #define PLUGIN(version, status)                                                                                        \
@@ -148,7 +148,7 @@ const struct kubectl_case kubectl_cases_users[] = {
 	  .files = { { "bin/plugin",
 	               "#!/bin/sh\n"
 	               "line() { sed ':a;N;$!ba;s/\\n/\\\\n/g' \"$1\"; }\n"
-	               "echo "
+	               "printf '%s\\n' "
 	               "'{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{"
 	               "\"clientCertificateData\":\"'\"$(line $PKI/client.crt)\"'\",\"clientKeyData\":\"'"
 	               "\"$(line $PKI/client.key)\"'\"}}'\n",
@@ -158,7 +158,7 @@ const struct kubectl_case kubectl_cases_users[] = {
 	  .config = USUAL(EXEC("v1", NEVER ", args: [x, y z], env: [{name: HUE, value: red}]")),
 	  .files = { { "bin/plugin",
 	               "#!/bin/sh\n"
-	               "echo "
+	               "printf '%s\\n' "
 	               "'{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{"
 	               "\"token\":\"'\"$1-$2-$HUE\"'\"}}'\n",
 	               true } },
@@ -186,7 +186,9 @@ const struct kubectl_case kubectl_cases_users[] = {
 	{ .rule = "plugin that answers with no JSON",
 	  .config = USUAL(EXEC("v1", NEVER)),
 	  .files = { SCRIPT("echo hello") },
-	  .outcome = GETTING "decoding stdout: *" },
+	  .outcome = GETTING "decoding stdout: *",
+	  .kubectls = GETTING "decoding stdout: *",
+	  .why = "words: kubectl shows a type of Go" },
 	{ .rule = "plugin that answers in another version",
 	  .config = USUAL(EXEC("v1", NEVER)),
 	  .files = { PLUGIN("v1beta1", TOKEN) },
@@ -229,7 +231,7 @@ const struct kubectl_case kubectl_cases_users[] = {
 	               "#!/bin/sh\n"
 	               "echo run >>$CASE/runs\n"
 	               "token=stale; [ $(wc -l <$CASE/runs) = 1 ] || token=fresh\n"
-	               "echo "
+	               "printf '%s\\n' "
 	               "'{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{"
 	               "\"token\":\"'$token'\"}}'\n",
 	               true } },
