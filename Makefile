@@ -16,7 +16,7 @@ say       = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all deps test check unit cli sim mutants krew e2e asan lint fuzz bench lab-up lab-down demo \
-        static dist dist-check deb deb-check install uninstall clean compdb
+        static dist dist-check deb deb-check man install uninstall clean compdb
 
 # ------------------------------------------------------------------------------------------- flags
 
@@ -283,11 +283,36 @@ lint:
 deps:
 	$(Q)tests/deps
 
-install: $(BINARY)
-	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/kubectl-consul
+# The manual page, from the same tables as help. This machine has to run what prints it: never a static one.
+MAN           := build/kubectl-consul.1
+MAN_DATE       = $(shell date -u -d "@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || date +%s)}" +%F 2>/dev/null || date -u +%F)
+
+ifeq ($(VARIANT),static)
+man:
+	$(Q)$(MAKE) --no-print-directory VARIANT=release CC=gcc man
+else
+man: $(MAN)
+endif
+
+$(BUILD)/man: $(BUILD)/src/man.o $(CMD)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(OPTIMIZE) $(LINK) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(MAN): $(BUILD)/man
+	$(call say,MAN,$@)
+	$(Q)$< $(MAN_DATE) > $@
+
+# What kubectl runs, the link by which it asks for completion, and the manual page.
+BINDIR         = $(DESTDIR)$(PREFIX)/bin
+MANDIR         = $(DESTDIR)$(PREFIX)/share/man/man1
+
+install: $(BINARY) man
+	install -D -m 0755 $(BINARY) $(BINDIR)/kubectl-consul
+	ln -sf kubectl-consul $(BINDIR)/kubectl_complete-consul
+	install -D -m 0644 $(MAN) $(MANDIR)/kubectl-consul.1
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/kubectl-consul
+	rm -f $(BINDIR)/kubectl-consul $(BINDIR)/kubectl_complete-consul $(MANDIR)/kubectl-consul.1
 
 compdb:
 	$(Q)$(MAKE) --no-print-directory -Bnk V=1 all unit cli | tests/compdb > compile_commands.json
