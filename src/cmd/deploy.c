@@ -39,8 +39,11 @@ static int make_plan(struct deploying *deploying, struct deploy_plan *plan, stru
 
 static void warn(struct deploying *deploying, const struct deploy_plan *plan)
 {
-	for (size_t i = 0; !deploying->warned && i < plan->warnings.count; i++)
-		fprintf(deploying->context->messages, "Warning: %s\n", plan->warnings.items[i]);
+	for (size_t i = 0; !deploying->warned && i < plan->warnings.count; i++) {
+		_cleanup_free_ char *shown = str_visible(plan->warnings.items[i], 0);
+
+		fprintf(deploying->context->messages, "Warning: %s\n", shown);
+	}
 	deploying->warned = true;
 }
 

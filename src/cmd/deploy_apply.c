@@ -48,9 +48,12 @@ int deploy_apply(struct deploying *deploying, struct deploy_plan *plan, bool qui
 
 		if (apply_send(deploying->connection.client, object, &options, err) < 0)
 			return -1;
-		if (!quiet && !(deploying->applied && object->change == APPLY_UNCHANGED))
-			fprintf(context->output, "%s %s%s\n", object->resource, apply_change_name(object->change),
+		if (!quiet && !(deploying->applied && object->change == APPLY_UNCHANGED)) {
+			_cleanup_free_ char *shown = str_visible(object->resource, 0);
+
+			fprintf(context->output, "%s %s%s\n", shown, apply_change_name(object->change),
 			        dry_run_words(dry_run));
+		}
 	}
 	fflush(context->output);
 	deploying->applied = dry_run == CMD_DRY_RUN_NONE;
