@@ -182,6 +182,8 @@ static int resolve(const struct kube_config_inputs *inputs, const struct kubecon
 	    config_resolve_server(inputs, &choice, config, err) < 0 ||
 	    config_resolve_proxy(inputs, &choice, config, err) < 0)
 		return -1;
+	if (!str_starts_with(config->server, "https://"))
+		config_forget_login(config);
 	if (needs_system_authorities(config))
 		config->system_ca_pem = kube_authorities_read(&inputs->authorities);
 	config->context = xstrdup_null(choice.context ? choice.context->name : NULL);

@@ -27,6 +27,9 @@ bool config_in_cluster_possible(const struct kube_config_inputs *inputs);
 int config_resolve_user(const struct kube_config_inputs *inputs, const struct choice *choice, struct kube_config *config,
 			struct err *err) __attribute__((warn_unused_result));
 
+/* What logs in never crosses plain HTTP: as kubectl, we go there (`kubectl proxy`) as nobody. */
+void config_forget_login(struct kube_config *config);
+
 /*
  * config_server.c: ca_pem and insecure; then, knowing these, server, tls_server_name and the in-cluster token. Neither
  * a flag nor a cluster entry with a server means in-cluster: config.c has made sure that this is possible then.

@@ -166,6 +166,20 @@ static int resolve_plugin(const struct choice *choice, struct kube_config *confi
 	return 0;
 }
 
+/* A file comes before the token beside it, which serves while the file cannot be read. */
+static int resolve_token(const struct kubeconfig_user *user, struct kube_config *config, struct err *err)
+{
+	_cleanup_err_ struct err reason = ERR_INIT;
+
+	if (user->token_file && check_token_file(user->token_file, user->token ? &reason : err) == 0)
+		config->token_file = xstrdup(user->token_file);
+	else if (user->token)
+		config->token = xstrdup(user->token);
+	else if (user->token_file)
+		return -1;
+	return 0;
+}
+
 static int resolve_login(const struct kube_config_inputs *inputs, const struct choice *choice,
                          struct kube_config *config, struct err *err)
 {
@@ -178,13 +192,8 @@ static int resolve_login(const struct kube_config_inputs *inputs, const struct c
 	}
 	if (resolve_basic(inputs, user, config, err) < 0)
 		return -1;
-	if (user->token) {
-		config->token = xstrdup(user->token);
-	} else if (user->token_file) {
-		if (check_token_file(user->token_file, err) < 0)
-			return -1;
-		config->token_file = xstrdup(user->token_file);
-	}
+	if (resolve_token(user, config, err) < 0)
+		return -1;
 	return choice->user ? resolve_plugin(choice, config, err) : 0;
 }
 
@@ -248,4 +257,17 @@ int config_resolve_user(const struct kube_config_inputs *inputs, const struct ch
 	    resolve_login(inputs, choice, config, err) < 0)
 		return -1;
 	return resolve_impersonation(inputs, choice->user, &config->as, err);
+}
+
+void config_forget_login(struct kube_config *config)
+{
+	free_secret(TAKE(config->token));
+	free(TAKE(config->token_file));
+	free(TAKE(config->username));
+	free_secret(TAKE(config->password));
+	free(TAKE(config->client_cert_pem));
+	free_secret(TAKE(config->client_key_pem));
+	if (config->exec)
+		exec_plugin_release(config->exec);
+	free(TAKE(config->exec));
 }
