@@ -215,7 +215,7 @@ static int render_request(struct kube_websocket *websocket, struct err *err)
 	struct curl_slist *headers = NULL;
 	int status = kube_transport_headers(pool->transport, &headers, err);
 
-	websocket->generation = kube_transport_generation(pool->transport);
+	websocket->generation = connection_generation(websocket->connection);
 	for (const struct curl_slist *line = headers; line; line = line->next) {
 		assert(request.header_count < KUBE_TRANSPORT_HEADERS_MAX);
 		lines[request.header_count++] = line->data;

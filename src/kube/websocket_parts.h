@@ -50,13 +50,16 @@ struct connection *connection_new(struct kube_websocket_pool *pool, connection_r
 void connection_free(struct connection *connection); /* closes; NULL is fine; safe in on_ready */
 
 /*
- * A warm connection, or NULL. One whose peer has closed it meanwhile is thrown away. When connection_is_ready,
- * on_ready is not called.
+ * A warm connection, or NULL. One whose peer has closed it meanwhile, or whose credentials are not those of now, is
+ * thrown away. When connection_is_ready, on_ready is not called.
  */
 struct connection *connection_take_warm(struct kube_websocket_pool *pool, connection_ready_fn *on_ready, void *context);
 
 bool connection_is_ready(const struct connection *connection);
 int connection_fd(const struct connection *connection);
+
+/* Of the credentials (kube_transport_generation) that it was connected with. */
+unsigned connection_generation(const struct connection *connection);
 
 /* NULL while it has not failed. Borrowed. */
 const struct err *connection_error(const struct connection *connection);

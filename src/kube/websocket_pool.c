@@ -23,6 +23,7 @@ struct connection {
 	connection_ready_fn *on_ready; /* NULL while it is warm */
 	void *context;
 	struct kube_transport_wait credentials; /* IS_UNIDENTIFIED */
+	unsigned generation;                    /* of the credentials that its TLS began with */
 	bool was_tried_again;
 	struct err err;
 	char detail[CURL_ERROR_SIZE];
@@ -70,6 +71,7 @@ static void begin(struct connection *connection)
 	curl->easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
 	curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, connection->detail);
 	connection->easy = easy;
+	connection->generation = kube_transport_generation(pool->transport);
 	connection->state = IS_CONNECTING;
 	pool->connecting_count++;
 	kube_multi_add(pool->multi, easy, on_connected, connection);
@@ -193,6 +195,11 @@ bool connection_is_ready(const struct connection *connection)
 	return connection->state == IS_READY;
 }
 
+unsigned connection_generation(const struct connection *connection)
+{
+	return connection->generation;
+}
+
 int connection_fd(const struct connection *connection)
 {
 	return connection->fd;
@@ -309,11 +316,19 @@ void kube_websocket_cool(struct kube_client *client)
 	}
 }
 
-/* A server closes a connection on which nothing comes: that shows before the request is sent, not after. */
+/*
+ * A server closes a connection on which nothing comes: that shows before the request is sent, not after. One from
+ * before the last run of a credential plugin may have a client certificate that is over.
+ */
 static bool is_alive(struct connection *connection)
 {
+	const unsigned generation = kube_transport_generation(connection->pool->transport);
 	CURLcode code;
 
+	if (connection->state == IS_UNIDENTIFIED || connection->state == IS_QUEUED)
+		return true;
+	if (connection->generation != generation)
+		return false;
 	if (connection->state == IS_READY)
 		return claim(connection, &code);
 	return connection->state != IS_FAILED;
