@@ -74,6 +74,7 @@ struct kube_config {
 	char *password;         /* secret; not NULL with username */
 	struct exec_plugin *exec; /* the only way to log in but for a client certificate; NULL: none */
 	cJSON *exec_config;     /* what the cluster entry has for such plugins; NULL: nothing */
+	char *exec_proxy_url;   /* the cluster entry's proxy-url as it stands, for them; NULL: none */
 	bool stdin_is_terminal;
 	struct impersonation as;
 };

@@ -227,6 +227,7 @@ void kube_config_release(struct kube_config *config)
 		exec_plugin_release(config->exec);
 	free(config->exec);
 	cJSON_Delete(config->exec_config);
+	free_secret(config->exec_proxy_url);
 	impersonation_release(&config->as);
 	*config = (struct kube_config)KUBE_CONFIG_INIT;
 }

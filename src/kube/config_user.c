@@ -163,6 +163,7 @@ static int resolve_plugin(const struct choice *choice, struct kube_config *confi
 	*config->exec = plugin;
 	if (choice->cluster && choice->cluster->exec_config)
 		config->exec_config = cJSON_Duplicate(choice->cluster->exec_config, true);
+	config->exec_proxy_url = xstrdup_null(choice->cluster ? choice->cluster->proxy_url : NULL);
 	return 0;
 }
 

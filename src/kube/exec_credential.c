@@ -172,7 +172,7 @@ static cJSON *cluster_of(const struct kube_config *config)
 	return json_object("server", json_string(config->server), "tls-server-name",
 	                   json_string(config->tls_server_name), "insecure-skip-tls-verify",
 	                   config->insecure ? json_bool(true) : NULL, "certificate-authority-data",
-	                   json_string(authorities), "config",
+	                   json_string(authorities), "proxy-url", json_string(config->exec_proxy_url), "config",
 	                   config->exec_config ? cJSON_Duplicate(config->exec_config, true) : cJSON_CreateNull(), NULL);
 }
 
