@@ -22,8 +22,7 @@ struct recovering {
 	struct recovery *recovery;  /* to be filled */
 	const struct server *best;  /* NULL: no server answers with data that is in its data directory */
 	const struct view *peers;   /* its peer set: the one that counts; NULL: none */
-	int64_t heard_at;           /* no server with data has heard a leader after this (wall clock, seconds) */
-	bool heard_known;
+	int64_t heard_at;           /* of consul/claim_age.h */
 	bool may_pass;              /* some server is about to start or to stop, or did not answer */
 	struct strv objections;     /* what --force would pass over */
 	struct strv doubts;         /* what is no reason to refuse, and is to be known */

@@ -1,4 +1,5 @@
 /* Findings 401 to 403: is there a quorum, is there a leader, is it one. See include/consul/diagnosis.h. */
+#include "consul/claim_age.h"
 #include "consul/refusal.h"
 #include "consul/remedy.h"
 
@@ -13,7 +14,7 @@ struct loss {
 	struct strv scaled;  /* were scaled away, and their claims are there */
 	struct strv renewed; /* have a new volume, and do not run on it yet */
 	struct strv empty;   /* servers that run without data, be there a voter of their name or not */
-	int64_t heard_at;    /* when a server with data last heard a leader, in seconds; -1: not known */
+	int64_t heard_at;    /* of consul/claim_age.h */
 };
 
 static void loss_release(struct loss *loss)
@@ -23,21 +24,6 @@ static void loss_release(struct loss *loss)
 	strv_release(&loss->scaled);
 	strv_release(&loss->renewed);
 	strv_release(&loss->empty);
-}
-
-static int64_t find_heard_at(const struct diagnosis *diagnosis)
-{
-	int64_t heard_at = -1;
-
-	FOR_EACH_PLACE (place, diagnosis) {
-		const struct view *view = &place->server->view;
-
-		if (!view->self_known || place_is_empty(place) || view->self.last_contact_ms < 0)
-			continue;
-		if (diagnosis->snapshot->taken_at - view->self.last_contact_ms / 1000 > heard_at)
-			heard_at = diagnosis->snapshot->taken_at - view->self.last_contact_ms / 1000;
-	}
-	return heard_at;
 }
 
 enum volume { VOLUME_UNKNOWN, VOLUME_NONE, VOLUME_OLD, VOLUME_NEW };
@@ -54,7 +40,7 @@ static enum volume volume_of(const struct diagnosis *diagnosis, int64_t ordinal,
 
 		if (snapshot_claim_ordinal(snapshot, claim->name) != ordinal)
 			continue;
-		return heard_at >= 0 && claim->created_at > heard_at ? VOLUME_NEW : VOLUME_OLD;
+		return claim_age_is_newer(claim->created_at, heard_at) ? VOLUME_NEW : VOLUME_OLD;
 	}
 	return snapshot->set.claim_templates.count > 0 ? VOLUME_NONE : VOLUME_UNKNOWN;
 }
@@ -126,7 +112,7 @@ static void sort_peers(const struct diagnosis *diagnosis, struct loss *loss)
 
 static void find_loss(const struct diagnosis *diagnosis, struct loss *ret_loss)
 {
-	*ret_loss = (struct loss){ .heard_at = find_heard_at(diagnosis) };
+	*ret_loss = (struct loss){ .heard_at = claim_age_heard_at(diagnosis->snapshot) };
 	FOR_EACH_PLACE (place, diagnosis) {
 		if (place->wanted && place_is_empty(place))
 			strv_add(&ret_loss->empty, place_name(place));

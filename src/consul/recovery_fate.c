@@ -1,14 +1,12 @@
 /* Whose data is best, and what became of the server of each place: see include/consul/recovery_parts.h. */
 #include <inttypes.h>
 
+#include "consul/claim_age.h"
 #include "consul/recovery_parts.h"
 #include "consul/value.h"
 #include "consul/waiting.h"
 #include "util/clock.h"
 #include "util/mem.h"
-
-/* Clocks of machines differ. */
-#define CLOCK_SLACK_S ((int64_t)30)
 
 const struct peer *recovery_peer(const struct view *view, const char *id)
 {
@@ -67,56 +65,19 @@ static bool is_on_disk(const struct recovering *recovering, const struct server 
 
 /* --------------------------------------------------------------------------------------------- the best */
 
-bool recovery_is_ahead(const struct recovery_server *a, const struct recovery_server *b)
-{
-	return a->last_term != b->last_term ? a->last_term > b->last_term : a->last_index > b->last_index;
-}
-
+/* Raft's own order of logs. */
 static bool is_further(const struct self *a, const struct self *b)
 {
 	return a->last_log_term != b->last_log_term ? a->last_log_term > b->last_log_term
 	                                            : a->last_log_index > b->last_log_index;
 }
 
-/* Objects that were made in the future: this machine's clock is behind, and nobody knows by how much. */
-static bool clock_is_behind(const struct snapshot *snapshot)
+bool recovery_is_ahead(const struct recovery_server *a, const struct recovery_server *b)
 {
-	int64_t latest = 0;
+	const struct self left = { .last_log_term = a->last_term, .last_log_index = a->last_index };
+	const struct self right = { .last_log_term = b->last_term, .last_log_index = b->last_index };
 
-	for (size_t i = 0; i < snapshot->server_count; i++) {
-		const struct server *server = &snapshot->servers[i];
-
-		latest = server->pod.created_at > latest ? server->pod.created_at : latest;
-		if (server->container && server->container->started_at > latest)
-			latest = server->container->started_at;
-	}
-	for (size_t i = 0; i < snapshot->claim_count; i++)
-		latest = snapshot->claims[i].created_at > latest ? snapshot->claims[i].created_at : latest;
-	return latest > snapshot->taken_at + CLOCK_SLACK_S;
-}
-
-/*
- * When a server with data last heard a leader: what it says; or, of one that has heard none since it was started, that
- * it was before that. Not known: nothing can be proved to be newer.
- */
-static void find_last_contact(struct recovering *recovering)
-{
-	const struct snapshot *snapshot = recovering->snapshot;
-
-	recovering->heard_known = !clock_is_behind(snapshot);
-	for (size_t i = 0; i < snapshot->server_count; i++) {
-		const struct server *server = &snapshot->servers[i];
-		int64_t at;
-
-		if (!tells_of_itself(server) || !recovery_has_data(&server->view))
-			continue;
-		if (server->view.self_known && server->view.self.last_contact_ms >= 0)
-			at = snapshot->taken_at - server->view.self.last_contact_ms / 1000;
-		else
-			at = server->container->started_at;
-		recovering->heard_known = recovering->heard_known && at > 0;
-		recovering->heard_at = at > recovering->heard_at ? at : recovering->heard_at;
-	}
+	return is_further(&left, &right);
 }
 
 /* For others, too: from raft 1.3.10 on (Consul 1.14) who has no vote is elected by nobody. */
@@ -145,16 +106,10 @@ void recovery_choose_best(struct recovering *recovering)
 	}
 	if (recovering->best)
 		recovering->peers = &recovering->best->view;
-	find_last_contact(recovering);
+	recovering->heard_at = claim_age_heard_at(snapshot);
 }
 
 /* ---------------------------------------------------------------------------------------------- claims */
-
-/* It was made when there was no leader any more: nobody who voted has ever written to it. */
-static bool is_newer(const struct recovering *recovering, int64_t created_at)
-{
-	return recovering->heard_known && recovering->heard_at > 0 && created_at > recovering->heard_at + CLOCK_SLACK_S;
-}
 
 static bool claim_may_have_data(const struct recovering *recovering, const struct kube_claim *claim,
                                 const struct server *server, struct buf *why)
@@ -163,9 +118,11 @@ static bool claim_may_have_data(const struct recovering *recovering, const struc
 
 	if (claim->deleting && !(server && server->has_pod))
 		buf_addf(why, "its claim %s is being deleted", claim->name);
+	else if (str_equal(claim->phase, "Lost"))
+		buf_addf(why, "its claim %s is Lost: its volume is gone", claim->name);
 	else if (claim->phase && !str_equal(claim->phase, "Bound"))
-		buf_addf(why, "its claim %s is %s: it has no data", claim->name, claim->phase);
-	else if (is_newer(recovering, claim->created_at))
+		buf_addf(why, "its claim %s is %s: it has no volume yet", claim->name, claim->phase);
+	else if (claim_age_is_newer(claim->created_at, recovering->heard_at))
 		buf_addf(why, "its claim %s was made %s after a leader was last heard: it has no data", claim->name,
 		         age);
 	else {
@@ -187,7 +144,7 @@ static bool pod_may_have_data(const struct recovering *recovering, const struct 
 		buf_addf(why, "its claim %s is there", server->pod.claims.items[0]);
 		return true;
 	}
-	if (is_newer(recovering, server->pod.created_at)) {
+	if (claim_age_is_newer(server->pod.created_at, recovering->heard_at)) {
 		buf_adds(why, "its pod is newer than the last leader, and it has no claim");
 		return false;
 	}

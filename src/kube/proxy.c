@@ -107,7 +107,7 @@ static enum parsed parse(const char *url, size_t scheme_count, struct kube_proxy
 		found++;
 	if (found == scheme_count)
 		return HAS_OTHER_SCHEME;
-	at = memrchr(rest, '@', length);
+	at = str_last(rest, length, '@');
 	if (at && parse_user(rest, (size_t)(at - rest), proxy) < 0)
 		return IS_NO_URL;
 	length -= at ? (size_t)(at + 1 - rest) : 0;

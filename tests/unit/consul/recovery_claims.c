@@ -81,16 +81,19 @@ Test(recovery_claims, a_clock_that_is_behind)
 
 Test(recovery_claims, claims_that_have_nothing)
 {
-	static const char *const phases[] = { "Pending", "Lost" };
+	static const struct {
+		const char *phase, *why;
+	} cases[] = { { "Pending", "is Pending: it has no volume yet" }, { "Lost", "is Lost: its volume is gone" } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(phases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct recovery_scene scene;
 
 		recovery_scene_begin(&scene, 3);
 		recovery_scene_empty(&scene, 1);
 		recovery_scene_lose(&scene, 2, 86400);
-		replace_string(&scene.snapshot.claims[scene.snapshot.claim_count - 1].phase, xstrdup(phases[i]));
+		replace_string(&scene.snapshot.claims[scene.snapshot.claim_count - 1].phase, xstrdup(cases[i].phase));
 		recovery_scene_expect(&scene, "GO consul-0:remains consul-1:empty consul-2:gone consul-1:gone");
+		cr_expect(strstr(scene.recovery.servers[2].why, cases[i].why), "%s", scene.recovery.servers[2].why);
 		recovery_scene_end(&scene);
 	}
 }
