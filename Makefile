@@ -152,6 +152,11 @@ $(eval $(call suite,kubectl,tests/kubectl,$(SUPPORT) $(UTIL)))
 kubectl-cases: $(BINARY) $(BUILD)/suites/kubectl
 	$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) ONLY='$(ONLY)' tests/run kubectl $(BUILD)/suites/kubectl
 
+# Completion through the real kubectls, from both places that the program is installed to.
+.PHONY: completion
+completion: $(BINARY) $(BUILD)/suites/cli
+	+$(Q)KUBECTL_CONSUL=$(CURDIR)/$(BINARY) VARIANT=$(VARIANT) CC="$(CC)" tests/run completion $(BUILD)/suites/cli
+
 # The simulated cluster: plan and act against random faults. SEED replays one, SEEDS says how many are tried.
 SEEDS         ?= 3000
 
@@ -171,7 +176,7 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory e2e
 
-check: all unit cli sim mutants fuzz-replay krew
+check: all unit cli completion sim mutants fuzz-replay krew
 
 # The checker of a release by krew's rules: tests/krew/check MANIFEST ARCHIVE…
 krew:
