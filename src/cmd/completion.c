@@ -4,6 +4,7 @@
  * It stands beside the name that this program was started by, not beside what that name leads to: krew puts a symlink
  * into its bin directory, and only that is on PATH.
  */
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -211,6 +212,7 @@ static int run_completion(const struct cmd_context *context, int *ret_exit_code,
 	}
 	if (find_place(context, &place, err) < 0)
 		return -1;
+	assert(place.link && place.target);
 	return str_equal(action, action_choices[0]) ? install(context, &place, err) : uninstall(context, &place, err);
 }
 
