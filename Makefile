@@ -312,9 +312,10 @@ BINDIR         = $(DESTDIR)$(PREFIX)/bin
 MANDIR         = $(DESTDIR)$(PREFIX)/share/man/man1
 
 install: $(BINARY) man
-	install -D -m 0755 $(BINARY) $(BINDIR)/kubectl-consul
+	install -d $(BINDIR) $(MANDIR)
+	install -m 0755 $(BINARY) $(BINDIR)/kubectl-consul
 	ln -sf kubectl-consul $(BINDIR)/kubectl_complete-consul
-	install -D -m 0644 $(MAN) $(MANDIR)/kubectl-consul.1
+	install -m 0644 $(MAN) $(MANDIR)/kubectl-consul.1
 
 uninstall:
 	rm -f $(BINDIR)/kubectl-consul $(BINDIR)/kubectl_complete-consul $(MANDIR)/kubectl-consul.1
