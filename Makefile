@@ -70,8 +70,8 @@ else ifeq ($(VARIANT),static)
 ifndef LIBRARIES
 $(error VARIANT=static is for `make static`, which knows where the libraries are)
 endif
-CC            := $(LIBRARIES)/bin/cc
-AR            := $(LIBRARIES)/bin/ar
+override CC   := $(LIBRARIES)/bin/cc
+override AR   := $(LIBRARIES)/bin/ar
 PKG_CFLAGS    := -DKUBECTL_CONSUL_STATIC -DCURL_STATICLIB -DNGHTTP2_STATICLIB
 LIBS          := -lcurl -lnghttp2 -lssl -lcrypto -lcjson -lyaml -lwslay -lz -lm
 OPTIMIZE      := -O2 $(HARDENING) -g0 -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=.

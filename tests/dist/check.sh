@@ -79,7 +79,7 @@ has_contents() { # ARCHIVE
 
 # The libraries that the linker took something from are those in the SBOM.
 sbom_is_complete() { # ARCH DIRECTORY
-	diff <(sed -n 's,^\(.*/\)\{0,1\}lib\([a-z0-9]*\)\.a(.*,\2,p' "build/static-$1/kubectl-consul.map" | sort -u |
+	diff <(sed -n 's|^\(.*/\)*lib\([a-z0-9]*\)\.a(.*|\2|p' "build/static-$1/kubectl-consul.map" | sort -u |
 		sed 's/^c$/musl/; s/^\(ssl\|crypto\)$/openssl/; s/^yaml$/libyaml/; s/^z$/zlib/; s/^gcc$/libgcc/' |
 		grep -vxE 'util|kube|consul|cmd' | sort -u) \
 		<(jq -r '.packages[].name' "$2/sbom.spdx.json" | grep -vx kubectl-consul | sort)
@@ -118,7 +118,7 @@ is_reproducible() {
 	mkdir -p "$copy"
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$copy"
 	SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} \
-		timeout 1200 make -s -C "$copy" dist DIST_ARCHES="${arches[*]}" >"$work/again.log" 2>&1 ||
+		timeout 1200 env -u MAKEFLAGS -u MFLAGS make -s -j2 -C "$copy" dist DIST_ARCHES="${arches[*]}" >"$work/again.log" 2>&1 ||
 		{ tail -n 20 "$work/again.log" && return 1; }
 	diff -r "$copy/build/dist" "$out"
 }

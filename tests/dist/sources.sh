@@ -71,10 +71,14 @@ fetch_newest() { # NAME DIRECTORY
 	fail "the source of $1 cannot be had"
 }
 
+sources_are_fresh() {
+	[[ -n $(find "$DIST_CACHE/sources/complete" -mmin "-$SOURCES_FRESH_MINUTES" 2>/dev/null) ]]
+}
+
 # Fetches what is new since the last time into $DIST_CACHE/sources/NAME. What is there is good enough offline.
 sources_fetch() {
 	local root=$DIST_CACHE/sources name
-	[[ -z $(find "$root/complete" -mmin "-$SOURCES_FRESH_MINUTES" 2>/dev/null) ]] || return 0
+	! sources_are_fresh || return 0
 	sources_setup || [[ -e $root/complete ]] || return 1
 	for name in "${SOURCES[@]}"; do
 		if [[ -e $root/complete && $(listed_versions "$name" | head -n 1) == $(<"$root/$name/version") ]]; then
