@@ -79,7 +79,8 @@ has_contents() { # ARCHIVE
 
 # The libraries that the linker took something from are those in the SBOM.
 sbom_is_complete() { # ARCH DIRECTORY
-	diff <(sed -n 's|^\(.*/\)*lib\([a-z0-9]*\)\.a(.*|\2|p' "build/static-$1/kubectl-consul.map" | sort -u |
+	diff <(sed -n 's|^\(.*/\)*lib\([a-z0-9]*\)\.a(.*|\2|p; s|^LOAD .*/crtbeginS[.]o$|gcc|p' \
+		"build/static-$1/kubectl-consul.map" | sort -u |
 		sed 's/^c$/musl/; s/^\(ssl\|crypto\)$/openssl/; s/^yaml$/libyaml/; s/^z$/zlib/; s/^gcc$/libgcc/' |
 		grep -vxE 'util|kube|consul|cmd' | sort -u) \
 		<(jq -r '.packages[].name' "$2/sbom.spdx.json" | grep -vx kubectl-consul | sort)
