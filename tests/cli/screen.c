@@ -124,8 +124,8 @@ static bool may_be_long(const char *line)
 {
 	const char *last = strrchr(line, ' ');
 
-	return str_starts_with(line, "error: ") || str_starts_with(line, "hint: ") || strstr(line, "kubectl ") ||
-	       !last || strlen(last) > 38;
+	return str_starts_with(line, "error: ") || str_starts_with(line, "hint: ") ||
+	       str_starts_with(line, "refused: ") || strstr(line, "kubectl ") || !last || strlen(last) > 38;
 }
 
 /* Without escape sequences. */
