@@ -39,7 +39,7 @@ static void keep(const char *text, struct strv *list)
 void kube_warning_parse(const char *value, struct strv *list)
 {
 	for (;;) {
-		_cleanup_free_ char *text = NULL, *date = NULL;
+		_cleanup_free_ char *text = NULL;
 		bool known;
 
 		value += strspn(value, " \t,");
@@ -52,7 +52,7 @@ void kube_warning_parse(const char *value, struct strv *list)
 		if (!text)
 			return;
 		value += strspn(value, " ");
-		date = quoted_string(&value);
+		free(quoted_string(&value)); /* the date */
 		if (known)
 			keep(text, list);
 	}

@@ -1,6 +1,7 @@
 /* See include/util/process.h. */
 #include "util/process.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,9 @@
 #define GRACE_STEP_MS     10
 #define READ_SIZE         4096
 
+#ifdef __APPLE__
 extern char **environ;
+#endif
 
 struct process {
 	struct loop *loop;
@@ -90,6 +93,7 @@ static int spawn(const struct process_options *options, int output_fd, pid_t *re
 	make_environment(options->environment, &environment);
 	for (const char *const *word = options->argv; *word; word++)
 		strv_add(&argv, *word);
+	assert(argv.items);
 	sigemptyset(&mask);
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE);
