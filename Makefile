@@ -176,7 +176,7 @@ test: deps
 	$(Q)$(MAKE) --no-print-directory check
 	$(Q)$(MAKE) --no-print-directory e2e
 
-check: all unit cli completion sim mutants fuzz-replay krew
+check: all unit cli completion kubectl-cases sim mutants fuzz-replay krew
 
 # The checker of a release by krew's rules: tests/krew/check MANIFEST ARCHIVE…
 krew:
