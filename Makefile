@@ -259,6 +259,8 @@ dist: export HOMEPAGE := $(HOMEPAGE)
 dist: export RELEASE_URL := $(RELEASE_URL)
 dist:
 	$(Q)for arch in $(DIST_ARCHES); do $(MAKE) --no-print-directory static ARCH=$$arch || exit 1; done
+	$(Q)rm -f build/kubectl-consul.1 # its date is that of the last commit
+	$(Q)$(MAKE) --no-print-directory VARIANT=release man
 	$(Q)tests/dist/pack $(VERSION) $(DIST) $(DIST_ARCHES)
 	$(Q)cat $(DIST)/SHA256SUMS
 
