@@ -56,7 +56,7 @@ fi
 
 stops_at_first() {
 	before=$(uids)
-	plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --timeout 2m
+	plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --timeout 4m
 	expect 'an image that is not there stops it' 1 'cannot pull image' 'rollback'
 	one_replaced() { [ "$(replaced)" = 1 ]; }
 	check 'at the first server' one_replaced
