@@ -82,6 +82,12 @@ struct command {
 	 * ferror(context->output) says that nobody reads it any more.
 	 */
 	int (*run)(const struct cmd_context *context, int *ret_exit_code, struct err *err);
+
+	/*
+	 * Where words (without the command's name; perhaps they could not be parsed) ask for an output that tells of
+	 * failures in its own way: does so, and returns 0. Otherwise -1, err as it was. NULL: main tells.
+	 */
+	int (*fail)(const struct cmd_context *context, char *const *words, int *ret_exit_code, struct err *err);
 };
 
 struct program {

@@ -181,6 +181,8 @@ int cmd_dispatch(struct cmd_context *context, char *const *words, int *ret_exit_
 			result = run_command(context, rest, ret_exit_code, err);
 		}
 	}
+	if (result < 0 && context->command && context->command->fail)
+		result = context->command->fail(context, rest, ret_exit_code, err);
 	if (result < 0 && err->kind == ERR_USAGE)
 		err_hint(err, "See '%s --help' for usage.", context->title);
 	context->title = context->program->name;

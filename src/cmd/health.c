@@ -344,17 +344,6 @@ static int look_again_and_again(struct health *health, int *ret_exit_code, struc
 	return 0;
 }
 
-/* A monitoring system reads one line of standard output, whatever happened. */
-static void print_unknown(const struct cmd_context *context, int *ret_exit_code, struct err *err)
-{
-	_cleanup_free_ char *line = report_nagios_unknown(err->message);
-	_cleanup_free_ char *shown = term_text(&context->output_term, line);
-
-	fprintf(context->output, "%s\n", shown);
-	*ret_exit_code = NAGIOS_UNKNOWN;
-	err_release(err);
-}
-
 static int read_output(const struct cmd_context *context, struct health_output *ret_output, struct err *err)
 {
 	const struct health_options *options = context->options;
@@ -384,14 +373,46 @@ static int run_health(const struct cmd_context *context, int *ret_exit_code, str
 			status = look_again_and_again(&health, ret_exit_code, err);
 		else if (status == 0)
 			status = look_once(&health, ret_exit_code, err);
-		if (status < 0 && health.output.format == HEALTH_NAGIOS) {
-			print_unknown(context, ret_exit_code, err);
-			status = 0;
-		}
 	}
 	connection_release(&health.connection);
 	health_output_release(&health.output);
 	return status;
+}
+
+/* Whether the last -o says so. */
+static bool asks_for_nagios(char *const *words)
+{
+	const struct option_set sets[] = { { health_option_table, NULL }, { global_option_table, NULL } };
+	const char *output = NULL;
+
+	for (; *words && !str_equal(*words, "--"); words++) {
+		const struct option *option = option_wants_next(sets, ARRAY_SIZE(sets), *words);
+
+		if (str_starts_with(*words, "--output="))
+			output = *words + strlen("--output=");
+		else if (option && !*++words)
+			break;
+		else if (option && str_equal(option->name, "output"))
+			output = *words;
+		else if (!option && str_starts_with(*words, "-o"))
+			output = *words + 2 + ((*words)[2] == '=');
+	}
+	return str_equal(output, health_format_names[HEALTH_NAGIOS]);
+}
+
+/* A monitoring system reads one line of standard output, whatever happened; 1 would be a warning to it. */
+static int fail_health(const struct cmd_context *context, char *const *words, int *ret_exit_code, struct err *err)
+{
+	_cleanup_free_ char *line = NULL, *shown = NULL;
+
+	if (!asks_for_nagios(words))
+		return -1;
+	line = report_nagios_unknown(err->message);
+	shown = term_text(&context->output_term, line);
+	fprintf(context->output, "%s\n", shown);
+	*ret_exit_code = NAGIOS_UNKNOWN;
+	err_release(err);
+	return 0;
 }
 
 const struct command cmd_health = {
@@ -426,4 +447,5 @@ const struct command cmd_health = {
 	.options = health_option_table,
 	.options_size = sizeof(struct health_options),
 	.run = run_health,
+	.fail = fail_health,
 };

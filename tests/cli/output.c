@@ -140,7 +140,7 @@ Test(output, nagios_tells_what_went_wrong_on_standard_output)
 }
 
 struct output_case {
-	const char *words[6];
+	const char *words[7];
 	const char *output;
 };
 
@@ -171,6 +171,32 @@ Test(output, names_and_templates)
 	}
 }
 
+/* To Nagios 1 is a warning. */
+Test(output, nagios_does_not_know_where_the_command_line_is_wrong)
+{
+	static const struct output_case cases[] = {
+		{ { "health", "-o", "nagios", "--bogus" }, "unknown flag: --bogus" },
+		{ { "health", "--bogus", "-o", "nagios" }, "unknown flag: --bogus" },
+		{ { "health", "--via=x", "--output=nagios" }, "invalid argument \"x\" for \"--via\" flag" },
+		{ { "health", "-onagios", "--timeout", "soon" }, "Invalid timeout value." },
+		{ { "health", "-o=nagios", "extra|" }, "extra arguments: [extra/]" },
+		{ { "health", "-wo", "nagios" }, "--watch and --output=nagios exclude each other" },
+		{ { "health", "-o", "nagios", "--fail-on=critical" }, "--fail-on and --output=nagios exclude" },
+		{ { "health", "--output", "nagios", "-n" }, "flag needs an argument: 'n' in -n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *line = xasprintf("CONSUL UNKNOWN - %s", cases[i].output);
+		struct run_result result;
+
+		cli_run(NULL, cases[i].words, &result);
+		cr_expect_eq(result.exit_code, 3, "%s: %d", cases[i].output, result.exit_code);
+		cr_expect(str_starts_with(result.output, line), "%s: %s", line, result.output);
+		cr_expect_str_empty(result.error_output);
+		run_result_release(&result);
+	}
+}
+
 /* No server is asked for any of these. */
 Test(output, options_that_cannot_be)
 {
@@ -182,8 +208,10 @@ Test(output, options_that_cannot_be)
 		{ { "health", "-o", "jsonpath=" }, "error: template format specified but no template given\n" },
 		{ { "health", "-o", "jsonpath", "{.kind}" }, "error: extra arguments: [{.kind}]\n" },
 		{ { "health", "-o", "jsonpath={.kind" }, "error: error parsing jsonpath {.kind, unclosed action\n" },
-		{ { "health", "-o", "nagios", "-w" }, "error: --watch and --output=nagios exclude each other\n" },
-		{ { "health", "-o", "nagios", "--fail-on=critical" }, "error: --fail-on and --output=nagios exclude" },
+		{ { "health", "-o", "openmetrics", "-w" },
+		  "error: --watch and --output=openmetrics exclude each other\n" },
+		{ { "health", "-o", "nagios", "-o", "json", "--bogus" }, "Error: unknown flag: --bogus\n" },
+		{ { "health", "--bogus", "--", "-o", "nagios" }, "Error: unknown flag: --bogus\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
