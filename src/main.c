@@ -98,6 +98,7 @@ int main(int argc, char **argv)
 
 	open_standard_descriptors();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* whoever started us may ignore it: then no child can be waited for */
 	allow_many_descriptors();
 	cmd_environment_read(&environment);
 	context.output_term = cmd_environment_term(&environment, STDOUT_FILENO);

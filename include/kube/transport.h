@@ -43,8 +43,8 @@ void kube_transport_headers_free(struct curl_slist *list);
 
 /* ----------------------------------------------------------------------------- credential plugins
  * Where the user logs in by a plugin (config->exec) there are no credentials before it has run. It runs when somebody
- * waits for them, once for all who wait, and again when what it gave has expired or the server says 401; it is ended
- * when nobody waits any more. So whoever sends a request
+ * waits for them, once for all who wait, and again when what it gave has expired or the server says 401 (only then if it had
+ * expired when it came); it is ended when nobody waits any more. So whoever sends a request
  *
  *  1. asks kube_transport_is_ready, and if not, waits (kube_transport_wait) up to his own deadline,
  *  2. connects: a new easy handle, or kube_transport_identify on an old one,
@@ -54,7 +54,7 @@ void kube_transport_headers_free(struct curl_slist *list);
  * Without a plugin everything is always ready, and no 401 worth another try.
  */
 struct kube_transport_wait {
-	/* Called once, from loop_run: send it now, even if what came has expired already; err: there is nothing. */
+	/* Called once, from loop_run: send it now; err: there is nothing. */
 	void (*ready)(void *context, const struct err *err);
 	void *context;
 

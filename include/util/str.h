@@ -70,6 +70,7 @@ char *strv_join(const struct strv *list, const char *separator, const char *last
 void strv_split(struct strv *list, const char *text, char separator);
 
 void strv_release(struct strv *list);
+void strv_release_secret(struct strv *list); /* wipes the strings first */
 
 #define _cleanup_strv_ __attribute__((cleanup(strv_release)))
 

@@ -42,6 +42,7 @@ static int read_string(const cJSON *exec, const char *field, char **ret_text, st
 	return 0;
 }
 
+/* To Go null is the empty string. */
 static int read_arguments(const cJSON *exec, struct exec_plugin *plugin, struct err *err)
 {
 	const cJSON *list = json_get(exec, "args"), *item;
@@ -49,9 +50,9 @@ static int read_arguments(const cJSON *exec, struct exec_plugin *plugin, struct 
 	if (list && !cJSON_IsArray(list) && !cJSON_IsNull(list))
 		return wrong_type("args", err);
 	cJSON_ArrayForEach (item, list) {
-		if (!cJSON_IsString(item))
+		if (!cJSON_IsString(item) && !cJSON_IsNull(item))
 			return wrong_type("args", err);
-		strv_add(&plugin->arguments, item->valuestring);
+		strv_add(&plugin->arguments, cJSON_IsNull(item) ? "" : item->valuestring);
 	}
 	return 0;
 }
@@ -63,13 +64,14 @@ static int read_environment(const cJSON *exec, const char *user, struct exec_plu
 	if (list && !cJSON_IsArray(list) && !cJSON_IsNull(list))
 		return wrong_type("env", err);
 	cJSON_ArrayForEach (item, list) {
-		const char *name = json_string_at(item, "name"), *value = json_string_at(item, "value");
+		const char *name = json_string_at(item, "name");
+		const cJSON *value = json_get(item, "value");
 
 		if (str_is_empty(name))
 			return missing("env variable name", user, err);
-		if (strchr(name, '=') || (!value && json_get(item, "value")))
+		if (strchr(name, '=') || (value && !cJSON_IsString(value) && !cJSON_IsNull(value)))
 			return wrong_type("env", err);
-		strv_addf(&plugin->environment, "%s=%s", name, value ? value : "");
+		strv_addf(&plugin->environment, "%s=%s", name, cJSON_IsString(value) ? value->valuestring : "");
 	}
 	return 0;
 }
@@ -155,9 +157,7 @@ void exec_plugin_release(struct exec_plugin *plugin)
 	free(plugin->command);
 	free(plugin->install_hint);
 	strv_release(&plugin->arguments);
-	for (size_t i = 0; i < plugin->environment.count; i++)
-		mem_wipe(plugin->environment.items[i], strlen(plugin->environment.items[i]));
-	strv_release(&plugin->environment);
+	strv_release_secret(&plugin->environment);
 	*plugin = (struct exec_plugin){ 0 };
 }
 
@@ -249,6 +249,23 @@ static int decode_status(const cJSON *json, struct exec_credential *credential, 
 	return 0;
 }
 
+/* A string would end at it. A backslash stands in strings only. */
+static bool has_nul(const char *text, size_t length)
+{
+	static const char escaped[] = "\\u0000";
+
+	for (size_t i = 0; i < length; i++) {
+		if (text[i] == '\0')
+			return true;
+		if (text[i] != '\\')
+			continue;
+		if (length - i >= strlen(escaped) && memcmp(text + i, escaped, strlen(escaped)) == 0)
+			return true;
+		i++;
+	}
+	return false;
+}
+
 int exec_credential_decode(const struct exec_plugin *plugin, const char *text, size_t length,
                            struct exec_credential *ret_credential, struct err *err)
 {
@@ -260,6 +277,8 @@ int exec_credential_decode(const struct exec_plugin *plugin, const char *text, s
 	if (json_parse(text, length, &json, &secret) < 0 || !cJSON_IsObject(json))
 		err_set(err, ERR_CONFIG,
 		        "decoding stdout: couldn't get version/kind; json parse error: it is not a JSON object");
+	else if (has_nul(text, length))
+		err_set(err, ERR_CONFIG, "decoding stdout: a string has a NUL in it");
 	else if (check_kind(plugin, json, err) == 0 && decode_status(json, &credential, err) == 0)
 		status = 0;
 	json_free_secret(json);

@@ -24,8 +24,10 @@ static int label(struct err *err)
 	return err_label(err, "Unable to connect to the server");
 }
 
-static int hint_install(const struct exec_plugin *plugin, struct err *err)
+static int hint_install(const struct exec_plugin *plugin, const struct err *reason, struct err *err)
 {
+	if (reason->hint)
+		return err_hint(err, "%s", reason->hint);
 	if (plugin->install_hint)
 		return err_hint(err, "%s", plugin->install_hint);
 	return err_hint(err, "the kubeconfig names a credential plugin that is not installed; see " DOCUMENTATION);
@@ -43,7 +45,7 @@ static int start_error(const struct exec_plugin *plugin, const struct err *reaso
 	else
 		err_set(err, ERR_CONFIG, "exec: fork/exec %s: %s", shown, reason->message);
 	if (reason->kind == ERR_NOT_FOUND)
-		hint_install(plugin, err);
+		hint_install(plugin, reason, err);
 	return label(err);
 }
 
@@ -130,6 +132,10 @@ static int take_answer(struct kube_transport *transport, const struct process_en
 		err_wrap(err, "failed parsing client key/certificate");
 		return label(err);
 	}
+	/* Else it would run for every request: the clocks differ, or it does not care. The server says 401 if it must.
+	 */
+	if (credential.expires_at_s <= clock_wall_s())
+		credential.expires_at_s = INT64_MAX;
 	exec_credential_release(&plugin->credential);
 	plugin->credential = credential;
 	plugin->is_there = true;
@@ -153,7 +159,8 @@ static int run(struct kube_transport *transport, struct err *err)
 	const struct exec_plugin *exec = config->exec;
 	const bool interactive = exec->interactive != EXEC_NEVER && config->stdin_is_terminal;
 	_cleanup_free_ char *info = exec_credential_info(config, interactive);
-	_cleanup_strv_ struct strv argv = STRV_INIT, environment = STRV_INIT;
+	_cleanup_(strv_release_secret) struct strv environment = STRV_INIT;
+	_cleanup_strv_ struct strv argv = STRV_INIT;
 	_cleanup_err_ struct err reason = ERR_INIT;
 	struct process_options options = { .takes_input = interactive, .output_max = EXEC_CREDENTIAL_MAX };
 
@@ -170,7 +177,6 @@ static int run(struct kube_transport *transport, struct err *err)
 	strv_addf(&environment, EXEC_CREDENTIAL_INFO "=%s", info);
 	options.argv = (const char *const *)argv.items;
 	options.environment = (const char *const *)environment.items;
-	transport->plugin.started_ms = clock_monotonic_ms();
 	if (process_start(transport->plugin.loop, &options, on_end, transport, &transport->plugin.process, &reason) < 0)
 		return start_error(exec, &reason, err);
 	return 0;
@@ -206,8 +212,10 @@ void kube_transport_wait(struct kube_transport *transport, struct kube_transport
 {
 	assert(transport->config->exec && transport->plugin.loop && !wait->place);
 	enlist(&transport->plugin.waits, wait);
-	if (!transport->plugin.process)
-		loop_timer_set(transport->plugin.timer, clock_monotonic_ms());
+	if (transport->plugin.process)
+		return;
+	transport->plugin.started_ms = clock_monotonic_ms();
+	loop_timer_set(transport->plugin.timer, transport->plugin.started_ms);
 }
 
 void kube_transport_unwait(struct kube_transport *transport, struct kube_transport_wait *wait)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@
 #define REAP_DELAY_MAX_MS 100
 #define GRACE_STEP_MS     10
 #define READ_SIZE         4096
+/* How much of a program's path a message shows. */
+#define SHOWN_MAX ((size_t)200)
 
 #ifdef __APPLE__
 extern char **environ;
@@ -81,10 +84,48 @@ static int make_pipe(int ends[2], struct err *err)
 	return 0;
 }
 
-/* An error number, or 0. */
-static int spawn(const struct process_options *options, int output_fd, pid_t *ret_pid)
+static bool is_program(const char *path)
 {
-	_cleanup_strv_ struct strv environment = STRV_INIT, argv = STRV_INIT;
+	struct stat status;
+
+	return stat(path, &status) == 0 && !S_ISDIR(status.st_mode) && access(path, X_OK) == 0;
+}
+
+/*
+ * Where PATH has it, as Go looks for it: without PATH it is nowhere, and one that is found by a directory that is not
+ * absolute ("." or "", mostly) is not run: whoever can write to the current directory would choose what we run.
+ */
+static int find(const char *name, char **ret_path, struct err *err)
+{
+	_cleanup_strv_ struct strv directories = STRV_INIT;
+	const char *path = getenv("PATH");
+
+	strv_split(&directories, path ? path : "", ':');
+	for (size_t i = 0; !str_is_empty(path) && i < directories.count; i++) {
+		const char *directory = *directories.items[i] ? directories.items[i] : ".";
+		_cleanup_free_ char *file = xasprintf("%s/%s", directory, name), *shown = NULL;
+
+		if (!is_program(file))
+			continue;
+		if (*directory == '/') {
+			*ret_path = TAKE(file);
+			return 0;
+		}
+		shown = str_visible(file, SHOWN_MAX);
+		err_set(err, ERR_NOT_FOUND, "cannot run executable found relative to current directory");
+		return err_hint(err,
+		                "%s is there, but what a relative directory of PATH holds is not run: write absolute "
+		                "ones into PATH",
+		                shown);
+	}
+	return fail_by_errno(ENOENT, err);
+}
+
+/* An error number, or 0. */
+static int spawn(const char *program, const struct process_options *options, int output_fd, pid_t *ret_pid)
+{
+	_cleanup_(strv_release_secret) struct strv environment = STRV_INIT;
+	_cleanup_strv_ struct strv argv = STRV_INIT;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t defaults, mask;
@@ -105,11 +146,9 @@ static int spawn(const struct process_options *options, int output_fd, pid_t *re
 	if (!options->takes_input)
 		posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&files, output_fd, STDOUT_FILENO);
-	number = posix_spawnp(ret_pid, argv.items[0], &files, &attributes, argv.items, environment.items);
+	number = posix_spawn(ret_pid, program, &files, &attributes, argv.items, environment.items);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
-	for (size_t i = 0; i < environment.count; i++) /* it may hold secrets */
-		mem_wipe(environment.items[i], strlen(environment.items[i]));
 	return number;
 }
 
@@ -193,13 +232,16 @@ static void end_now(pid_t pid)
 int process_start(struct loop *loop, const struct process_options *options, process_done *done, void *context,
                   struct process **ret_process, struct err *err)
 {
+	_cleanup_free_ char *found = NULL;
 	struct process *process;
 	int ends[2], number;
 	pid_t pid = -1;
 
+	if (!strchr(options->argv[0], '/') && find(options->argv[0], &found, err) < 0)
+		return -1;
 	if (make_pipe(ends, err) < 0)
 		return -1;
-	number = spawn(options, ends[1], &pid);
+	number = spawn(found ? found : options->argv[0], options, ends[1], &pid);
 	close(ends[1]);
 	if (number != 0) {
 		close(ends[0]);

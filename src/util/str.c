@@ -263,3 +263,10 @@ void strv_release(struct strv *list)
 	free(list->items);
 	*list = (struct strv)STRV_INIT;
 }
+
+void strv_release_secret(struct strv *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		mem_wipe(list->items[i], strlen(list->items[i]));
+	strv_release(list);
+}

@@ -2,7 +2,7 @@
  * As whom: credential plugins, name and password, impersonation, and what is refused. The API server lets nobody in
  * who does not show the token "good" (or the certificate), so HEALTHY says that whoever was asked had it.
  */
-#include "cli.h"
+#include "plugin.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -14,101 +14,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define GROUP      "client.authentication.k8s.io/"
-#define HEALTH     RUN_ARGV("health")
-#define GIVE       "echo ran >&2; echo \"$ANSWER\""
-#define TOKEN_LINE "    token: good\n"
-#define PREFIX     "Unable to connect to the server: getting credentials: "
-
-/* A plugin: sh with a script; the zeros are one of v1 that gives the good token. */
-struct plugin {
-	const char *version; /* NULL: v1 */
-	const char *mode;    /* NULL: Never; "": none */
-	const char *command; /* NULL: sh -c script */
-	const char *script;  /* NULL: GIVE */
-	const char *status;  /* JSON; NULL: the good token */
-	const char *answer;  /* instead of version and status */
-	const char *hint;
-	bool wants_cluster;
-};
-
-static char *answer_of(const struct plugin *plugin)
-{
-	if (plugin->answer)
-		return xstrdup(plugin->answer);
-	return xasprintf("{\"apiVersion\":\"" GROUP "%s\",\"kind\":\"ExecCredential\",\"status\":%s}",
-	                 plugin->version ? plugin->version : "v1",
-	                 plugin->status ? plugin->status : "{\"token\":\"good\"}");
-}
-
-/* Its line in a kubeconfig. */
-static char *exec_line(const struct plugin *plugin)
-{
-	const char *mode = !plugin->mode ? "Never" : *plugin->mode ? plugin->mode : NULL;
-	_cleanup_free_ char *answer = answer_of(plugin), *text = NULL;
-	_cleanup_json_ cJSON *json = json_object(
-	    "apiVersion", json_stringf(GROUP "%s", plugin->version ? plugin->version : "v1"), "interactiveMode",
-	    json_string(mode), "command", json_string(plugin->command ? plugin->command : "sh"), "args",
-	    json_array(json_string("-c"), json_string(plugin->script ? plugin->script : GIVE)), "env",
-	    json_array(json_object("name", json_string("ANSWER"), "value", json_string(answer), NULL)), "installHint",
-	    json_string(plugin->hint), "provideClusterInfo", json_bool(plugin->wants_cluster), NULL);
-
-	text = json_text(json);
-	return xasprintf("    exec: %s\n", text);
-}
-
-/* The cluster's kubeconfig with another way to log in, which stands at its end. */
-static char *kubeconfig_with(const struct cluster *cluster, const char *user)
-{
-	_cleanup_free_ char *usual = cluster_kubeconfig(cluster);
-	const char *line = strstr(usual, TOKEN_LINE);
-
-	cr_assert_not_null(line);
-	return xasprintf("%.*s%s", (int)(line - usual), usual, user);
-}
-
-static struct cluster *start(const struct apiserver_route *routes)
-{
-	return cluster_start(
-	    &(struct cluster_options){ .count = 3, .api = { .tls = true, .token = "good", .routes = routes } });
-}
-
-/* Runs words as such a user. */
-static void run_as(struct cluster *cluster, const char *user, const char *const *words, struct run_result *ret_result)
-{
-	_cleanup_free_ char *kubeconfig = kubeconfig_with(cluster, user);
-	_cleanup_free_ char *complaints = NULL;
-
-	cli_run(kubeconfig, words, ret_result);
-	complaints = apiserver_complaints(cluster_api(cluster));
-	cr_assert_str_empty(complaints, "%s", complaints);
-}
-
-static void run_plugin(struct cluster *cluster, const struct plugin *plugin, struct run_result *ret_result)
-{
-	_cleanup_free_ char *line = exec_line(plugin);
-
-	run_as(cluster, line, HEALTH, ret_result);
-}
-
-static size_t count_of(const char *text, const char *part)
-{
-	size_t count = 0;
-
-	for (text = strstr(text, part); text; text = strstr(text + strlen(part), part))
-		count++;
-	return count;
-}
-
-static size_t count_status(struct cluster *cluster, int status)
-{
-	struct apiserver *server = cluster_api(cluster);
-	size_t count = 0;
-
-	for (size_t i = 0; i < apiserver_request_total(server); i++)
-		count += apiserver_request_at(server, i)->status == status;
-	return count;
-}
+#define TOKEN_LINE PLUGIN_TOKEN_LINE
 
 TestSuite(credentials, .timeout = 120);
 
@@ -124,29 +30,33 @@ Test(credentials, a_plugin_is_asked_once_for_many_requests)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
-		struct cluster *cluster = start(NULL);
+		struct cluster *cluster = plugin_cluster(NULL);
 		struct run_result result;
 
-		run_plugin(cluster, &plugins[i], &result);
+		plugin_run(cluster, &plugins[i], &result);
 		cli_assert_verdict(&result, "HEALTHY", 0);
-		cr_assert_eq(count_of(result.error_output, "ran"), 1, "%s", result.error_output);
+		cr_assert_eq(plugin_count(result.error_output, "ran"), 1, "%s", result.error_output);
 		cr_assert_gt(apiserver_request_total(cluster_api(cluster)), 3);
-		cr_assert_eq(count_status(cluster, 401), 0);
+		cr_assert_eq(plugin_count_status(cluster, 401), 0);
 		run_result_release(&result);
 		cluster_stop(cluster);
 	}
 }
 
+/* The server takes its time, and what the plugin gives is good for the rest of this second only. */
 Test(credentials, what_has_expired_is_not_used_again)
 {
-	const struct plugin plugin = { .status =
-		                           "{\"token\":\"good\",\"expirationTimestamp\":\"2001-01-01T00:00:00Z\"}" };
-	struct cluster *cluster = start(NULL);
+	static const char script[] =
+	    "echo ran >&2; echo \"$ANSWER\" | sed s/TIME/$(date -u +%Y-%m-%dT%H:%M:%SZ -d '+1 sec')/";
+	const struct plugin plugin = { .script = script,
+		                       .status = "{\"token\":\"good\",\"expirationTimestamp\":\"TIME\"}" };
+	struct cluster *cluster = cluster_start(
+	    &(struct cluster_options){ .count = 3, .api = { .tls = true, .token = "good", .delay_ms = 600 } });
 	struct run_result result;
 
-	run_plugin(cluster, &plugin, &result);
+	plugin_run(cluster, &plugin, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_gt(count_of(result.error_output, "ran"), 1, "%s", result.error_output);
+	cr_assert_gt(plugin_count(result.error_output, "ran"), 1, "%s", result.error_output);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -155,16 +65,16 @@ Test(credentials, the_plugin_is_told_what_it_wants_to_know)
 {
 	static const char script[] = "echo \"$KUBERNETES_EXEC_INFO\" >&2; echo \"$ANSWER\"";
 	struct plugin plugin = { .script = script };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 
-	run_plugin(cluster, &plugin, &result);
-	cr_assert(str_starts_with(result.error_output, "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" GROUP
+	plugin_run(cluster, &plugin, &result);
+	cr_assert(str_starts_with(result.error_output, "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" PLUGIN_GROUP
 	                                               "v1\",\"spec\":{\"interactive\":false}}\n"),
 	          "%s", result.error_output);
 	run_result_release(&result);
 	plugin.wants_cluster = true;
-	run_plugin(cluster, &plugin, &result);
+	plugin_run(cluster, &plugin, &result);
 	cli_assert_says(&result, "\"spec\":{\"cluster\":{\"server\":\"https://127.0.0.1:");
 	cli_assert_says(&result, "\"certificate-authority-data\":\"LS0t");
 	cli_assert_says(&result, "\"config\":null},\"interactive\":false}}");
@@ -180,13 +90,13 @@ Test(credentials, the_plugin_is_told_what_it_wants_to_know)
 Test(credentials, after_401_the_plugin_runs_again_and_the_request_is_sent_once_more)
 {
 	const struct plugin plugin = { .script = OLD_THEN_ANSWER };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 
-	run_plugin(cluster, &plugin, &result);
+	plugin_run(cluster, &plugin, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_eq(count_of(result.error_output, "ran"), 2, "%s", result.error_output);
-	cr_assert_gt(count_status(cluster, 401), 0);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 2, "%s", result.error_output);
+	cr_assert_gt(plugin_count_status(cluster, 401), 0);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -199,13 +109,13 @@ Test(credentials, the_same_for_the_handshake_of_a_websocket)
 		  .answer = { .status = 401, .body = STATUS_FAILURE(401, "Unauthorized", "Unauthorized") } },
 		{ 0 },
 	};
-	struct cluster *cluster = start(routes);
+	struct cluster *cluster = plugin_cluster(routes);
 	struct run_result result;
 
-	run_plugin(cluster, &(struct plugin){ 0 }, &result);
+	plugin_run(cluster, &(struct plugin){ 0 }, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_eq(count_status(cluster, 401), 3);
-	cr_assert_eq(count_of(result.error_output, "ran"), 2, "%s", result.error_output);
+	cr_assert_eq(plugin_count_status(cluster, 401), 3);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 2, "%s", result.error_output);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -213,13 +123,13 @@ Test(credentials, the_same_for_the_handshake_of_a_websocket)
 Test(credentials, a_request_is_not_sent_a_third_time)
 {
 	const struct plugin plugin = { .status = "{\"token\":\"bad\"}" };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 
-	run_plugin(cluster, &plugin, &result);
+	plugin_run(cluster, &plugin, &result);
 	cr_assert_eq(result.exit_code, 1);
 	cli_assert_says(&result, "error: You must be logged in to the server (Unauthorized)");
-	cr_assert_eq(count_of(result.error_output, "ran"), 2, "%s", result.error_output);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 2, "%s", result.error_output);
 	cr_assert_leq(apiserver_count(cluster_api(cluster), "GET", "*/statefulsets*"), 2);
 	run_result_release(&result);
 	cluster_stop(cluster);
@@ -248,10 +158,10 @@ Test(credentials, a_plugin_may_give_a_certificate)
 	_cleanup_free_ char *status = certificate_status(pki_client(pki, PKI_CLIENT_GOOD));
 	struct run_result result;
 
-	run_plugin(cluster, &(struct plugin){ .status = status }, &result);
+	plugin_run(cluster, &(struct plugin){ .status = status }, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_eq(count_of(result.error_output, "ran"), 1, "%s", result.error_output);
-	cr_assert_eq(count_status(cluster, 401), 0);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 1, "%s", result.error_output);
+	cr_assert_eq(plugin_count_status(cluster, 401), 0);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -260,16 +170,17 @@ Test(credentials, a_new_certificate_goes_over_new_connections)
 {
 	static const char script[] =
 	    "echo ran >&2; if [ -e \"$HOME/old\" ]; then echo \"$ANSWER\"; else : >\"$HOME/old\"; "
-	    "echo '{\"apiVersion\":\"" GROUP "v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"bad\"}}'; fi";
+	    "echo '{\"apiVersion\":\"" PLUGIN_GROUP
+	    "v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"bad\"}}'; fi";
 	struct cluster *cluster = start_with_certificates();
 	const struct pki *pki = apiserver_pki(cluster_api(cluster));
 	_cleanup_free_ char *status = certificate_status(pki_client(pki, PKI_CLIENT_GOOD));
 	struct run_result result;
 
-	run_plugin(cluster, &(struct plugin){ .status = status, .script = script }, &result);
+	plugin_run(cluster, &(struct plugin){ .status = status, .script = script }, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_eq(count_of(result.error_output, "ran"), 2, "%s", result.error_output);
-	cr_assert_gt(count_status(cluster, 401), 0);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 2, "%s", result.error_output);
+	cr_assert_gt(plugin_count_status(cluster, 401), 0);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }
@@ -282,52 +193,58 @@ static const struct {
 	const char *says; /* NULL: nothing more */
 } failures[] = {
 	{ { .command = "no-such-plugin", .hint = "get it\nthere" },
-	  PREFIX "exec: executable no-such-plugin not found\n",
+	  PLUGIN_PREFIX "exec: executable no-such-plugin not found\n",
 	  "hint: get it there" },
 	{ { .command = "no-such-plugin" },
-	  PREFIX "exec: executable no-such-plugin not found\n",
+	  PLUGIN_PREFIX "exec: executable no-such-plugin not found\n",
 	  "client-go-credential-plugins" },
 	{ { .command = "/no/such/plugin" },
-	  PREFIX "exec: fork/exec /no/such/plugin: no such file or directory\n",
+	  PLUGIN_PREFIX "exec: fork/exec /no/such/plugin: no such file or directory\n",
 	  NULL },
-	{ { .script = "exit 1" }, PREFIX "exec: executable sh failed with exit code 1\n", NULL },
-	{ { .script = "kill -9 $$" }, PREFIX "exec: executable sh was ended by signal 9\n", NULL },
-	{ { .script = "exec yes secret" }, PREFIX "exec: executable sh wrote more than 1048576 bytes\n", NULL },
-	{ { .script = ":" }, PREFIX "decoding stdout: couldn't get version/kind; json parse error", NULL },
-	{ { .script = "echo secret" }, PREFIX "decoding stdout: couldn't get version/kind; json parse error", NULL },
-	{ { .script = "echo '\"secret\"'" }, PREFIX "decoding stdout: couldn't get version/kind", NULL },
+	{ { .script = "exit 1" }, PLUGIN_PREFIX "exec: executable sh failed with exit code 1\n", NULL },
+	{ { .script = "kill -9 $$" }, PLUGIN_PREFIX "exec: executable sh was ended by signal 9\n", NULL },
+	{ { .script = "exec yes secret" }, PLUGIN_PREFIX "exec: executable sh wrote more than 1048576 bytes\n", NULL },
+	{ { .script = ":" }, PLUGIN_PREFIX "decoding stdout: couldn't get version/kind; json parse error", NULL },
+	{ { .script = "echo secret" },
+	  PLUGIN_PREFIX "decoding stdout: couldn't get version/kind; json parse error",
+	  NULL },
+	{ { .script = "echo '\"secret\"'" }, PLUGIN_PREFIX "decoding stdout: couldn't get version/kind", NULL },
 	{ { .version = "v1",
-	    .answer = "{\"apiVersion\":\"" GROUP "v1beta1\",\"kind\":\"ExecCredential\",\"status\":{}}",
+	    .answer = "{\"apiVersion\":\"" PLUGIN_GROUP "v1beta1\",\"kind\":\"ExecCredential\",\"status\":{}}",
 	    .script = "echo \"$ANSWER\"" },
-	  PREFIX "exec plugin is configured to use API version " GROUP "v1, plugin returned version " GROUP "v1beta1\n",
+	  PLUGIN_PREFIX "exec plugin is configured to use API version " PLUGIN_GROUP
+	                "v1, plugin returned version " PLUGIN_GROUP "v1beta1\n",
 	  NULL },
 	{ { .script = "echo \"$ANSWER\"", .status = "{\"token\":\"\"}" },
-	  PREFIX "exec plugin didn't return a token or cert/key pair\n",
+	  PLUGIN_PREFIX "exec plugin didn't return a token or cert/key pair\n",
 	  NULL },
 	{ { .script = "echo \"$ANSWER\"", .status = "{\"clientKeyData\":\"secret\"}" },
-	  PREFIX "exec plugin returned only certificate or key, not both\n",
+	  PLUGIN_PREFIX "exec plugin returned only certificate or key, not both\n",
 	  NULL },
 	{ { .script = "echo \"$ANSWER\"", .status = "{\"clientCertificateData\":\"x\",\"clientKeyData\":\"secret\"}" },
-	  PREFIX "failed parsing client key/certificate: tls: failed to find any PEM data in certificate input\n",
+	  PLUGIN_PREFIX
+	  "failed parsing client key/certificate: tls: failed to find any PEM data in certificate input\n",
 	  NULL },
 	{ { .mode = "Always" },
-	  PREFIX "exec plugin cannot support interactive mode: standard input is not a terminal\n",
+	  PLUGIN_PREFIX "exec plugin cannot support interactive mode: standard input is not a terminal\n",
 	  NULL },
 	{ { .mode = "" },
 	  "error: interactiveMode must be specified for tester to use exec authentication plugin\n",
 	  NULL },
 	{ { .mode = "Sometimes" }, "error: invalid interactiveMode for tester: \"Sometimes\"\n", NULL },
-	{ { .version = "v1alpha1" }, "error: exec plugin: invalid apiVersion \"" GROUP "v1alpha1\"\n", "v1beta1" },
+	{ { .version = "v1alpha1" },
+	  "error: exec plugin: invalid apiVersion \"" PLUGIN_GROUP "v1alpha1\"\n",
+	  "v1beta1" },
 };
 
 Test(credentials, what_is_wrong_with_a_plugin_is_said_as_by_kubectl)
 {
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
 		struct run_result result;
 
-		run_plugin(cluster, &failures[i].plugin, &result);
+		plugin_run(cluster, &failures[i].plugin, &result);
 		cr_assert(strstr(result.error_output, failures[i].error), "case %zu: %s", i, result.error_output);
 		cr_assert_eq(result.exit_code, 1);
 		cr_assert_not(strstr(result.error_output, "secret"), "case %zu: %s", i, result.error_output);
@@ -341,13 +258,13 @@ Test(credentials, what_is_wrong_with_a_plugin_is_said_as_by_kubectl)
 
 Test(credentials, a_plugin_that_hangs_is_ended_at_the_deadline)
 {
-	_cleanup_free_ char *line = exec_line(&(struct plugin){ .script = "exec sleep 100" });
-	struct cluster *cluster = start(NULL);
+	_cleanup_free_ char *line = plugin_user(&(struct plugin){ .script = "exec sleep 100" });
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 
-	run_as(cluster, line, RUN_ARGV("health", "--timeout", "1s"), &result);
+	plugin_run_as(cluster, line, RUN_ARGV("health", "--timeout", "1s"), &result);
 	cr_assert_eq(result.exit_code, 124, "%s", result.error_output);
-	cli_assert_says(&result, PREFIX "exec: executable sh has not ended within");
+	cli_assert_says(&result, PLUGIN_PREFIX "exec: executable sh has not ended within");
 	cr_assert_lt(result.wall_ms, 10000);
 	run_result_release(&result);
 	cluster_stop(cluster);
@@ -357,10 +274,11 @@ Test(credentials, a_plugin_that_hangs_is_ended_at_the_deadline)
 
 static void run_on_terminal(struct cluster *cluster, const struct plugin *plugin, struct running **ret_running)
 {
-	_cleanup_free_ char *line = exec_line(plugin);
-	_cleanup_free_ char *kubeconfig = kubeconfig_with(cluster, line);
+	_cleanup_free_ char *line = plugin_user(plugin);
+	_cleanup_free_ char *kubeconfig = plugin_kubeconfig(cluster, line);
 
-	*ret_running = run_start(&(struct run_options){ .argv = HEALTH, .kubeconfig = kubeconfig, .terminal = true });
+	*ret_running =
+	    run_start(&(struct run_options){ .argv = PLUGIN_HEALTH, .kubeconfig = kubeconfig, .terminal = true });
 }
 
 Test(credentials, on_a_terminal_the_user_may_be_asked)
@@ -369,7 +287,7 @@ Test(credentials, on_a_terminal_the_user_may_be_asked)
 	    "echo \"$KUBERNETES_EXEC_INFO\" >&2; echo 'Who?' >&2; read -r who; echo \"$ANSWER\" | "
 	    "sed s/nobody/$who/";
 	const struct plugin plugin = { .script = script, .mode = "Always", .status = "{\"token\":\"nobody\"}" };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 	struct running *running;
 
@@ -386,7 +304,7 @@ Test(credentials, on_a_terminal_the_user_may_be_asked)
 Test(credentials, ctrl_c_ends_the_wait_for_a_plugin)
 {
 	const struct plugin plugin = { .script = "echo ran >&2; exec sleep 100" };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct run_result result;
 	struct running *running;
 
@@ -409,7 +327,7 @@ Test(credentials, name_and_password)
 	struct run_result result;
 	_cleanup_free_ char *sent = NULL;
 
-	run_as(cluster, "    username: joe\n    password: pw\n", HEALTH, &result);
+	plugin_run_as(cluster, "    username: joe\n    password: pw\n", PLUGIN_HEALTH, &result);
 	cr_assert_eq(result.exit_code, 1);
 	sent = apiserver_request_header(apiserver_request_at(cluster_api(cluster), 0), "Authorization");
 	cr_assert_str_eq(sent, "Basic am9lOnB3");
@@ -421,12 +339,12 @@ Test(credentials, the_token_flag_wins_over_everything)
 {
 	static const char *const users[] = { "    exec: {command: /no/such}\n", "    auth-provider: {name: gcp}\n",
 		                             "    token: bad\n    username: joe\n    password: pw\n" };
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
 		struct run_result result;
 
-		run_as(cluster, users[i], RUN_ARGV("health", "--token", "good"), &result);
+		plugin_run_as(cluster, users[i], RUN_ARGV("health", "--token", "good"), &result);
 		cli_assert_verdict(&result, "HEALTHY", 0);
 		run_result_release(&result);
 	}
@@ -442,14 +360,14 @@ static void assert_header(const struct apiserver_request *request, const char *n
 
 Test(credentials, impersonation_is_in_every_request)
 {
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 	struct apiserver *server = cluster_api(cluster);
 	struct run_result result;
 	size_t upgrades = 0;
 
-	run_as(cluster, TOKEN_LINE "    as: bob\n    as-uid: '7'\n",
-	       RUN_ARGV("health", "--as", "eve", "--as-group", "a", "--as-group=b", "--as-user-extra", "x/Y=1"),
-	       &result);
+	plugin_run_as(cluster, TOKEN_LINE "    as: bob\n    as-uid: '7'\n",
+	              RUN_ARGV("health", "--as", "eve", "--as-group", "a", "--as-group=b", "--as-user-extra", "x/Y=1"),
+	              &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
 	for (size_t i = 0; i < apiserver_request_total(server); i++) {
 		const struct apiserver_request *request = apiserver_request_at(server, i);
@@ -460,7 +378,7 @@ Test(credentials, impersonation_is_in_every_request)
 		assert_header(request, "Impersonate-User", "eve");
 		assert_header(request, "Impersonate-Uid", "7");
 		assert_header(request, "Impersonate-Extra-x%2fY", "1");
-		cr_assert_eq(count_of(request->headers, "Impersonate-Group: "), 2, "%s", request->headers);
+		cr_assert_eq(plugin_count(request->headers, "Impersonate-Group: "), 2, "%s", request->headers);
 	}
 	cr_assert_gt(upgrades, 0);
 	run_result_release(&result);
@@ -483,12 +401,12 @@ Test(credentials, what_is_refused_before_anything_is_asked)
 		{ TOKEN_LINE "    as-uid: '1'\n",
 		  "error: requesting uid, groups or user-extra for tester without impersonating a user\n" },
 	};
-	struct cluster *cluster = start(NULL);
+	struct cluster *cluster = plugin_cluster(NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct run_result result;
 
-		run_as(cluster, rows[i].user, HEALTH, &result);
+		plugin_run_as(cluster, rows[i].user, PLUGIN_HEALTH, &result);
 		cli_assert_error(&result, 1, rows[i].error);
 		run_result_release(&result);
 	}
@@ -511,11 +429,12 @@ Test(credentials, an_encrypted_key_is_an_error_and_no_prompt)
 	});
 	struct run_result result;
 
-	cli_run(kubeconfig, HEALTH, &result);
+	cli_run(kubeconfig, PLUGIN_HEALTH, &result);
 	cli_assert_error(&result, 1, "error: user \"tester\": the client key is encrypted\n");
 	run_result_release(&result);
-	run_plugin(cluster, &(struct plugin){ .status = status, .script = "echo \"$ANSWER\"" }, &result);
-	cli_assert_error(&result, 1, PREFIX "failed parsing client key/certificate: the client key is encrypted\n");
+	plugin_run(cluster, &(struct plugin){ .status = status, .script = "echo \"$ANSWER\"" }, &result);
+	cli_assert_error(&result, 1,
+	                 PLUGIN_PREFIX "failed parsing client key/certificate: the client key is encrypted\n");
 	run_result_release(&result);
 	free(pair.key);
 	cluster_stop(cluster);
@@ -526,7 +445,7 @@ Test(credentials, over_plain_http_nobody_logs_in)
 {
 	struct cluster *cluster = cluster_start(&(struct cluster_options){ .count = 3 });
 	struct apiserver *server = cluster_api(cluster);
-	_cleanup_free_ char *line = exec_line(&(struct plugin){ 0 });
+	_cleanup_free_ char *line = plugin_user(&(struct plugin){ 0 });
 	const char *const users[] = { line, "    username: joe\n    password: pw\n", TOKEN_LINE };
 
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
@@ -537,9 +456,9 @@ Test(credentials, over_plain_http_nobody_logs_in)
 		cr_assert_not_null(strstr(kubeconfig, TOKEN_LINE));
 		*strstr(kubeconfig, TOKEN_LINE) = '\0';
 		replace_string(&kubeconfig, xasprintf("%s%s    as: bob\n", kubeconfig, users[i]));
-		cli_run(kubeconfig, HEALTH, &result);
+		cli_run(kubeconfig, PLUGIN_HEALTH, &result);
 		cli_assert_verdict(&result, "HEALTHY", 0);
-		cr_assert_eq(count_of(result.error_output, "ran"), 0, "%s", result.error_output);
+		cr_assert_eq(plugin_count(result.error_output, "ran"), 0, "%s", result.error_output);
 		run_result_release(&result);
 	}
 	for (size_t i = 0; i < apiserver_request_total(server); i++) {

@@ -38,6 +38,9 @@ Test(exec_credential, answers)
 	cr_expect_eq(credential.expires_at_s, INT64_MAX);
 	cr_expect_null(credential.key_pem);
 	exec_credential_release(&credential);
+	cr_assert_eq(decode(ANSWER "{\"token\":\"\\\\u0000\"}}", &credential), 0, "%s", err.message);
+	cr_expect_str_eq(credential.token, "\\u0000");
+	exec_credential_release(&credential);
 }
 
 Test(exec_credential, answers_that_are_none)
@@ -55,6 +58,7 @@ Test(exec_credential, answers_that_are_none)
 		  "exec plugin returned only certificate or key, not both" },
 		{ ANSWER "{\"token\":\"hush\",\"expirationTimestamp\":\"soon\"}}",
 		  "decoding stdout: status.expirationTimestamp" },
+		{ ANSWER "{\"token\":\"a\\u0000hush\"}}", "decoding stdout: a string has a NUL in it" },
 		{ ANSWER "{\"token\":\"hush\"}} hush", "decoding stdout: couldn't get version/kind" },
 	};
 
@@ -86,16 +90,19 @@ Test(exec_credential, plugins)
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		_cleanup_free_ char *text =
 		    xasprintf("{\"apiVersion\":\"" V1
-		              "\",\"interactiveMode\":\"Always\",\"command\":\"%s\",\"args\":[\"a\",\"b\"],"
-		              "\"env\":[{\"name\":\"X\",\"value\":\"y=z\"},{\"name\":\"E\"}],\"installHint\":\"h\"}",
+		              "\",\"interactiveMode\":\"Always\",\"command\":\"%s\",\"args\":[\"a\",null],"
+		              "\"env\":[{\"name\":\"X\",\"value\":\"y=z\"},{\"name\":\"E\"},{\"name\":\"N\",\"value\":"
+		              "null}],\"installHint\":\"h\"}",
 		              commands[i][0]);
 		_cleanup_free_ struct exec_plugin *plugin = plugin_of(text);
 
 		cr_expect_str_eq(plugin->command, commands[i][1]);
 		cr_assert_eq(plugin->arguments.count, 2);
-		cr_assert_eq(plugin->environment.count, 2);
+		cr_expect_str_eq(plugin->arguments.items[1], "");
+		cr_assert_eq(plugin->environment.count, 3);
 		cr_expect_str_eq(plugin->environment.items[0], "X=y=z");
 		cr_expect_str_eq(plugin->environment.items[1], "E=");
+		cr_expect_str_eq(plugin->environment.items[2], "N=");
 		cr_expect_str_eq(plugin->install_hint, "h");
 		cr_expect_eq(plugin->interactive, EXEC_ALWAYS);
 		cr_expect_not(plugin->wants_cluster);

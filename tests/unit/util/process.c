@@ -147,6 +147,30 @@ Test(process, what_cannot_be_started_is_told_at_once)
 	}
 }
 
+Test(process, is_looked_for_in_absolute_directories_only)
+{
+	const char *const argv[] = { "sh", "-c", "exit 4", NULL };
+	static const char *const paths[] = { NULL, "", "/no/such/directory", ".:/bin", ":/bin", "../bin:/bin" };
+	_cleanup_err_ struct err err = ERR_INIT;
+
+	cr_assert_eq(chdir("/bin"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (paths[i])
+			setenv("PATH", paths[i], 1);
+		else
+			unsetenv("PATH");
+		cr_assert_eq(process_start(loop, &(struct process_options){ .argv = argv, .output_max = 10 }, on_done,
+		                           &outcome, &process, &err),
+		             -1, "%s", paths[i]);
+		cr_expect_eq(err.kind, ERR_NOT_FOUND);
+		cr_expect_eq(err.hint != NULL, i > 2, "%s", paths[i]);
+		err_release(&err);
+	}
+	setenv("PATH", "/no/such/directory:/bin:.", 1);
+	run("exit 4", NULL);
+	cr_expect_eq(outcome.end.exit_code, 4);
+}
+
 Test(process, is_ended_when_it_is_given_up)
 {
 	/* It says so when SIGTERM comes, and nobody hears it; the second takes no notice. */
