@@ -5,6 +5,9 @@
  * UNIT where it has one; families whose values are all unknown are left out; "# EOF" is the end. Every sample is labelled with
  * namespace and statefulset, those of one server with server as well.
  *
+ * All are gauges and counters: Prometheus' older text format, which node_exporter's textfile collector and the push gateway
+ * read, has no stateset and no info.
+ *
  * Families are a table (report_metrics.c): a new one is a row. As in consul/report.h none is renamed or given another meaning.
  */
 #ifndef CONSUL_REPORT_METRICS_H

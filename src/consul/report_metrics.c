@@ -205,7 +205,7 @@ static void server_samples(const struct metrics *metrics, const struct family *f
 		add_label_if(&labels, "version", status->version);
 		add_label_if(&labels, "node", status->server->pod.node);
 		add_label_if(&labels, "pod_ip", status->server->pod.ip);
-		add_sample(metrics, family->name, "_info", &labels, 1);
+		add_sample(metrics, family->name, "", &labels, 1);
 	}
 }
 
@@ -300,7 +300,8 @@ static bool certificate_end(const struct metrics *metrics, const struct server_s
 
 /* clang-format off */
 static const struct family families[] = {
-	{ "kubectl_consul_verdict", "stateset", NULL, "What health says of the cluster.", .samples = verdict_samples },
+	{ "kubectl_consul_verdict", "gauge", NULL, "What health says of the cluster: 1 for that, 0 for the others.",
+	  .samples = verdict_samples },
 	{ "kubectl_consul_finding", "gauge", NULL, "What health found, by code; kubectl consul explain tells more.",
 	  .samples = finding_samples },
 	{ "kubectl_consul_taken_timestamp_seconds", "gauge", "seconds", "When the cluster was looked at.",
@@ -317,7 +318,7 @@ static const struct family families[] = {
 	  .cluster_value = tolerance },
 	{ "consul_encrypted", "gauge", NULL, "1: fully encrypted; 0.5: on some servers, or in one direction; 0: not.",
 	  .samples = encryption_samples },
-	{ "consul_server", "info", NULL, "The servers.", .samples = server_samples },
+	{ "consul_server_info", "gauge", NULL, "The servers.", .samples = server_samples },
 	{ "consul_server_up", "gauge", NULL, "Whether the server answered.", .server_value = is_up },
 	{ "consul_server_ready", "gauge", NULL, "Whether the server's pod is ready.", .server_value = is_ready },
 	{ "consul_server_alive", "gauge", NULL, "Whether gossip has the server as alive.", .server_value = is_alive },

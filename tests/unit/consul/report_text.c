@@ -92,7 +92,7 @@ Test(report_nagios, nothing_of_the_clusters_begins_the_performance_data)
 Test(report_metrics, samples_have_their_labels)
 {
 	static const char *const expected[] = {
-		"# TYPE kubectl_consul_verdict stateset\n",
+		"# TYPE kubectl_consul_verdict gauge\n",
 		"kubectl_consul_verdict{namespace=\"ns\",statefulset=\"consul\",kubectl_consul_verdict=\"HEALTHY\"} "
 		"1\n",
 		"kubectl_consul_verdict{namespace=\"ns\",statefulset=\"consul\",kubectl_consul_verdict=\"CRITICAL\"} "
