@@ -64,7 +64,7 @@ static int resolve_certificate(const struct kube_config_inputs *inputs, const st
 	               shown);
 }
 
-/* The client reads it again and again; a file that cannot be read at all is told now. */
+/* The client reads it again and again; a file that cannot be read at all, or is blank, is told now. */
 static int check_token_file(const char *path, struct err *err)
 {
 	_cleanup_buf_ struct buf token = { .max = KUBECONFIG_TOKEN_MAX, .secret = true };
@@ -72,7 +72,7 @@ static int check_token_file(const char *path, struct err *err)
 
 	if (file_read(path, &token, err) < 0)
 		return -1;
-	if (token.len > 0)
+	if (strspn(buf_text(&token), " \t\v\f\r\n") < token.len)
 		return 0;
 	shown = str_visible(path, 0);
 	return err_set(err, ERR_CONFIG, "token file \"%s\" was empty", shown);
@@ -155,7 +155,7 @@ static int resolve_plugin(const struct choice *choice, struct kube_config *confi
 		return 0;
 	if (exec_plugin_decode(user->exec, user->file, user->name, &plugin, err) < 0)
 		return -1;
-	if (config->token || config->token_file || config->username) {
+	if (config->token || config->token_file || config->username || config->client_cert_pem) {
 		exec_plugin_release(&plugin);
 		return 0;
 	}

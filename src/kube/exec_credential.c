@@ -9,6 +9,7 @@
 #include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/yaml.h"
 
 #define GROUP "client.authentication.k8s.io/"
 
@@ -69,7 +70,7 @@ static int read_environment(const cJSON *exec, const char *user, struct exec_plu
 
 		if (str_is_empty(name))
 			return missing("env variable name", user, err);
-		if (strchr(name, '=') || (value && !cJSON_IsString(value) && !cJSON_IsNull(value)))
+		if (value && !cJSON_IsString(value) && !cJSON_IsNull(value))
 			return wrong_type("env", err);
 		strv_addf(&plugin->environment, "%s=%s", name, cJSON_IsString(value) ? value->valuestring : "");
 	}
@@ -112,6 +113,16 @@ static int check_version(const struct exec_plugin *plugin, struct err *err)
 	                     "may do that");
 }
 
+static int read_wants_cluster(const cJSON *exec, struct exec_plugin *plugin, struct err *err)
+{
+	const cJSON *value = json_get(exec, "provideClusterInfo");
+
+	if (value && !cJSON_IsBool(value) && !cJSON_IsNull(value))
+		return wrong_type("provideClusterInfo", err);
+	plugin->wants_cluster = cJSON_IsTrue(value);
+	return 0;
+}
+
 static void resolve_command(struct exec_plugin *plugin, const char *file)
 {
 	if (!strchr(plugin->command, '/'))
@@ -125,7 +136,7 @@ static int decode_plugin(const cJSON *exec, const char *file, const char *user, 
 	if (read_string(exec, "command", &plugin->command, err) < 0 ||
 	    read_string(exec, "apiVersion", &plugin->api_version, err) < 0 ||
 	    read_string(exec, "installHint", &plugin->install_hint, err) < 0 || read_arguments(exec, plugin, err) < 0 ||
-	    read_environment(exec, user, plugin, err) < 0)
+	    read_environment(exec, user, plugin, err) < 0 || read_wants_cluster(exec, plugin, err) < 0)
 		return -1;
 	if (!plugin->command)
 		return missing("command", user, err);
@@ -133,7 +144,6 @@ static int decode_plugin(const cJSON *exec, const char *file, const char *user, 
 		return missing("apiVersion", user, err);
 	if (read_interactive(exec, user, plugin, err) < 0 || check_version(plugin, err) < 0)
 		return -1;
-	plugin->wants_cluster = json_bool_at(exec, "provideClusterInfo", false);
 	resolve_command(plugin, file);
 	return 0;
 }
@@ -266,17 +276,30 @@ static bool has_nul(const char *text, size_t length)
 	return false;
 }
 
+/* As kubectl: JSON if it begins as an object of JSON does, else YAML. */
+static int parse(const char *text, size_t length, cJSON **ret_json, struct err *err)
+{
+	size_t start = 0;
+
+	while (start < length && strchr(" \t\r\n", text[start]))
+		start++;
+	if (start < length && text[start] == '{')
+		return json_parse(text, length, ret_json, err);
+	return yaml_parse_first(text, length, ret_json, err);
+}
+
 int exec_credential_decode(const struct exec_plugin *plugin, const char *text, size_t length,
                            struct exec_credential *ret_credential, struct err *err)
 {
 	struct exec_credential credential = EXEC_CREDENTIAL_NONE;
-	_cleanup_err_ struct err secret = ERR_INIT; /* json_parse shows where it stopped */
+	_cleanup_err_ struct err secret = ERR_INIT; /* parsers show where they stopped */
 	cJSON *json = NULL;
 	int status = -1;
 
-	if (json_parse(text, length, &json, &secret) < 0 || !cJSON_IsObject(json))
-		err_set(err, ERR_CONFIG,
-		        "decoding stdout: couldn't get version/kind; json parse error: it is not a JSON object");
+	if (parse(text, length, &json, &secret) < 0 || !cJSON_IsObject(json))
+		err_set(
+		    err, ERR_CONFIG,
+		    "decoding stdout: couldn't get version/kind; json parse error: it is no object of JSON or YAML");
 	else if (has_nul(text, length))
 		err_set(err, ERR_CONFIG, "decoding stdout: a string has a NUL in it");
 	else if (check_kind(plugin, json, err) == 0 && decode_status(json, &credential, err) == 0)

@@ -20,6 +20,9 @@ static int add_header(struct strv *lines, const char *name, const char *value, s
 {
 	_cleanup_free_ char *shown = NULL;
 
+	/* libcurl would leave the line out, and the request be made with fewer rights or more. */
+	if (value[strspn(value, " ")] == '\0')
+		return err_set(err, ERR_CONFIG, "nothing to impersonate: the value of %s is blank", name);
 	for (const char *at = value; *at; at++) {
 		if ((unsigned char)*at >= ' ' && *at != 0x7f)
 			continue;

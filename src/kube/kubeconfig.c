@@ -16,18 +16,9 @@
 /* Decodes one entry of a list and adds it unless an earlier file has one of that name. */
 typedef int add_entry_fn(struct kubeconfig *config, const char *path, const cJSON *item, struct err *err);
 
-static void wipe_tree(cJSON *json)
-{
-	for (cJSON *child = json ? json->child : NULL; child; child = child->next)
-		wipe_tree(child);
-	if (cJSON_IsString(json))
-		mem_wipe(json->valuestring, strlen(json->valuestring));
-}
-
 static void cleanup_secret_tree(cJSON **json)
 {
-	wipe_tree(*json);
-	cJSON_Delete(*json);
+	json_free_secret(*json);
 }
 
 /* ----------------------------------------------------------------------------------------- fields */

@@ -72,16 +72,21 @@ static int decode_extra(const cJSON *item, struct impersonation *as, struct err 
 	return 0;
 }
 
-static void decode_plugins(const cJSON *item, const char *path, struct kubeconfig_user *user)
+static int decode_plugins(const cJSON *item, const char *path, struct kubeconfig_user *user, struct err *err)
 {
-	const cJSON *exec = json_at(item, "user.exec");
+	const cJSON *exec = json_at(item, "user.exec"), *provider = json_at(item, "user.auth-provider");
 	const char *name = json_string_at(item, "user.auth-provider.name");
 
+	if (exec && !cJSON_IsObject(exec) && !cJSON_IsNull(exec))
+		return wrong_type("user.exec", err);
+	if (provider && !cJSON_IsObject(provider) && !cJSON_IsNull(provider))
+		return wrong_type("user.auth-provider", err);
 	if (cJSON_IsObject(exec))
 		user->exec = cJSON_Duplicate(exec, true);
-	if (cJSON_IsObject(json_at(item, "user.auth-provider")))
+	if (cJSON_IsObject(provider))
 		user->auth_provider = xstrdup(name ? name : "");
 	user->file = xstrdup(path);
+	return 0;
 }
 
 static int decode_user(const cJSON *item, const char *path, struct kubeconfig_user *user, struct err *err)
@@ -90,9 +95,8 @@ static int decode_user(const cJSON *item, const char *path, struct kubeconfig_us
 	    kubeconfig_decode_data(item, "user.client-certificate-data", &user->cert_pem, err) < 0 ||
 	    kubeconfig_decode_data(item, "user.client-key-data", &user->key_pem, err) < 0 ||
 	    decode_strings(json_at(item, "user.as-groups"), "user.as-groups", &user->as.groups, err) < 0 ||
-	    decode_extra(item, &user->as, err) < 0)
+	    decode_extra(item, &user->as, err) < 0 || decode_plugins(item, path, user, err) < 0)
 		return -1;
-	decode_plugins(item, path, user);
 	kubeconfig_drop_empty(&user->token);
 	kubeconfig_drop_empty(&user->username);
 	kubeconfig_drop_empty(&user->password);

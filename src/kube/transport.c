@@ -20,6 +20,7 @@
 #define KEEPALIVE_S        30L
 #define TOKEN_MAX          ((size_t)64 * 1024)
 #define TOKEN_FILE_AGE_MS  60000
+#define SPACE              " \t\v\f\r\n"
 
 #if defined(__APPLE__)
 #define OS_NAME "darwin"
@@ -224,10 +225,12 @@ static int read_token_file(const char *path, char **ret_token, struct err *err)
 
 	if (file_read(path, &content, err) < 0)
 		return err_wrap(err, "failed to read token file");
+	if (strlen(buf_text(&content)) != content.len)
+		return err_set(err, ERR_CONFIG, "the token in file \"%s\" cannot be sent: it has a NUL in it", path);
 	start = buf_text(&content);
-	start += strspn(start, " \t\r\n");
+	start += strspn(start, SPACE);
 	length = strlen(start);
-	while (length > 0 && strchr(" \t\r\n", start[length - 1]))
+	while (length > 0 && strchr(SPACE, start[length - 1]))
 		length--;
 	if (length == 0)
 		return err_set(err, ERR_CONFIG, "read empty token from file \"%s\"", path);

@@ -38,6 +38,10 @@ Test(exec_credential, answers)
 	cr_expect_eq(credential.expires_at_s, INT64_MAX);
 	cr_expect_null(credential.key_pem);
 	exec_credential_release(&credential);
+	cr_assert_eq(decode("---\nkind: ExecCredential\napiVersion: " V1 "\nstatus: {token: t}\n", &credential), 0,
+	             "%s", err.message);
+	cr_expect_str_eq(credential.token, "t");
+	exec_credential_release(&credential);
 	cr_assert_eq(decode(ANSWER "{\"token\":\"\\\\u0000\"}}", &credential), 0, "%s", err.message);
 	cr_expect_str_eq(credential.token, "\\u0000");
 	exec_credential_release(&credential);
@@ -59,6 +63,9 @@ Test(exec_credential, answers_that_are_none)
 		{ ANSWER "{\"token\":\"hush\",\"expirationTimestamp\":\"soon\"}}",
 		  "decoding stdout: status.expirationTimestamp" },
 		{ ANSWER "{\"token\":\"a\\u0000hush\"}}", "decoding stdout: a string has a NUL in it" },
+		{ "hush: [hush", "decoding stdout: couldn't get version/kind" },
+		{ "kind: ExecCredential\napiVersion: " V1 "\nstatus: {token: \"a\\0hush\"}",
+		  "decoding stdout: couldn't get version/kind" },
 		{ ANSWER "{\"token\":\"hush\"}} hush", "decoding stdout: couldn't get version/kind" },
 	};
 
@@ -156,6 +163,10 @@ Test(impersonation, header_lines)
 	strv_add(&as.groups, "x\r\nY: z");
 	cr_expect_eq(impersonation_headers(&as, &lines, &err), -1);
 	cr_expect(strstr(err.message, "control characters"), "%s", err.message);
+	err_release(&err);
+	replace_string(&as.groups.items[as.groups.count - 1], xstrdup(" "));
+	cr_expect_eq(impersonation_headers(&as, &lines, &err), -1);
+	cr_expect_str_eq(err.message, "nothing to impersonate: the value of Impersonate-Group is blank");
 	err_release(&err);
 	while (as.groups.count <= IMPERSONATION_MAX)
 		strv_add(&as.groups, "g");

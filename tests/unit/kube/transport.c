@@ -267,6 +267,10 @@ Test(transport, a_token_file_is_trimmed_and_kept_for_a_minute)
 	expect_token_error(transport, "control characters");
 	kube_transport_free(transport);
 	transport = make("https://host");
+	cr_assert_eq(truncate(path, 4), 0); /* a NUL */
+	expect_token_error(transport, "NUL");
+	kube_transport_free(transport);
+	transport = make("https://host");
 	write_file(path, "  first\n");
 	list = headers_of(transport);
 	cr_expect_str_eq(header(list, "Authorization"), "Bearer first");
