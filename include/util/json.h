@@ -107,10 +107,10 @@ void json_set(cJSON *obj, const char *key, cJSON *value);
 /* cJSON_Delete of what holds secrets: all strings in it are overwritten before. NULL is fine. */
 void json_free_secret(cJSON *json);
 
-/* Compact text, without white space; a new string. */
+/* Compact text, without white space and fit for a terminal (str_escape); a new string. */
 char *json_text(const cJSON *json) __attribute__((warn_unused_result));
 
-/* As `kubectl -o json` prints: four spaces, a newline at the end; a new string. */
+/* The same as `kubectl -o json` prints: four spaces, a newline at the end; a new string. */
 char *json_text_pretty(const cJSON *json) __attribute__((warn_unused_result));
 
 #endif

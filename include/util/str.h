@@ -46,6 +46,16 @@ char *str_visible(const char *text, size_t max_bytes) __attribute__((warn_unused
 /* A copy in which every byte that is not part of valid UTF-8 became U+FFFD. */
 char *str_utf8(const char *text) __attribute__((warn_unused_result, nonnull));
 
+/*
+ * For JSON and YAML, in which only double-quoted strings may have any of it: DEL, C1 control characters and bidirectional
+ * overrides become \uXXXX, bytes that are not UTF-8 U+FFFD. Takes text over, and returns it or what took its place (text, which
+ * may be secret, is wiped then).
+ */
+char *str_escape(char *text) __attribute__((warn_unused_result, nonnull));
+
+/* Whether str_escape would change it. */
+bool str_has_odd(const char *text) __attribute__((nonnull));
+
 /* A list of strings. It owns its strings; items is NULL-terminated once something was added. */
 struct strv {
 	char **items;

@@ -44,7 +44,7 @@ cJSON *yaml_plain(const char *text) __attribute__((warn_unused_result, nonnull))
 /*
  * As `kubectl -o yaml` prints: block style, keys in the order they have, strings quoted only when they would read
  * as something else, `|` for several lines, lists not indented below their key. Ends with a newline. Bytes that are
- * not UTF-8 become U+FFFD. A new string.
+ * not UTF-8 become U+FFFD, what no terminal should get is escaped (str_escape). A new string.
  */
 char *yaml_text(const cJSON *json) __attribute__((warn_unused_result, nonnull));
 

@@ -266,7 +266,7 @@ char *json_text(const cJSON *json)
 	struct buf out = BUF_TEXT;
 
 	add_compact(&out, json);
-	return buf_detach(&out);
+	return str_escape(buf_detach(&out));
 }
 
 static void add_indent(struct buf *out, int depth)
@@ -304,5 +304,5 @@ char *json_text_pretty(const cJSON *json)
 
 	add_pretty(&out, json, 0);
 	buf_addc(&out, '\n');
-	return buf_detach(&out);
+	return str_escape(buf_detach(&out));
 }

@@ -191,6 +191,47 @@ char *str_utf8(const char *text)
 	return buf_detach(&out);
 }
 
+static bool is_odd(uint32_t point)
+{
+	return (point >= 0x7f && point < 0xa0) || changes_direction(point);
+}
+
+bool str_has_odd(const char *text)
+{
+	for (const unsigned char *at = (const unsigned char *)text; *at;) {
+		uint32_t point;
+		size_t length = utf8_decode(at, &point);
+
+		if (length == 0 || is_odd(point))
+			return true;
+		at += length;
+	}
+	return false;
+}
+
+char *str_escape(char *text)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	struct buf out = { .max = BUF_TEXT_MAX, .secret = true };
+
+	if (!str_has_odd(text))
+		return text;
+	while (*at) {
+		uint32_t point;
+		size_t length = utf8_decode(at, &point);
+
+		if (length == 0)
+			buf_adds(&out, "\xef\xbf\xbd");
+		else if (is_odd(point))
+			buf_addf(&out, "\\u%04x", point);
+		else if (buf_add(&out, at, length) < 0)
+			break;
+		at += length ? length : 1;
+	}
+	free_secret(text);
+	return buf_detach(&out);
+}
+
 void strv_take(struct strv *list, char *text)
 {
 	list->items = xreallocarray(list->items, list->count + 2, sizeof(*list->items));

@@ -81,7 +81,7 @@ static yaml_scalar_style_t style_of(const char *text)
 {
 	_cleanup_json_ cJSON *meaning = yaml_plain(text);
 
-	if (has_odd_breaks(text))
+	if (has_odd_breaks(text) || str_has_odd(text))
 		return YAML_DOUBLE_QUOTED_SCALAR_STYLE;
 	if (strchr(text, '\n'))
 		return YAML_LITERAL_SCALAR_STYLE;
@@ -165,5 +165,5 @@ char *yaml_text(const cJSON *json)
 	emit(&emitter, &event, yaml_document_end_event_initialize(&event, 1));
 	emit(&emitter, &event, yaml_stream_end_event_initialize(&event));
 	yaml_emitter_delete(&emitter);
-	return buf_detach(&out);
+	return str_escape(buf_detach(&out));
 }

@@ -13,14 +13,23 @@
 /* How much of an output a failed assertion shows. */
 #define SHOWN 2000
 
+/* Nothing but text: no control character, be it of two bytes, nothing that turns the direction, no byte that is not
+ * UTF-8.
+ */
 static void assert_printable(const char *what, const char *text, size_t length)
 {
-	cr_assert_eq(strlen(text), length, "a NUL on %s", what);
-	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)text[i];
+	_cleanup_strv_ struct strv lines = STRV_INIT;
 
-		cr_assert((c >= ' ' && c != 0x7f) || c == '\n' || c == '\t', "byte 0x%02x on %s: %.*s", c, what, SHOWN,
-		          text);
+	cr_assert_eq(strlen(text), length, "a NUL on %s", what);
+	strv_split(&lines, text, '\n');
+	for (size_t i = 0; i < lines.count; i++) {
+		_cleanup_free_ char *visible = NULL;
+
+		for (char *tab = lines.items[i]; (tab = strchr(tab, '\t')); tab++)
+			*tab = ' ';
+		visible = str_visible(lines.items[i], 0);
+		cr_assert(str_equal(visible, lines.items[i]) || strlen(lines.items[i]) > STR_VISIBLE_MAX, "on %s: %.*s",
+		          what, SHOWN, visible);
 	}
 }
 

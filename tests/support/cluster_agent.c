@@ -8,7 +8,7 @@
 
 #define LAST_INDEX   ((uint64_t)1000)
 #define DEFAULT_TERM ((uint64_t)3)
-#define ESCAPES      "\\u001b[31m\\u001b]0;owned\\u0007\\u202e"
+#define ESCAPES      "\\u001b[31m\\u001b]0;owned\\u0007\\u202e\\u009b2J\\n\377"
 
 int cluster_find(const struct cluster_state *state, const char *pod)
 {

@@ -44,7 +44,8 @@ static int name_width(const struct cluster_state *state)
 
 static void print_members(const struct cluster_state *state, size_t index, bool detailed, struct buf *out)
 {
-	const char *escapes = state->servers[index].agent == AGENT_ESCAPES ? "\x1b[31m\x1b]0;owned\x07" : "";
+	const char *escapes =
+	    state->servers[index].agent == AGENT_ESCAPES ? "\x1b[31m\x1b]0;owned\x07\xe2\x80\xae\xc2\233[2J\377" : "";
 	int width = name_width(state);
 
 	if (detailed)

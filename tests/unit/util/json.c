@@ -192,3 +192,12 @@ Test(json, pretty_is_kubectls)
 	                 "{\n    \"a\": [\n        1,\n        {\n            \"b\\\"\": null\n        }\n    ],\n"
 	                 "    \"e\": [],\n    \"o\": {}\n}\n");
 }
+
+Test(json, what_no_terminal_should_get_is_escaped)
+{
+	_cleanup_json_ cJSON *json = json_object("k\xc2\x9b", json_string("\x7f\xe2\x80\xae\xc3\xa4\xff\x1b"), NULL);
+	_cleanup_free_ char *text = json_text(json), *pretty = json_text_pretty(json);
+
+	cr_expect_str_eq(text, "{\"k\\u009b\":\"\\u007f\\u202e\xc3\xa4\xef\xbf\xbd\\u001b\"}");
+	cr_expect_str_eq(pretty, "{\n    \"k\\u009b\": \"\\u007f\\u202e\xc3\xa4\xef\xbf\xbd\\u001b\"\n}\n");
+}

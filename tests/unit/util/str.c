@@ -93,6 +93,26 @@ Test(str, foreign_bytes_become_replacement_characters)
 	cr_assert_str_eq(text, "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbdz");
 }
 
+Test(str, what_no_terminal_should_get_is_escaped_for_documents)
+{
+	static const char *const rows[][2] = {
+		{ "", "" },
+		{ "a\tb\n\x1b", "a\tb\n\x1b" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "a\x7f", "a\\u007f" },
+		{ "\xc2\x9b[2J", "\\u009b[2J" },
+		{ "\xe2\x80\xae\xe2\x81\xa6", "\\u202e\\u2066" },
+		{ "\xff\xc2", "\xef\xbf\xbd\xef\xbf\xbd" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *escaped = str_escape(xstrdup(rows[i][0]));
+
+		cr_expect_str_eq(escaped, rows[i][1], "%zu: %s", i, escaped);
+		cr_expect_eq(str_has_odd(rows[i][0]), !str_equal(rows[i][0], rows[i][1]));
+	}
+}
+
 Test(str, lists)
 {
 	_cleanup_strv_ struct strv list = STRV_INIT, one = STRV_INIT, none = STRV_INIT;

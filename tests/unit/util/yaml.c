@@ -246,6 +246,8 @@ Test(yaml, prints_strings_as_kubectl_does)
 		{ "\x01", "\"\\x01\"" },
 		{ "a\r\nb", "\"a\\r\\nb\"" },
 		{ "\xc3\xa9", "\xc3\xa9" },
+		{ "\xe2\x80\xae", "\"\\u202e\"" },
+		{ "l1\n\xe2\x81\xa6", "\"l1\\n\\u2066\"" },
 		{ "\xf0\x9f\x98\x80", "\"\\U0001F600\"" },
 		{ "l1\nl2\n", "|\n  l1\n  l2" },
 		{ "l1\nl2", "|-\n  l1\n  l2" },
@@ -286,7 +288,7 @@ Test(yaml, prints_foreign_bytes_as_replacements)
 	_cleanup_json_ cJSON *json = json_object("a\xff", json_string("\xfe"), NULL);
 	_cleanup_free_ char *text = yaml_text(json);
 
-	cr_expect_str_eq(text, "a\xef\xbf\xbd: \xef\xbf\xbd\n");
+	cr_expect_str_eq(text, "\"a\xef\xbf\xbd\": \"\xef\xbf\xbd\"\n");
 }
 
 /* Strings out of an alphabet of everything that means something in YAML, as values, keys and list items. */
@@ -339,6 +341,8 @@ Test(yaml, what_is_printed_reads_as_the_same)
 		                              "\xe2\x80\xa8",
 		                              "\xef\xbb\xbf",
 		                              "\xf0\x9f\x98\x80",
+		                              "\xe2\x80\xae",
+		                              "\xc2\x9b",
 		                              "\x01",
 		                              "\x7f" };
 	uint32_t state = 12345;
