@@ -43,20 +43,24 @@ Test(credentials, a_plugin_is_asked_once_for_many_requests)
 	}
 }
 
-/* The server takes its time, and what the plugin gives is good for the rest of this second only. */
+/* What the plugin gives is good for two seconds at most, and the server wants to be asked again after three. */
 Test(credentials, what_has_expired_is_not_used_again)
 {
 	static const char script[] =
-	    "echo ran >&2; echo \"$ANSWER\" | sed s/TIME/$(date -u +%Y-%m-%dT%H:%M:%SZ -d '+1 sec')/";
+	    "echo ran >&2; echo \"$ANSWER\" | sed s/TIME/$(date -u +%Y-%m-%dT%H:%M:%SZ -d '+2 sec')/";
 	const struct plugin plugin = { .script = script,
 		                       .status = "{\"token\":\"good\",\"expirationTimestamp\":\"TIME\"}" };
-	struct cluster *cluster = cluster_start(
-	    &(struct cluster_options){ .count = 3, .api = { .tls = true, .token = "good", .delay_ms = 600 } });
+	static const struct apiserver_route routes[] = {
+		{ .path = "*/statefulsets*", .times = 1, .answer = { .status = 429, .headers = "Retry-After: 3\r\n" } },
+		{ 0 },
+	};
+	struct cluster *cluster = plugin_cluster(routes);
 	struct run_result result;
 
 	plugin_run(cluster, &plugin, &result);
 	cli_assert_verdict(&result, "HEALTHY", 0);
-	cr_assert_gt(plugin_count(result.error_output, "ran"), 1, "%s", result.error_output);
+	cr_assert_eq(plugin_count(result.error_output, "ran"), 2, "%s", result.error_output);
+	cr_assert_eq(plugin_count_status(cluster, 401), 0);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }

@@ -261,7 +261,7 @@ Test(plugins, whatever_one_does_the_deadline_holds)
 		{ "echo pid $$ >&2; trap '' TERM; while :; do sleep 0.05; done", true },
 		{ "echo pid $$ >&2; echo \"$ANSWER\"; exec >&-; exec sleep 60", true },
 		/* Its child has standard output, and does not end with it. */
-		{ "sleep 4 2>&- & echo pid $! >&2; echo \"$ANSWER\"", false },
+		{ "sleep 30 2>&- & echo pid $! >&2; echo \"$ANSWER\"", false },
 		{ "echo pid $$ >&2; while :; do printf x; sleep 0.01; done", true },
 	};
 	struct cluster *cluster = plugin_cluster(NULL);
@@ -274,7 +274,7 @@ Test(plugins, whatever_one_does_the_deadline_holds)
 		plugin_run_as(cluster, user, RUN_ARGV("health", "--timeout", "1s"), &result);
 		cr_assert_eq(result.exit_code, 124, "case %zu: %s", i, result.error_output);
 		cli_assert_says(&result, PLUGIN_PREFIX "exec: executable sh has not ended within ");
-		cr_assert_lt(result.wall_ms, 3900, "case %zu", i);
+		cr_assert_lt(result.wall_ms, 15000, "case %zu", i);
 		pid = pid_of(result.error_output);
 		if (rows[i].is_gone)
 			cr_assert(kill(pid, 0) < 0 && errno == ESRCH, "case %zu is still there", i);
