@@ -70,6 +70,13 @@ bool health_output_can_watch(const struct health_output *output)
 
 /* ------------------------------------------------------------------------------------------- printing */
 
+static void add_name(const char *name, struct buf *out)
+{
+	_cleanup_free_ char *visible = str_visible(name, 0);
+
+	buf_addf(out, "statefulset.apps/%s\n", visible);
+}
+
 static void add_yaml(const cJSON *json, bool stream, struct buf *out)
 {
 	_cleanup_free_ char *text = yaml_text(json);
@@ -130,7 +137,7 @@ int health_output_add(const struct health_output *output, const struct snapshot 
 
 	switch (output->format) {
 	case HEALTH_NAME:
-		buf_addf(out, "statefulset.apps/%s\n", snapshot->set.name);
+		add_name(snapshot->set.name, out);
 		return 0;
 	case HEALTH_NAGIOS:
 		add_nagios(snapshot, assessment, term, out);

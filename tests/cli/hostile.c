@@ -10,7 +10,9 @@
 
 /* cli_run asserts that no control character is printed; here it is asserted that the text is, so that it had a chance.
  */
-#define EVIL "\033[2J\rX"
+#define EVIL "\033[2J\rX\n\xe2\x80\xae\xc2\233\377\x7f"
+/* The same in JSON. */
+#define EVIL_JSON "\\u001b[2J\\rX\\n\\u202e\\u009b\377\\u007f"
 
 Test(hostile, states_of_pods)
 {
@@ -19,7 +21,7 @@ Test(hostile, states_of_pods)
 		{ .node = EVIL, .phase = EVIL },
 		{ .restarts = 1 }
 	};
-	static const char *const outputs[] = { "table", "wide", "json", "yaml" };
+	static const char *const outputs[] = { "table", "wide", "json", "yaml", "openmetrics" };
 	const struct cluster_options options = { .servers = servers, .count = ARRAY_SIZE(servers) };
 
 	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
@@ -54,4 +56,105 @@ Test(hostile, names_in_the_kubeconfig)
 		cli_assert_says(&result, "^[[2J");
 		run_result_release(&result);
 	}
+}
+
+/* Every command meets it somewhere else. */
+static const char *const commands[][6] = {
+	{ "health" },
+	{ "health", "--members" },
+	{ "health", "-o", "json" },
+	{ "health", "-o", "yaml" },
+	{ "health", "-o", "name" },
+	{ "health", "-o", "nagios" },
+	{ "health", "-o", "openmetrics" },
+	{ "scale", "5", "--dry-run", "--timeout=1s" },
+	{ "reap", "--dry-run", "--timeout=1s" },
+	{ "failover", "--dry-run", "--timeout=1s" },
+	{ "recover", "--timeout=1s" },
+	{ "deploy", "--dry-run=client", "--skip-preflight", "--timeout=1s" },
+	{ "deploy", "--diff", "--timeout=1s" },
+	{ "deploy", "--preflight", "--timeout=1s" },
+};
+
+static void run_all_on(const struct cluster_options *options, const char *said, size_t least)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		struct run_result result;
+
+		cli_run_with(options, commands[i], &result);
+		count += cli_says(&result, said);
+		run_result_release(&result);
+	}
+	cr_assert_geq(count, least, "\"%s\" is said by %zu commands only", said, count);
+}
+
+Test(hostile, what_the_api_server_says)
+{
+	static const struct apiserver_route routes[] = {
+		{ .path = "*",
+		  .answer = { .status = 403,
+		              .headers = "Warning: 299 - \"W"
+		                         "\033[2J\xe2\x80\xae\377"
+		                         "\"\r\n",
+		              .body =
+		                  "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"reason\":"
+		                  "\"Forbidden\",\"code\":403,\"message\":\"no" EVIL_JSON "\",\"details\":"
+		                  "{\"name\":\"" EVIL_JSON "\",\"kind\":\"" EVIL_JSON
+		                  "\",\"causes\":[{\"message\":\"" EVIL_JSON "\",\"field\":\"" EVIL_JSON "\"}]}}" } },
+		{ 0 }
+	};
+
+	run_all_on(&(struct cluster_options){ .count = 3, .api = { .routes = routes } }, "no^[[2J", 10);
+}
+
+Test(hostile, what_a_command_in_a_pod_says)
+{
+	static const struct apiserver_exec execs[] = {
+		{ .pod = "consul-0", .answer = { .output = EVIL, .error_output = "stderr " EVIL, .exit_code = 1 } },
+		{ .pod = "consul-1", .answer = { .end = EXEC_FAILURE, .text = "failed " EVIL } },
+		{ .pod = "consul-2", .answer = { .end = EXEC_STATUS, .text = EVIL_JSON } },
+		{ 0 }
+	};
+	static const struct cluster_server servers[] = { { .way = WAY_EXEC },
+		                                         { .way = WAY_EXEC },
+		                                         { .way = WAY_EXEC } };
+
+	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .api = { .execs = execs } }, "[2J", 3);
+}
+
+Test(hostile, what_the_agents_say)
+{
+	static const struct cluster_server servers[] = { { .agent = AGENT_ESCAPES },
+		                                         { .agent = AGENT_ESCAPES, .way = WAY_EXEC },
+		                                         { .leaves_on_term = true } };
+	static const struct apiserver_port ports[] = { { .pod = "consul-2", .kind = PORT_ERROR, .text = "port " EVIL },
+		                                       { 0 } };
+
+	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3 }, "[31m", 5);
+	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .api = { .ports = ports } }, "[2J", 1);
+}
+
+/* It is given to whoever asks for "consul". */
+#define EVIL_SET                                                                                                       \
+	"{\"kind\":\"StatefulSet\",\"apiVersion\":\"apps/v1\",\"metadata\":{\"name\":\"" EVIL_JSON "\",\"namespace\":" \
+	"\"" EVIL_JSON "\",\"uid\":\"" EVIL_JSON "\"},\"spec\":{\"replicas\":3,\"serviceName\":\"" EVIL_JSON           \
+	"\",\"selector\":"                                                                                             \
+	"{\"matchLabels\":{\"app\":\"" EVIL_JSON "\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"consul\"}},"  \
+	"\"spec\":{\"containers\":[{\"name\":\"" EVIL_JSON "\",\"image\":\"consul:" EVIL_JSON "\"}]}}},"               \
+	"\"status\":{\"replicas\":3,\"currentRevision\":\"" EVIL_JSON "\",\"updateRevision\":\"" EVIL_JSON "2\"}}"
+
+Test(hostile, names_of_objects)
+{
+	static const struct cluster_server servers[] = { { .name = "consul-0" EVIL },
+		                                         { .extra_container = EVIL },
+		                                         { 0 } };
+	static const struct apiserver_route routes[] = { { .method = "GET",
+		                                           .path = "/apis/apps/v1/namespaces/consul/statefulsets/*",
+		                                           .answer = { .body = EVIL_SET } },
+		                                         { 0 } };
+
+	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .container = EVIL }, "[2J", 1);
+	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .api = { .routes = routes } }, "[2J", 3);
 }
