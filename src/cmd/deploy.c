@@ -75,9 +75,12 @@ static void tell_next(const struct deploying *deploying, const struct deploy_pla
 {
 	const struct cmd_context *context = deploying->context;
 
-	for (size_t i = 0; i < plan->sets.count; i++)
+	for (size_t i = 0; i < plan->sets.count; i++) {
+		_cleanup_free_ char *name = str_visible(plan->sets.items[i], 0);
+
 		fprintf(context->messages, "To wait for it: %s health --wait -n %s --name %s\n", context->program->name,
-		        deploying->connection.config.namespace_name, plan->sets.items[i]);
+		        deploying->connection.config.namespace_name, name);
+	}
 }
 
 /* What only shows something. *ret_over: that was all. */

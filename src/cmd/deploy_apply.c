@@ -98,7 +98,7 @@ static int list_old(struct deploying *deploying, const char *set_name, bool chan
 		const char *newest = changes ? next : snapshot.set.update_revision;
 
 		if (server->has_pod && (!newest || !str_equal(server->pod.revision, newest)))
-			strv_add(names, server->name);
+			strv_take(names, str_visible(server->name, 0));
 	}
 	snapshot_release(&snapshot);
 	return status;

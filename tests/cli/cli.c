@@ -45,12 +45,17 @@ static void assert_sane(const struct run_result *result)
 	cr_assert_lt(result->exit_code, 131, "ended by signal %d", result->exit_code - 128);
 }
 
+void cli_assert_harmless(const struct run_result *result)
+{
+	assert_sane(result);
+	assert_printable("standard output", result->output, result->output_length);
+	assert_printable("standard error", result->error_output, result->error_length);
+}
+
 void cli_run(const char *kubeconfig, const char *const *words, struct run_result *ret_result)
 {
 	run_program(&(struct run_options){ .argv = words, .kubeconfig = kubeconfig }, ret_result);
-	assert_sane(ret_result);
-	assert_printable("standard output", ret_result->output, ret_result->output_length);
-	assert_printable("standard error", ret_result->error_output, ret_result->error_length);
+	cli_assert_harmless(ret_result);
 }
 
 void cli_run_on(struct cluster *cluster, const char *const *words, struct run_result *ret_result)

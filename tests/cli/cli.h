@@ -20,6 +20,9 @@ void cli_run_on(struct cluster *cluster, const char *const *words, struct run_re
 /* Starts a cluster, runs, stops it. */
 void cli_run_with(const struct cluster_options *options, const char *const *words, struct run_result *ret_result);
 
+/* What cli_run asserts, of a program that was run in another way (no terminal). */
+void cli_assert_harmless(const struct run_result *result);
+
 /* Exit code 1 (or the one given), nothing on standard output, and the error line begins with text. */
 void cli_assert_error(const struct run_result *result, int exit_code, const char *text);
 

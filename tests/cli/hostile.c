@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "util/mem.h"
+#include "util/buf.h"
 #include "util/str.h"
 
 /* cli_run asserts that no control character is printed; here it is asserted that the text is, so that it had a chance.
@@ -61,6 +62,7 @@ Test(hostile, names_in_the_kubeconfig)
 /* Every command meets it somewhere else. */
 static const char *const commands[][6] = {
 	{ "health" },
+	{ "health", "-v=8" },
 	{ "health", "--members" },
 	{ "health", "-o", "json" },
 	{ "health", "-o", "yaml" },
@@ -157,4 +159,55 @@ Test(hostile, names_of_objects)
 
 	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .container = EVIL }, "[2J", 1);
 	run_all_on(&(struct cluster_options){ .servers = servers, .count = 3, .api = { .routes = routes } }, "[2J", 3);
+}
+
+static const char manifest[] =
+    "{apiVersion: v1, kind: ConfigMap, metadata: {name: \"x\\e[2J\\u202e\"}, data: {\"\\e[2J\": \"\\u202e\\x9b\"}}\n"
+    "---\n"
+    "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: \"y\\e[2J\\u202e\"}, spec: {replicas: 3, serviceName: y,"
+    " selector: {matchLabels: {app: y}}, template: {metadata: {labels: {app: y}}, spec: {containers: [{name: consul,"
+    " image: 'consul:1.8.7'}]}}}}\n";
+
+/* Objects as they were sent. */
+static void echo(void *context, const struct apiserver_request *request, struct http_answer *answer)
+{
+	(void)context;
+	answer->status = 201;
+	answer->scratch.max = BUF_TEXT_MAX;
+	buf_clear(&answer->scratch);
+	buf_adds(&answer->scratch, request->body);
+	answer->body = buf_text(&answer->scratch);
+}
+
+Test(hostile, names_in_files)
+{
+	static const char *const ways[][3] = { { "-o=name" },
+		                               { "-o=json" },
+		                               { "-o=yaml" },
+		                               { "--dry-run=client", "--skip-preflight" },
+		                               { "--dry-run=server", "--skip-preflight" },
+		                               { "--diff" },
+		                               { "--wait=false", "--skip-preflight" },
+		                               { "--skip-preflight", "--timeout=1s" } };
+	static const struct apiserver_route routes[] = { { .method = "GET",
+		                                           .path = "/api/v1/namespaces/consul",
+		                                           .answer = { .body = "{\"kind\":\"Namespace\"}" } },
+		                                         { .method = "PATCH", .path = "*", .make = echo },
+		                                         { 0 } };
+	struct apiserver *server = apiserver_start(&(struct apiserver_options){ .routes = routes });
+	struct kubeconfig config = { .server = apiserver_url(server), .namespace_name = "consul" };
+	_cleanup_free_ char *kubeconfig = kubeconfig_text(&config);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
+		struct run_result result;
+
+		run_program(&(struct run_options){ .argv = RUN_ARGV("deploy", "-f", "-", ways[i][0], ways[i][1]),
+		                                   .kubeconfig = kubeconfig,
+		                                   .input = manifest },
+		            &result);
+		cli_assert_harmless(&result);
+		cr_expect(cli_says(&result, "[2J"), "%s: %s%s", ways[i][0], result.output, result.error_output);
+		run_result_release(&result);
+	}
+	apiserver_stop(server);
 }
