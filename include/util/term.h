@@ -105,6 +105,9 @@ void term_live_refresh(struct term_live *live);
  */
 void term_live_show(struct term_live *live, const char *timestamp, const char *block, const char *summary);
 
+/* After a resize: what is on the screen once more, wrapped to the window as it is now. */
+void term_live_redraw(struct term_live *live);
+
 /* Prints a line that stays, above the block; elsewhere timestamp and line. */
 void term_live_log(struct term_live *live, const char *timestamp, const char *line);
 

@@ -8,6 +8,7 @@
 #include "cmd/change_screen.h"
 #include "cmd/claim.h"
 #include "cmd/confirm.h"
+#include "cmd/live.h"
 #include "consul/assess.h"
 #include "consul/backup.h"
 #include "consul/diagnosis.h"
@@ -311,9 +312,9 @@ static int run_on(const struct cmd_context *context, const struct change *change
 	};
 	world_kube(&run.kube, &run.world);
 	run.title = xasprintf("%s in namespace %s", change->label, connection->config.namespace_name);
-	term_live_init(&run.live, fileno(context->messages), &context->messages_term);
+	live_begin(&run.live, connection, context->messages, &context->messages_term);
 	status = look_and_decide(&run, err);
-	term_live_release(&run.live);
+	live_end(&run.live, connection);
 	free(run.set_name);
 	free(run.title);
 	return status;

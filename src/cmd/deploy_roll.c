@@ -6,6 +6,7 @@
 #include "cmd/change.h"
 #include "cmd/claim.h"
 #include "cmd/deploy_parts.h"
+#include "cmd/live.h"
 #include "consul/assess.h"
 #include "consul/observe.h"
 #include "util/clock.h"
@@ -177,9 +178,9 @@ int deploy_take_lease(struct deploying *deploying, const char *set_name, struct 
 	int status;
 
 	deploying->lease = claim_new(context, &deploying->connection, set_name, "deploy");
-	term_live_init(&live, fileno(context->messages), &context->messages_term);
+	live_begin(&live, &deploying->connection, context->messages, &context->messages_term);
 	status = claim_take(deploying->lease, &live, clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err);
-	term_live_release(&live);
+	live_end(&live, &deploying->connection);
 	return status;
 }
 

@@ -5,6 +5,7 @@
 #include "cmd/claim.h"
 #include "cmd/deploy_parts.h"
 #include "cmd/deploy_wait.h"
+#include "cmd/live.h"
 #include "consul/diagnosis.h"
 #include "consul/keyring.h"
 #include "consul/renew.h"
@@ -145,11 +146,11 @@ int deploy_rotate(struct deploying *deploying, int *ret_exit_code, struct err *e
 	struct deploy_wait_options wait = { .name = deploying->request.name, .deadline_ms = rotating.deadline_ms };
 	int status;
 
-	term_live_init(&rotating.live, fileno(context->messages), &context->messages_term);
+	live_begin(&rotating.live, &deploying->connection, context->messages, &context->messages_term);
 	status = claim_take(rotating.lease, &rotating.live, rotating.deadline_ms, err);
 	if (status == 0 && rotate(&rotating, err) < 0)
 		status = hint_to_go_on(deploying, err);
 	claim_give_back(context, &deploying->connection, rotating.lease);
-	term_live_release(&rotating.live);
+	live_end(&rotating.live, &deploying->connection);
 	return status < 0 ? -1 : deploy_wait(context, &deploying->connection, &wait, ret_exit_code, err);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cmd/health_screen.h"
+#include "cmd/live.h"
 #include "consul/acl.h"
 #include "consul/assess.h"
 #include "consul/deploy.h"
@@ -413,6 +414,19 @@ static int wait_for_set(struct waiting *waiting, int *ret_exit_code, struct err 
 	}
 }
 
+/* Without ACLs nobody becomes ready, and only deploy sets them up. */
+static void hint_to_go_on(const struct waiting *waiting, struct err *err)
+{
+	const struct cmd_context *context = waiting->context;
+	const char *command = waiting->reset_acls ? "deploy --reset-acls" : "deploy";
+	_cleanup_free_ char *tail = where(waiting);
+
+	if (context->messages_term.is_tty)
+		fputc('\n', context->messages); /* after the ^C that the terminal shows */
+	err_hint(err, "what was applied stays, and Kubernetes goes on; to go on from here: %s %s%s",
+	         context->program->name, waiting->acls ? command : "health --wait", tail);
+}
+
 int deploy_wait(const struct cmd_context *context, struct connection *connection,
                 const struct deploy_wait_options *options, int *ret_exit_code, struct err *err)
 {
@@ -430,15 +444,11 @@ int deploy_wait(const struct cmd_context *context, struct connection *connection
 	};
 	int status;
 
-	term_live_init(&waiting.live, fileno(context->messages), &context->messages_term);
+	live_begin(&waiting.live, connection, context->messages, &context->messages_term);
 	status = wait_for_set(&waiting, ret_exit_code, err);
-	if (status < 0 && err->kind == ERR_INTERRUPTED) {
-		_cleanup_free_ char *tail = where(&waiting);
-
-		err_hint(err, "what was applied stays, and Kubernetes goes on; %s health --wait%s waits again",
-		         context->program->name, tail);
-	}
-	term_live_release(&waiting.live);
+	if (status < 0 && err->kind == ERR_INTERRUPTED)
+		hint_to_go_on(&waiting, err);
+	live_end(&waiting.live, connection);
 	free(waiting.summary);
 	free(waiting.by_hand);
 	free(waiting.lone);

@@ -11,6 +11,7 @@
 #include "cmd/failover_parts.h"
 #include "cmd/failover_screen.h"
 #include "cmd/health_screen.h"
+#include "cmd/live.h"
 #include "util/clock.h"
 #include "util/json.h"
 #include "util/mem.h"
@@ -263,10 +264,10 @@ static int run_on(const struct cmd_context *context, struct connection *connecti
 		.access = &connection->access,
 	};
 	world_kube(&failover.kube, &failover.world);
-	term_live_init(&failover.live, fileno(context->messages), &context->messages_term);
+	live_begin(&failover.live, connection, context->messages, &context->messages_term);
 	failover_begin(&failover, options->pod);
 	status = look_and_decide(&failover, err);
-	term_live_release(&failover.live);
+	live_end(&failover.live, connection);
 	for (int64_t i = 0; i < options->rounds; i++)
 		drill_round_release(&failover.rounds[i]);
 	free(failover.rounds);

@@ -5,6 +5,7 @@
 #include "cmd/connect.h"
 #include "cmd/health_output.h"
 #include "cmd/health_screen.h"
+#include "cmd/live.h"
 #include "consul/assess.h"
 #include "consul/observe.h"
 #include "consul/report_nagios.h"
@@ -282,7 +283,7 @@ static int watch(struct health *health, int64_t deadline_ms, int *ret_exit_code,
 	struct watching watching = { .health = health };
 	int status;
 
-	term_live_init(&watching.live, fileno(context->output), &context->output_term);
+	live_begin(&watching.live, &health->connection, context->output, &context->output_term);
 	for (;;) {
 		status = watch_once(&watching, deadline_ms, err);
 		if (status < 0 || (health->options->wait && watching.healthy) || ferror(context->output) ||
@@ -298,7 +299,7 @@ static int watch(struct health *health, int64_t deadline_ms, int *ret_exit_code,
 		if (status < 0)
 			break;
 	}
-	term_live_release(&watching.live);
+	live_end(&watching.live, &health->connection);
 	free(watching.last);
 	*ret_exit_code = watching.exit_code;
 	return status;

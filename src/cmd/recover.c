@@ -7,6 +7,7 @@
 #include "cmd/change_act.h"
 #include "cmd/claim.h"
 #include "cmd/cmd.h"
+#include "cmd/live.h"
 #include "cmd/recover_screen.h"
 #include "consul/diagnosis.h"
 #include "consul/raft_copy.h"
@@ -297,10 +298,10 @@ static int run_on(const struct cmd_context *context, struct connection *connecti
 	};
 	world_kube(&base->kube, &base->world);
 	base->title = xasprintf("recover in namespace %s", connection->config.namespace_name);
-	term_live_init(&base->live, fileno(context->messages), &context->messages_term);
+	live_begin(&base->live, connection, context->messages, &context->messages_term);
 	status = look_and_decide(&run, err);
 	change_telling_release(&run.telling);
-	term_live_release(&base->live);
+	live_end(&base->live, connection);
 	recovery_look_release(&run.look);
 	free(base->set_name);
 	free(base->title);

@@ -162,6 +162,9 @@ static void draw(struct term_live *live, const char *log_line, const char *block
 	_cleanup_free_ char *text = fitted(live, block);
 
 	add_home(&drawing.text, live);
+	/* Lines that the terminal has broken count as one line until they are erased, however they are written over. */
+	if (live->line_count > 0 && live->drawn_width != live->term.width)
+		buf_adds(&drawing.text, "\033[J");
 	if (log_line)
 		add_log(&drawing, live, log_line);
 	add_block(&drawing, live, text);
@@ -184,6 +187,11 @@ static void print_line(struct term_live *live, const char *timestamp, const char
 	write_all(live, whole, strlen(whole));
 }
 
+static bool is_resized(const struct term_live *live)
+{
+	return live->drawn_width != live->term.width || live->drawn_rows != live->term.rows;
+}
+
 void term_live_show(struct term_live *live, const char *timestamp, const char *block, const char *summary)
 {
 	if (!live->term.is_tty || live->term.dumb) {
@@ -194,11 +202,19 @@ void term_live_show(struct term_live *live, const char *timestamp, const char *b
 		return;
 	}
 	term_live_refresh(live);
-	if (str_equal(block, live->shown) && live->drawn_width == live->term.width &&
-	    live->drawn_rows == live->term.rows)
+	if (str_equal(block, live->shown) && !is_resized(live))
 		return;
 	draw(live, NULL, block);
 	replace_string(&live->shown, xstrdup(block));
+}
+
+void term_live_redraw(struct term_live *live)
+{
+	if (!live->shown)
+		return;
+	term_live_refresh(live);
+	if (is_resized(live))
+		draw(live, NULL, live->shown);
 }
 
 void term_live_log(struct term_live *live, const char *timestamp, const char *line)

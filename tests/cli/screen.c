@@ -193,25 +193,34 @@ Test(screen, one_that_is_resized_is_redrawn_to_fit)
 {
 	struct cluster *cluster = cluster_start(&(struct cluster_options){ .servers = fine_servers, .count = 3 });
 	struct running *running = watch_on_terminal(cluster, without_colour);
-	_cleanup_free_ char *narrow = NULL, *wide = NULL;
+	_cleanup_free_ char *at_once = NULL, *narrow = NULL, *wide = NULL;
 	struct run_result result;
 	const char *redrawn;
-	size_t before, between;
+	size_t lengths[4];
 
-	cr_assert(run_wait_output(running, "plain: HTTP API", 1, PATIENCE_MS));
-	before = run_output_length(running);
-	run_resize(running, 40, 20);
-	cr_assert(run_wait_output(running, "plain: HTTP API", 2, PATIENCE_MS));
-	between = run_output_length(running);
-	run_resize(running, 100, 40);
-	cr_assert(run_wait_output(running, "plain: HTTP API", 3, PATIENCE_MS));
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		if (i == 1)
+			run_resize(running, 40, 60);
+		if (i == 3)
+			run_resize(running, 100, 60);
+		/* Twice after a resize: as it is, and as the next look has it. */
+		cr_assert(run_wait_output(running, "plain: HTTP API", i == 3 ? 5 : i + 1, PATIENCE_MS));
+		lengths[i] = run_output_length(running);
+	}
 	run_type(running, "\x03");
 	run_finish(running, &result);
 	cr_assert_eq(result.exit_code, 130);
-	narrow = xstrndup(result.output + before, between - before);
-	wide = xstrdup(result.output + between);
-	/* Up to the block's first line, as the narrower terminal has broken it: 13 lines of up to 97 columns. */
-	cr_assert(str_starts_with(narrow, "\r\x1b["), "%s", narrow);
+	at_once = xstrndup(result.output + lengths[0], lengths[1] - lengths[0]);
+	narrow = xstrndup(result.output + lengths[1], lengths[2] - lengths[1]);
+	wide = xstrdup(result.output + lengths[2]);
+	/* Without a look in between the table is the wide one, wrapped. */
+	cr_assert(strstr(at_once, "NODE"), "%s", at_once);
+	/*
+	 * Up to the block's first line, as the narrower terminal has broken it: 13 lines of up to 97 columns. All of it
+	 * is erased, since a terminal would join the lines that it has broken once it is wide again.
+	 */
+	cr_assert(str_starts_with(at_once, "\r\x1b["), "%s", at_once);
+	cr_assert(str_starts_with(strchr(at_once, 'A') + 1, "\x1b[J"), "%s", at_once);
 	redrawn = strstr(narrow, "HEALTHY");
 	cr_assert(redrawn && strstr(redrawn, " ·\x1b[K\r\r\n    leader"), "the verdict is wrapped: %s", narrow);
 	cr_assert(strstr(narrow, "tolerates 1\x1b[K\r\r\n    failure") && !strstr(narrow, "NODE"), "%s", narrow);
