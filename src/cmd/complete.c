@@ -2,6 +2,7 @@
 #include "cmd/complete.h"
 
 #include "consul/finding.h"
+#include "consul/glossary.h"
 #include "util/mem.h"
 
 #define ACTIVE_HELP "_activeHelp_ "
@@ -79,6 +80,8 @@ static void add_findings(struct completion *completion)
 
 	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
 		complete_add(completion, by_name ? kind->name : kind->code, kind->title);
+	for (const struct glossary_word *word = glossary; by_name && word->name; word++)
+		complete_add(completion, word->name, word->title);
 }
 
 /* Even ones are left out: they tolerate no more than the odd one below. */

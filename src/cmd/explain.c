@@ -1,7 +1,8 @@
-/* `explain`: what a finding means, and what to do about it. Offline. */
+/* `explain`: what a finding means, and what to do about it; what the words mean. Offline. */
 #include "cmd/cmd.h"
 
 #include "consul/finding.h"
+#include "consul/glossary.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -28,16 +29,22 @@ static const struct option option_table[] = {
 	{ 0 },
 };
 
-/* The kinds that were asked for, borrowed from the table. */
+/* A finding, or a word of the screens. Both borrowed. */
+struct subject {
+	const struct finding_kind *kind; /* NULL: it is a word */
+	const struct glossary_word *word;
+};
+
+/* What was asked for. */
 struct selection {
-	const struct finding_kind **kinds;
+	struct subject *subjects;
 	size_t count;
 };
 
-static void select_kind(struct selection *selection, const struct finding_kind *kind)
+static void select_subject(struct selection *selection, struct subject subject)
 {
-	selection->kinds = xreallocarray(selection->kinds, selection->count + 1, sizeof(*selection->kinds));
-	selection->kinds[selection->count++] = kind;
+	selection->subjects = xreallocarray(selection->subjects, selection->count + 1, sizeof(*selection->subjects));
+	selection->subjects[selection->count++] = subject;
 }
 
 static enum term_style severity_style(enum severity severity)
@@ -54,19 +61,21 @@ static enum term_style severity_style(enum severity severity)
 	return TERM_PLAIN;
 }
 
-static int unknown_code(const struct cmd_context *context, const char *word, struct err *err)
+static int unknown_subject(const struct cmd_context *context, const char *word, struct err *err)
 {
 	_cleanup_strv_ struct strv names = STRV_INIT, suggestions = STRV_INIT;
-	_cleanup_free_ char *message = xasprintf("unknown code \"%s\"", word);
+	_cleanup_free_ char *message = xasprintf("unknown code or word \"%s\"", word);
 
 	for (const struct finding_kind *kind = finding_kinds; kind->code; kind++) {
 		strv_add(&names, kind->code);
 		strv_add(&names, kind->name);
 	}
+	for (const struct glossary_word *entry = glossary; entry->name; entry++)
+		strv_add(&names, entry->name);
 	if (names.count > 0)
 		cmd_suggest(word, (const char *const *)names.items, &suggestions);
 	cmd_unknown(err, message, &suggestions);
-	return err_hint(err, "'%s' lists all codes.", context->title);
+	return err_hint(err, "'%s' lists all there are.", context->title);
 }
 
 static int select_operands(const struct cmd_context *context, struct selection *selection, struct err *err)
@@ -74,15 +83,16 @@ static int select_operands(const struct cmd_context *context, struct selection *
 	const struct strv *operands = &context->words->operands;
 
 	for (size_t i = 0; i < operands->count; i++) {
-		const struct finding_kind *kind = finding_kind_find(operands->items[i]);
+		struct subject subject = { .kind = finding_kind_find(operands->items[i]),
+			                   .word = glossary_find(operands->items[i]) };
 
-		if (!kind)
-			return unknown_code(context, operands->items[i], err);
-		select_kind(selection, kind);
+		if (!subject.kind && !subject.word)
+			return unknown_subject(context, operands->items[i], err);
+		select_subject(selection, subject);
 	}
 	if (operands->count == 0)
 		for (const struct finding_kind *kind = finding_kinds; kind->code; kind++)
-			select_kind(selection, kind);
+			select_subject(selection, (struct subject){ .kind = kind });
 	return 0;
 }
 
@@ -97,7 +107,7 @@ static void add_list(const struct selection *selection, const struct term *term,
 	_cleanup_table_ struct table *table = table_new(columns, ARRAY_SIZE(columns));
 
 	for (size_t i = 0; i < selection->count; i++) {
-		const struct finding_kind *kind = selection->kinds[i];
+		const struct finding_kind *kind = selection->subjects[i].kind;
 
 		table_add_styled(table, TERM_BOLD, kind->code);
 		table_add(table, kind->name);
@@ -107,6 +117,24 @@ static void add_list(const struct selection *selection, const struct term *term,
 	table_render(table, term, true, out);
 }
 
+static void add_words(const struct cmd_context *context, struct buf *out)
+{
+	const struct term *term = &context->output_term;
+	_cleanup_strv_ struct strv names = STRV_INIT;
+	_cleanup_free_ char *list = NULL, *text = NULL;
+
+	for (const struct glossary_word *word = glossary; word->name; word++)
+		strv_add(&names, word->name);
+	list = strv_join(&names, ", ", " and ");
+	text =
+	    xasprintf("The words of the screens are explained, too: %s.\nMore on one of all these: %s CODE, or a name "
+	              "or word",
+	              list, context->title);
+	buf_addc(out, '\n');
+	term_add_wrapped(out, text, term_prose_width(term), "");
+	buf_addc(out, '\n');
+}
+
 /* Wrapped, but for lines that are indented: those are there to be pasted. */
 static void add_explanation(const char *text, const struct term *term, struct buf *out)
 {
@@ -114,7 +142,10 @@ static void add_explanation(const char *text, const struct term *term, struct bu
 		size_t length = strcspn(text, "\n");
 		_cleanup_free_ char *line = xstrndup(text, length);
 
-		term_add_wrapped(out, line, *line == ' ' ? 0 : term_prose_width(term), "");
+		if (*line == ' ')
+			buf_adds(out, line);
+		else
+			term_add_wrapped(out, line, term_prose_width(term), "");
 		buf_addc(out, '\n');
 		if (!text[length])
 			return;
@@ -136,20 +167,46 @@ static void add_kind(const struct finding_kind *kind, const struct term *term, s
 	add_explanation(explanation, term, out);
 }
 
+static void add_word(const struct glossary_word *word, const struct term *term, struct buf *out)
+{
+	_cleanup_free_ char *title = term_text(term, word->title), *text = term_text(term, word->text);
+
+	term_add_styled(out, term, TERM_BOLD, word->name);
+	buf_addf(out, "\n%s\n\n", title);
+	add_explanation(text, term, out);
+}
+
 static void print_text(const struct cmd_context *context, const struct selection *selection)
 {
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 
 	if (context->words->operands.count == 0) {
 		add_list(selection, &context->output_term, &out);
+		add_words(context, &out);
 	} else {
 		for (size_t i = 0; i < selection->count; i++) {
 			if (i > 0)
 				buf_addc(&out, '\n');
-			add_kind(selection->kinds[i], &context->output_term, &out);
+			if (selection->subjects[i].kind)
+				add_kind(selection->subjects[i].kind, &context->output_term, &out);
+			else
+				add_word(selection->subjects[i].word, &context->output_term, &out);
 		}
 	}
 	fputs(buf_text(&out), context->output);
+}
+
+static cJSON *subject_json(const struct subject *subject)
+{
+	const struct finding_kind *kind = subject->kind;
+	const struct glossary_word *word = subject->word;
+
+	if (!kind)
+		return json_object("name", json_string(word->name), "title", json_string(word->title), "explanation",
+		                   json_string(word->text), NULL);
+	return json_object("code", json_string(kind->code), "name", json_string(kind->name), "severity",
+	                   json_string(severity_name(kind->severity)), "title", json_string(kind->title), "explanation",
+	                   json_string(kind->explanation), NULL);
 }
 
 static void print_json(const struct cmd_context *context, const struct selection *selection)
@@ -159,14 +216,8 @@ static void print_json(const struct cmd_context *context, const struct selection
 	                                         json_string("FindingKindList"), "items", items, NULL);
 	_cleanup_free_ char *text = NULL;
 
-	for (size_t i = 0; i < selection->count; i++) {
-		const struct finding_kind *kind = selection->kinds[i];
-
-		cJSON_AddItemToArray(
-		    items, json_object("code", json_string(kind->code), "name", json_string(kind->name), "severity",
-		                       json_string(severity_name(kind->severity)), "title", json_string(kind->title),
-		                       "explanation", json_string(kind->explanation), NULL));
-	}
+	for (size_t i = 0; i < selection->count; i++)
+		cJSON_AddItemToArray(items, subject_json(&selection->subjects[i]));
 	text = json_text_pretty(json);
 	fputs(text, context->output);
 }
@@ -182,26 +233,30 @@ static int run_explain(const struct cmd_context *context, int *ret_exit_code, st
 		print_json(context, &selection);
 	else if (result == 0)
 		print_text(context, &selection);
-	free(selection.kinds);
+	free(selection.subjects);
 	return result;
 }
 
 const struct command cmd_explain = {
 	.name = "explain",
 	.group = "Other Commands",
-	.summary = "Explain a finding of health: what it means and what to do",
-	.operands = "[CODE...]",
+	.summary = "Explain a finding of health, or a word such as quorum",
+	.operands = "[CODE|WORD...]",
 	.operands_max = SIZE_MAX,
 	.operand = COMPLETE_FINDING,
 	.description = "Explain what the findings of health mean, their usual causes, and what to do.\n"
 	               "\n"
-	               "Findings are named by their code or their name. Without any, all of them are listed. "
-	               "This needs no cluster.",
+	               "Findings are named by their code or their name. Words of the screens, such as quorum or "
+	               "tolerance, are explained as well. Without any, all of them are listed. This needs no "
+	               "cluster.",
 	.examples = "# List all findings\n"
 	            "kubectl consul explain\n"
 	            "\n"
 	            "# Explain one of them\n"
-	            "kubectl consul explain CON401\n",
+	            "kubectl consul explain CON401\n"
+	            "\n"
+	            "# What is it that a cluster tolerates?\n"
+	            "kubectl consul explain tolerance\n",
 	.options = option_table,
 	.options_size = sizeof(struct explain_options),
 	.run = run_explain,

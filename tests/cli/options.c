@@ -64,7 +64,7 @@ Test(options, what_is_wrong_is_one_line_in_the_words_of_kubectl)
 		{ { "health", "extra" }, "extra arguments: [extra]", NULL },
 		{ { "deploy", "--dry-run=maybe" }, "Must be \"none\", \"server\", or \"client\".", NULL },
 		{ { "helth" }, "unknown command \"helth\" for \"kubectl consul\"", "health" },
-		{ { "explain", "CON999" }, "unknown code \"CON999\"", NULL },
+		{ { "explain", "CON999" }, "unknown code or word \"CON999\"", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -183,7 +183,7 @@ static const char overview[] =
     "  probe           Try the table\n"
     "\n"
     "Other Commands:\n"
-    "  explain         Explain a finding of health: what it means and what to do\n"
+    "  explain         Explain a finding of health, or a word such as quorum\n"
     "  version         Print the version of this program\n"
     "\n"
     "Usage:\n"

@@ -3,6 +3,7 @@
 
 #include "cmd/cmd.h"
 #include "consul/finding.h"
+#include "consul/glossary.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "util/str.h"
@@ -49,9 +50,27 @@ Test(explain, lists_all_codes_without_arguments)
 	while (finding_kinds[count].code)
 		count++;
 	cr_assert_gt(count, 0);
-	cr_assert_eq(lines.count, count + 2);
+	cr_assert_eq(lines.count, count + 6);
 	for (size_t i = 0; i < count; i++)
 		cr_expect(str_starts_with(lines.items[i + 1], finding_kinds[i].code));
+	for (const struct glossary_word *word = glossary; word->name; word++)
+		cr_expect_not_null(strstr(strstr(text, "The words"), word->name), "%s", word->name);
+	cr_expect_not_null(strstr(text, "quorum, tolerance, "));
+}
+
+Test(explain, a_word_of_the_screens_in_each_of_its_forms)
+{
+	for (const struct glossary_word *word = glossary; word->name; word++) {
+		_cleanup_err_ struct err err = ERR_INIT;
+		_cleanup_free_ char *text = explain(word->name, NULL, utf8, &err);
+		_cleanup_free_ char *other = explain(word->other ? word->other : word->name, NULL, utf8, &err);
+
+		cr_assert(!err_is_set(&err));
+		cr_expect(str_starts_with(text, word->name));
+		cr_expect_not_null(strstr(text, word->title));
+		cr_expect_str_eq(text, other);
+		cr_expect_null(finding_kind_find(word->name), "%s would never be shown", word->name);
+	}
 }
 
 Test(explain, by_code_and_by_name_wrapped)
@@ -106,8 +125,8 @@ Test(explain, an_unknown_code_is_an_error_and_prints_nothing)
 	_cleanup_free_ char *text = explain(finding_kinds[0].code, "no-such-thing-at-all", utf8, &err);
 
 	cr_expect_eq(err.kind, ERR_USAGE);
-	cr_expect_str_eq(err.message, "unknown code \"no-such-thing-at-all\"");
-	cr_expect_str_eq(err.hint, "'kubectl consul explain' lists all codes.");
+	cr_expect_str_eq(err.message, "unknown code or word \"no-such-thing-at-all\"");
+	cr_expect_str_eq(err.hint, "'kubectl consul explain' lists all there are.");
 	cr_expect_str_eq(text, "");
 }
 
