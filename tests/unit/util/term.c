@@ -243,7 +243,7 @@ Test(term_live, wraps_long_lines_cuts_long_words_and_tall_blocks)
 	expect_written(&screen, "\rconsul-0\r\n    is a\r\n    vot…\r\n12345678\r\n\033[J");
 	screen_resize(&screen, 30, 4);
 	term_live_show(&screen.live, "t", "a\nb\nc\nd\ne\n", "s");
-	expect_written(&screen, "\r\033[3Aa\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
+	expect_written(&screen, "\r\033[3A\033[Ja\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
 	term_live_log(&screen.live, "t", "a line that is longer than thirty columns");
 	expect_written(&screen, "\r\033[3A\033[Ja line that is longer than\r\n    thirty columns\r\n"
 	                        "a\033[K\r\nb\033[K\r\n... (3 more lines)\033[K\r\n\033[J");
@@ -262,7 +262,7 @@ Test(term_live, a_window_asked_for_beforehand_is_drawn_for)
 	term_live_refresh(&screen.live);
 	cr_expect_eq(screen.live.term.width, 5);
 	term_live_show(&screen.live, "t", "one two\n", "s");
-	expect_written(&screen, "\r\033[2Aone\033[K\r\n    …\r\n\033[J");
+	expect_written(&screen, "\r\033[2A\033[Jone\033[K\r\n    …\r\n\033[J");
 	term_live_show(&screen.live, "t", "one two\n", "s");
 	expect_written(&screen, "");
 	screen_close(&screen);
@@ -277,7 +277,29 @@ Test(term_live, finds_its_start_after_the_terminal_became_narrower)
 	expect_written(&screen, "\r123456789012\033[K\r\nx\033[K\r\n\033[J");
 	screen_resize(&screen, 5, 20);
 	term_live_show(&screen.live, "t", "123456789012\nx\n", "s");
-	expect_written(&screen, "\r\033[4A1234…\r\nx\033[K\r\n\033[J");
+	expect_written(&screen, "\r\033[4A\033[J1234…\r\nx\033[K\r\n\033[J");
+	screen_close(&screen);
+}
+
+Test(term_live, is_redrawn_when_it_was_resized_only)
+{
+	struct screen screen;
+
+	screen_open(&screen, 40, 20);
+	term_live_redraw(&screen.live);
+	expect_written(&screen, "");
+	term_live_show(&screen.live, "t", "one two\n", "s");
+	expect_written(&screen, "\rone two\033[K\r\n\033[J");
+	term_live_redraw(&screen.live);
+	expect_written(&screen, "");
+	screen_resize(&screen, 20, 20);
+	term_live_redraw(&screen.live);
+	expect_written(&screen, "\r\033[1A\033[Jone two\033[K\r\n\033[J");
+	term_live_clear(&screen.live);
+	expect_written(&screen, "\r\033[1A\033[J");
+	screen_resize(&screen, 40, 20);
+	term_live_redraw(&screen.live);
+	expect_written(&screen, "");
 	screen_close(&screen);
 }
 
