@@ -90,6 +90,20 @@ bool apply_is_same(const cJSON *a, const cJSON *b)
 	return same;
 }
 
+/* The item of live that has item's name (ports, containers, volumes: their order is the server's); otherwise at. */
+static const cJSON *counterpart(const cJSON *item, const cJSON *live, const cJSON *at)
+{
+	const char *name = json_string_at(item, "name");
+	const cJSON *other;
+
+	if (!name)
+		return at;
+	cJSON_ArrayForEach (other, live)
+		if (str_equal(json_string_at(other, "name"), name))
+			return other;
+	return at;
+}
+
 bool apply_is_part(const cJSON *wanted, const cJSON *live)
 {
 	const cJSON *item, *other;
@@ -108,7 +122,7 @@ bool apply_is_part(const cJSON *wanted, const cJSON *live)
 		return false;
 	other = live->child;
 	cJSON_ArrayForEach (item, wanted) {
-		if (!apply_is_part(item, other))
+		if (!apply_is_part(item, counterpart(item, live, other)))
 			return false;
 		other = other->next;
 	}

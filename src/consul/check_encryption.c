@@ -228,8 +228,8 @@ static void add_unverified(struct diagnosis *diagnosis)
 	finding = diagnosis_add(diagnosis, "rpc-unverified", NULL, "%s still %s plain or unverified RPC", list,
 	                        names.count == 1 ? "speaks or accepts" : "speak or accept");
 	if (encryption_has_our_certificates(set)) {
-		finding_set_cause(finding,
-		                  "TLS is being turned on by a deploy, or that was stopped before it was finished");
+		finding_set_cause(
+		    finding, "TLS is being turned on or off by a deploy, or that was stopped before it was finished");
 		remedy_deploy(diagnosis, NULL, finding);
 	} else {
 		finding_set_cause(finding, "`verify_incoming` or `verify_outgoing` is off in the configuration there");

@@ -48,7 +48,7 @@ static enum manifest_tls wanted_tls(const struct deploy_request *request, const 
 {
 	const cJSON *annotations = json_at(existing->set, "metadata.annotations");
 	const cJSON *kept = json_get(annotations, MANIFEST_ANNOTATION_TLS);
-	enum manifest_tls otherwise = live == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
+	enum manifest_tls otherwise = live == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON, wanted;
 
 	switch (request->tls) {
 	case DEPLOY_YES:
@@ -60,7 +60,9 @@ static enum manifest_tls wanted_tls(const struct deploy_request *request, const 
 	}
 	if (!existing->set)
 		return MANIFEST_TLS_ON;
-	return manifest_tls_named(cJSON_IsString(kept) ? kept->valuestring : NULL, otherwise);
+	wanted = manifest_tls_named(cJSON_IsString(kept) ? kept->valuestring : NULL, otherwise);
+	/* Only --rollback leaves servers half way, and that is no place to stay. */
+	return wanted == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
 }
 
 /* Servers that run go one mode at a time, and all of them to one before any goes to the next. */

@@ -254,6 +254,28 @@ Test(deploy, a_namespace_that_does_not_exist_gets_a_hint)
 	fixture_stop(&fixture);
 }
 
+/* A server that adds a port puts it at the end, wherever it is asked for. */
+Test(deploy, ports_in_another_order_are_no_change)
+{
+	struct fixture fixture;
+	cJSON *service, *ports;
+
+	fixture_start(&fixture);
+	fixture_deploy(&fixture, &usual);
+	service = cJSON_GetObjectItemCaseSensitive(fixture.store.objects, "/api/v1/namespaces/ns/services/consul");
+	ports = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(service, "spec"), "ports");
+	cr_assert_gt(cJSON_GetArraySize(ports), 1);
+	cJSON_AddItemToArray(ports, cJSON_DetachItemFromArray(ports, 0));
+	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
+	cr_assert_eq(fixture_apply(&fixture, APPLY_ON_CLIENT, false), 0);
+	cr_expect_str_eq(fixture_outcome(&fixture, "service/consul"), "unchanged");
+	cJSON_SetNumberValue(cJSON_GetObjectItemCaseSensitive(ports->child, "port"), 1);
+	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
+	cr_assert_eq(fixture_apply(&fixture, APPLY_ON_CLIENT, false), 0);
+	cr_expect_str_eq(fixture_outcome(&fixture, "service/consul"), "configured");
+	fixture_stop(&fixture);
+}
+
 Test(deploy, dry_runs_tell_and_change_nothing)
 {
 	static const enum apply_mode modes[] = { APPLY_ON_CLIENT, APPLY_ON_SERVER };

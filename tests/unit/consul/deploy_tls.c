@@ -199,6 +199,25 @@ Test(deploy_tls, what_was_wanted_is_remembered)
 	fixture_stop(&fixture);
 }
 
+/* --rollback in the middle of --no-tls leaves them there: the next deploy goes back all the way. */
+Test(deploy_tls, half_way_is_no_place_to_stay)
+{
+	struct deploy_request plain = with_tls(DEPLOY_NO);
+	struct fixture fixture;
+	cJSON *metadata;
+
+	fixture_start(&fixture);
+	fixture_deploy(&fixture, &usual);
+	fixture_deploy(&fixture, &plain);
+	metadata = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(fixture.store.objects, SET_PATH),
+	                                            "metadata");
+	json_set(cJSON_GetObjectItemCaseSensitive(metadata, "annotations"), "kubectl-consul/tls",
+	         json_string("spoken"));
+	fixture_deploy(&fixture, &usual);
+	cr_expect_eq(kept_tls(&fixture), MANIFEST_TLS_ON);
+	fixture_stop(&fixture);
+}
+
 /* The template tells what the servers run with, whatever became of the ConfigMap. */
 Test(deploy_tls, a_configmap_that_is_gone_changes_nothing)
 {
