@@ -207,6 +207,26 @@ void complete_lookup(struct cmd_context *context, struct completion *completion)
 
 /* ---------------------------------------------------------------------------------------- the program */
 
+static volatile sig_atomic_t is_alone; /* in a session of its own */
+
+/*
+ * A credential plugin that opens /dev/tty would ask for a password in the middle of somebody's command line; and what a
+ * plugin that is a script has started must be found again.
+ */
+static void leave_terminal(void)
+{
+	is_alone = setsid() > 0 || getsid(0) == getpid();
+}
+
+/* What plugins left behind: no TAB adds a process that hangs. Safe in a signal handler. */
+static void end_others(void)
+{
+	if (!is_alone)
+		return;
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+}
+
 /* A kubeconfig that is a pipe, a name server that is silent, a directory that has gone away: whatever blocks. */
 static void give_up(int signal_number)
 {
@@ -215,6 +235,7 @@ static void give_up(int signal_number)
 
 	(void)signal_number;
 	(void)written;
+	end_others();
 	_exit(0);
 }
 
@@ -223,8 +244,12 @@ static void give_up_after(int milliseconds)
 {
 	const struct itimerval timer = { .it_value.tv_usec = milliseconds * 1000 };
 	struct sigaction action = { .sa_handler = give_up };
+	sigset_t mask; /* of who started us: the alarm may be blocked */
 
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGALRM);
 	sigaction(SIGALRM, &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &mask, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -281,11 +306,13 @@ int complete_main(struct cmd_context *context, char *const *words)
 	_cleanup_buf_ struct buf out = BUF_TEXT;
 
 	give_up_after(COMPLETE_GIVE_UP_MS);
+	leave_terminal();
 	silence(context);
 	complete_words(context->program, words, &completion);
 	if (completion.kind != COMPLETE_NOTHING)
 		look_up(context, &completion);
 	give_up_after(0);
+	end_others();
 	complete_render(&completion, &out);
 	fputs(buf_text(&out), context->output);
 	fflush(context->output);

@@ -149,7 +149,8 @@ static bool is_on_path(const char *path, const char *directory)
 
 static void tell(const struct cmd_context *context, const struct place *place, const char *what)
 {
-	_cleanup_free_ char *link = str_visible(place->link, 0), *directory = str_visible(place->directory, 0);
+	_cleanup_free_ char *link = str_visible(place->link, 0), *whole = realpath(place->directory, NULL);
+	_cleanup_free_ char *directory = str_visible(whole ? whole : place->directory, 0);
 
 	fprintf(context->output, "%s %s\n", link, what);
 	if (!is_on_path(context->environment->path, place->directory))

@@ -6,7 +6,9 @@
  */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +216,34 @@ Test(completion, ends_though_a_file_blocks)
 	(void)remove(root);
 }
 
+/* A plugin that is a script: what it started ends with it. Whoever still has the pipe open runs. */
+Test(completion, leaves_no_process_behind)
+{
+	char root[] = "/tmp/completion-XXXXXX", byte;
+	_cleanup_free_ char *path = NULL, *config = NULL;
+	struct pollfd pipe_end = { .events = POLLIN };
+	struct run_result result;
+
+	cr_assert_not_null(mkdtemp(root));
+	path = xasprintf("%s/pipe", root);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	pipe_end.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	cr_assert_geq(pipe_end.fd, 0);
+	config = xasprintf("{current-context: c, clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}],"
+	                   " users: [{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: sh,"
+	                   " args: ['-c', 'exec 9>%s; echo >&9; sleep 300; echo'], interactiveMode: Never}}}],"
+	                   " contexts: [{name: c, context: {cluster: a, user: u}}]}",
+	                   path);
+	complete(NULL, config, (const char *const[]){ "health", "-n", "", NULL }, &result);
+	cr_expect_str_eq(result.output, ":4\n");
+	run_result_release(&result);
+	cr_expect_eq(read(pipe_end.fd, &byte, 1), 1, "the plugin was not started");
+	cr_expect(poll(&pipe_end, 1, 10000) == 1 && read(pipe_end.fd, &byte, 1) == 0, "something of it still runs");
+	close(pipe_end.fd);
+	(void)remove(path);
+	(void)remove(root);
+}
+
 /* ------------------------------------------------------------------------------ install, uninstall */
 
 /* A directory as krew makes it: bin/kubectl-consul leads to the program, which is elsewhere. */
@@ -312,6 +342,20 @@ Test(completion, install_says_what_to_do_where_it_may_not_write)
 	    &result);
 	cli_assert_error(&result, 1, "error: cannot create /proc/self/kubectl_complete-consul: ");
 	cli_assert_says(&result, "~/.local/bin/kubectl_complete-consul");
+	run_result_release(&result);
+	remove_layout(root);
+}
+
+/* What goes into a profile is good in every directory. */
+Test(completion, install_tells_the_whole_path)
+{
+	_cleanup_free_ char *root = krew_layout(), *advice = xasprintf("export PATH=\"%s/bin:$PATH\"", root);
+	_cleanup_free_ char *name = xasprintf("../../../../../../../..%s/bin/kubectl-consul", root);
+	struct run_result result;
+
+	run_program(&(struct run_options){ .name = name, .argv = RUN_ARGV("completion", "install") }, &result);
+	cr_expect_eq(result.exit_code, 0, "%s", result.error_output);
+	cr_expect(strstr(result.error_output, advice), "%s", result.error_output);
 	run_result_release(&result);
 	remove_layout(root);
 }
