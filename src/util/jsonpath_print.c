@@ -141,6 +141,9 @@ static int slice_one(struct printer *printer, const struct jsonpath_index *slice
 		return out_of_bounds(from, length, err);
 	if (to != from && (to < 0 || to > length))
 		return out_of_bounds(to - 1, length, err);
+	if (from > to)
+		return err_set(err, ERR_INVALID, "starting index %lld is greater than ending index %lld",
+		               (long long)from, (long long)to);
 	if (step <= 0)
 		return err_set(err, ERR_INVALID, "step must be > 0");
 	cJSON_ArrayForEach (child, array) {
