@@ -34,6 +34,46 @@ Test(hostile, states_of_pods)
 	}
 }
 
+/* A terminal makes "\r\n" of each line end. */
+static void undo_terminal(struct run_result *result)
+{
+	char *to = result->output;
+
+	for (const char *from = result->output; *from; from++)
+		if (from[0] != '\r' || from[1] != '\n')
+			*to++ = *from;
+	*to = '\0';
+	result->output_length = (size_t)(to - result->output);
+}
+
+Test(hostile, templates_on_a_terminal)
+{
+	static const struct cluster_server servers[] = { { .waiting = EVIL, .not_ready = true }, { .node = EVIL } };
+	static const char *const outputs[] = { "jsonpath={.servers[*].kubernetes.node}",
+		                               "jsonpath={.servers}",
+		                               "jsonpath={range .servers[*]}{.kubernetes.reason}{end}",
+		                               "json",
+		                               "yaml",
+		                               "wide" };
+	struct cluster *cluster = cluster_start(&(struct cluster_options){ .servers = servers, .count = 2 });
+	_cleanup_free_ char *kubeconfig = cluster_kubeconfig(cluster);
+
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		struct run_result result;
+
+		run_program(&(struct run_options){ .argv = RUN_ARGV("health", "-o", outputs[i]),
+		                                   .kubeconfig = kubeconfig,
+		                                   .environment = RUN_ARGV("TERM=dumb", "NO_COLOR=1"),
+		                                   .terminal = true },
+		            &result);
+		undo_terminal(&result);
+		cli_assert_harmless(&result);
+		cr_expect(cli_says(&result, "[2J"), "%s: %s", outputs[i], result.output);
+		run_result_release(&result);
+	}
+	cluster_stop(cluster);
+}
+
 Test(hostile, names_in_the_kubeconfig)
 {
 	static const char *const texts[] = {
