@@ -66,6 +66,7 @@ struct command {
 	const char *name;     /* "health" */
 	const char *group;    /* heading in the overview, "Cluster"; NULL: not listed there */
 	const char *summary;  /* one line, no full stop */
+	const char *also;     /* "status members": what people type who mean it, with blanks between; NULL: nothing */
 	const char *operands; /* usage: "CODE...", NULL: none are allowed */
 	size_t operands_min;  /* fewer, or more than max: a usage error before run is called */
 	size_t operands_max;

@@ -276,6 +276,15 @@ static int decide(struct change_run *run, const struct outlook *outlook, const c
 	return carry_out(run, outlook, err);
 }
 
+/* Nothing was begun: the time was up while the cluster was not fit for any of it. */
+static int hint_to_look(const struct change_run *run, struct err *err)
+{
+	_cleanup_free_ char *command =
+	    again_command(run->context, run->connection, run->context->global->name, "health");
+
+	return err->kind == ERR_TIMEOUT && !err->hint ? err_hint(err, "%s tells what is wrong", command) : -1;
+}
+
 static int look_and_decide(struct change_run *run, struct err *err)
 {
 	struct outlook outlook = OUTLOOK_INIT;
@@ -284,14 +293,16 @@ static int look_and_decide(struct change_run *run, struct err *err)
 
 	begin_clock(run);
 	status = change_look(run, &outlook.snapshot, err);
-	if (status == 0) {
-		take_in(run, &outlook);
-		connect_tell_set(run->context, run->connection->config.namespace_name, run->set_name);
-		change_screen_head(&outlook.snapshot, &outlook.assessment, &run->context->output_term, &head);
-		make_plan(run, &outlook);
-		if (has_work(&outlook) && (!run->change->yes || run->change->dry_run))
-			status = note_other(run, &outlook.notes, err);
+	if (status < 0) {
+		outlook_release(&outlook);
+		return hint_to_look(run, err);
 	}
+	take_in(run, &outlook);
+	connect_tell_set(run->context, run->connection->config.namespace_name, run->set_name);
+	change_screen_head(&outlook.snapshot, &outlook.assessment, &run->context->output_term, &head);
+	make_plan(run, &outlook);
+	if (has_work(&outlook) && (!run->change->yes || run->change->dry_run))
+		status = note_other(run, &outlook.notes, err);
 	if (status == 0)
 		status = decide(run, &outlook, buf_text(&head), err);
 	outlook_release(&outlook);

@@ -209,6 +209,13 @@ static int run_completion(const struct cmd_context *context, int *ret_exit_code,
 
 		message = xasprintf("unknown command \"%s\" for \"%s\"", shown, context->title);
 		cmd_suggest(action, action_choices, &suggestions);
+		if (str_equal(action, "bash") || str_equal(action, "zsh") || str_equal(action, "fish")) {
+			err_set(err, ERR_USAGE, "%s", message);
+			return err_hint(err,
+			                "What the shell needs is kubectl's: source <(kubectl completion %s); then: %s "
+			                "install",
+			                action, context->title);
+		}
 		return cmd_unknown(err, message, &suggestions);
 	}
 	if (find_place(context, &place, err) < 0)

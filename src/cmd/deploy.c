@@ -294,6 +294,7 @@ const struct command cmd_deploy = {
 	.name = "deploy",
 	.group = "Cluster",
 	.summary = "Make a cluster of Consul servers, or bring one up to date",
+	.also = "install create apply upgrade update rollback rotate init",
 	.description =
 	    "Makes everything that a cluster of Consul servers needs: ServiceAccount, Secrets, ConfigMap, headless "
 	    "Service, client Service, PodDisruptionBudget, StatefulSet. Then waits until every server is a voter, and "

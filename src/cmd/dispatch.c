@@ -53,6 +53,15 @@ const struct command *cmd_find(const struct program *program, const char *name)
 	return NULL;
 }
 
+static bool is_meant_by(const struct command *command, const char *word)
+{
+	_cleanup_strv_ struct strv words = STRV_INIT;
+
+	if (command->also)
+		strv_split(&words, command->also, ' ');
+	return strv_contains(&words, word);
+}
+
 int cmd_unknown_command(const struct program *program, const char *word, struct err *err)
 {
 	_cleanup_strv_ struct strv suggestions = STRV_INIT;
@@ -62,6 +71,9 @@ int cmd_unknown_command(const struct program *program, const char *word, struct 
 	for (size_t i = 0; i < COMMANDS_MAX && program->commands[i]; i++)
 		names[i] = program->commands[i]->name;
 	cmd_suggest(word, names, &suggestions);
+	for (size_t i = 0; suggestions.count == 0 && names[i]; i++)
+		if (is_meant_by(program->commands[i], word))
+			strv_add(&suggestions, names[i]);
 	return cmd_unknown(err, message, &suggestions);
 }
 

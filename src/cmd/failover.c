@@ -235,6 +235,11 @@ static int look_and_decide(struct failover *failover, struct err *err)
 		failover->kube.name = failover->set_name = xstrdup(snapshot.set.name);
 		connect_tell_set(failover->context, failover->connection->config.namespace_name, failover->set_name);
 		status = decide(failover, &snapshot, pod, err);
+	} else if (err->kind == ERR_TIMEOUT && !err->hint) {
+		_cleanup_free_ char *command =
+		    again_command(failover->context, failover->connection, failover->context->global->name, "health");
+
+		err_hint(err, "%s tells what is wrong", command);
 	}
 	snapshot_release(&snapshot);
 	return status;
@@ -298,6 +303,7 @@ const struct command cmd_failover = {
 	.name = "failover",
 	.group = "Cluster",
 	.summary = "Crash a server on purpose, and measure how the cluster gets over it",
+	.also = "crash kill drill",
 	.description =
 	    "A drill: ends the process of one server at once, as a crash does, with no leave and no good-bye, and "
 	    "tells "

@@ -420,6 +420,7 @@ const struct command cmd_health = {
 	.name = "health",
 	.group = "Cluster",
 	.summary = "Ask every server, judge the cluster, say what to do",
+	.also = "status members list get check info",
 	.description =
 	    "Asks every Consul server at the same time what it knows, sets that beside what Kubernetes knows, and "
 	    "judges the cluster. The first line is the verdict; then a row for each server; then what was found, "

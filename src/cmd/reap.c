@@ -63,6 +63,7 @@ const struct command cmd_reap = {
 	.name = "reap",
 	.group = "Cluster",
 	.summary = "Remove what is left of servers that are gone",
+	.also = "force-leave prune clean",
 	.operands = "[SERVER...]",
 	.operands_max = OBSERVE_SERVERS_MAX,
 	.operand = COMPLETE_REMAINS,

@@ -324,6 +324,7 @@ const struct command cmd_recover = {
 	.name = "recover",
 	.group = "Cluster",
 	.summary = "Go on with what is left when the majority of servers is gone for good",
+	.also = "repair rescue",
 	.description =
 	    "When more servers than a quorum can miss have lost their data, Consul has no leader any more, and gets "
 	    "none by itself. recover shows what there is: of each server its raft state, whether its data is there, "

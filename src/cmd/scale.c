@@ -109,6 +109,7 @@ const struct command cmd_scale = {
 	.name = "scale",
 	.group = "Cluster",
 	.summary = "Change the number of servers, one at a time, with the quorum kept",
+	.also = "resize replicas",
 	.operands = "N",
 	.operands_max = 1,
 	.operand = COMPLETE_SIZE,

@@ -425,10 +425,10 @@ void recovery_plan(const struct snapshot *snapshot, const struct remains *remain
 
 int recovery_refusal(const struct recovery *recovery, struct err *err)
 {
-	enum err_kind kind = recovery->exit_is;
-
-	err_set(err, kind, "%s%s", kind == ERR_REFUSED ? "refused: " : "", recovery->text);
-	return recovery->hint ? err_hint(err, "%s", recovery->hint) : -1;
+	err_set(err, recovery->exit_is, "%s", recovery->text);
+	if (recovery->hint)
+		err_hint(err, "%s", recovery->hint);
+	return recovery->exit_is == ERR_REFUSED ? err_label(err, "refused") : -1;
 }
 
 static bool is_discarded(const struct recovery_server *row)

@@ -64,6 +64,8 @@ Test(options, what_is_wrong_is_one_line_in_the_words_of_kubectl)
 		{ { "health", "extra" }, "extra arguments: [extra]", NULL },
 		{ { "deploy", "--dry-run=maybe" }, "Must be \"none\", \"server\", or \"client\".", NULL },
 		{ { "helth" }, "unknown command \"helth\" for \"kubectl consul\"", "health" },
+		{ { "status" }, "unknown command \"status\" for \"kubectl consul\"", "Did you mean this?\n\thealth\n" },
+		{ { "completion", "bash" }, "unknown command \"bash\"", "source <(kubectl completion bash)" },
 		{ { "explain", "CON999" }, "unknown code or word \"CON999\"", NULL },
 	};
 

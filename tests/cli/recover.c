@@ -156,7 +156,7 @@ static const struct recover_case cases[] = {
 	{ .name = "healthy",
 	  .words = { "recover", "--yes", "--force" },
 	  .exit_code = 4,
-	  .says = { "error: refused: there is a leader: consul-0; nothing is to be recovered",
+	  .says = { "refused: there is a leader: consul-0; nothing is to be recovered",
 	            "hint: kubectl consul health -n consul" } },
 	{ .name = "led by less than there should be",
 	  .servers = { { 0 }, { 0 }, { .no_pod = true, .member = 'l', .peer = '-' } },

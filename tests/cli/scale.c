@@ -473,6 +473,8 @@ Test(scale, an_api_server_that_says_nothing_does_not_outlast_the_time)
 	cr_assert_lt(result.wall_ms, 8000, "%ld ms", (long)result.wall_ms);
 	cr_assert_eq(result.exit_code, 124, "%d: %s", result.exit_code, result.error_output);
 	cr_assert(strstr(result.error_output, "timed out"), "%s", result.error_output);
+	cr_assert(strstr(result.error_output, "hint: kubectl consul health -n consul tells what is wrong"), "%s",
+	          result.error_output);
 	run_result_release(&result);
 	cluster_stop(cluster);
 }

@@ -492,7 +492,8 @@ Test(recovery, a_refusal_as_an_error)
 	free(recovery_scene_judge(&scene));
 	cr_expect_eq(recovery_refusal(&scene.recovery, &err), -1);
 	cr_expect_eq(err.kind, ERR_REFUSED);
-	cr_expect_str_eq(err.message, "refused: there is a leader: consul-1; nothing is to be recovered");
+	cr_expect_str_eq(err.message, "there is a leader: consul-1; nothing is to be recovered");
+	cr_expect_str_eq(err.label, "refused");
 	cr_expect_not_null(err.hint);
 	recovery_scene_end(&scene);
 }
