@@ -31,7 +31,7 @@ static const struct meaning environment[] = {
 	{ "KUBECONFIG", "Kubeconfig files, separated by colons; without it ~/.kube/config." },
 	{ "CONSUL_HTTP_TOKEN", "ACL token to show to the Consul servers." },
 	{ "CONSUL_HTTP_TOKEN_FILE", "File whose first line is that token." },
-	{ "HTTPS_PROXY, NO_PROXY", "Proxy for the API server, and the hosts that are reached without it." },
+	{ "HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "Proxy for the API server, and the hosts that are reached without it." },
 	{ "SSL_CERT_FILE, SSL_CERT_DIR",
 	  "Certificate authorities of the system, where the kubeconfig names none for the cluster." },
 	{ "KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT",
