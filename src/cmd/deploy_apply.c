@@ -197,6 +197,8 @@ static size_t count_problems(const struct preflight *preflight)
 	return problems;
 }
 
+#define NO_PROBLEM "no problem was found, and nothing was written; without --preflight it is deployed"
+
 static int refuse(size_t problems, struct err *err)
 {
 	return err_set(err, ERR_REFUSED, "%zu problem%s found before the first change; nothing was written", problems,
@@ -229,6 +231,11 @@ int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan
 		if (!all)
 			keep_problems(&found);
 		preflight_screen(&found, all ? &context->output_term : &context->messages_term, &screen);
+		if (all && problems == 0) {
+			buf_addc(&screen, '\n');
+			term_add_wrapped(&screen, NO_PROBLEM, term_prose_width(&context->output_term), "");
+			buf_addc(&screen, '\n');
+		}
 		if (all || problems >= at_least)
 			fputs(buf_text(&screen), all ? context->output : context->messages);
 		status = problems >= at_least ? refuse(problems, err) : 0;

@@ -180,6 +180,7 @@ Test(deploy, a_preflight_tells_and_writes_nothing)
 	cr_assert_eq(result.exit_code, 0, "%s%s", result.output, result.error_output);
 	cli_assert_says(&result, "namespace \"consul\" is there");
 	cli_assert_says(&result, "the pods fit level restricted");
+	cli_assert_says(&result, "no problem was found, and nothing was written");
 	cr_assert_eq(writes(server), 0);
 	run_result_release(&result);
 	apiserver_stop(server);
