@@ -71,9 +71,9 @@ int cmd_unknown_command(const struct program *program, const char *word, struct 
 	for (size_t i = 0; i < COMMANDS_MAX && program->commands[i]; i++)
 		names[i] = program->commands[i]->name;
 	cmd_suggest(word, names, &suggestions);
-	for (size_t i = 0; suggestions.count == 0 && names[i]; i++)
+	for (size_t i = 0; suggestions.count == 0 && program->commands[i]; i++)
 		if (is_meant_by(program->commands[i], word))
-			strv_add(&suggestions, names[i]);
+			strv_add(&suggestions, program->commands[i]->name);
 	return cmd_unknown(err, message, &suggestions);
 }
 
