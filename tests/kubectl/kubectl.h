@@ -7,6 +7,7 @@
  * the outcome that is compared, as one line of text:
  *
  *     A ns1 Bearer one, as jane    server, namespace, who one is there: what the server saw, not what was printed
+ *     … by PROXY to api.test:6443  and through which proxy, with what that was asked for
  *     error: context "zz" …        the first line on standard error that is no log line
  *
  * In the texts of a case and in outcomes these names stand for what is new in each run:
@@ -15,6 +16,10 @@
  *     $EXPIRED $OTHER $STRANGER    those whose certificate is expired, for another name, of another authority
  *     $PLAIN                       one without TLS
  *     $CLOSED                      nobody listens there
+ *     $PROXY $TLSPROXY $SOCKS      proxies that lead to $A whatever they are asked for: http, https, socks5
+ *     $LOCKED $LOCKEDSOCKS         http and socks5 for user "me" with the password "s3cret" only
+ *     $BADPROXY $HANGPROXY         http: answers 502; never answers
+ *     $PLAINPROXY                  http, leads to $PLAIN
  *     $APORT …                     the port alone, of each
  *     $CASE                        the directory of the case's files; empty for each program
  *     $PKI                         directory: ca.crt other.crt client.crt client.key encrypted.key
@@ -24,6 +29,10 @@
 #define KUBECTL_KUBECTL_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct pki;
 
 struct kubectl_file {
 	const char *path; /* below $CASE; one directory may be in it */
@@ -51,6 +60,7 @@ extern const struct kubectl_case kubectl_cases_files[];
 extern const struct kubectl_case kubectl_cases_users[];
 extern const struct kubectl_case kubectl_cases_servers[];
 extern const struct kubectl_case kubectl_cases_flags[];
+extern const struct kubectl_case kubectl_cases_proxies[];
 
 /* Pieces of a kubeconfig. */
 #define CONFIG(current, clusters, users, contexts)                                                                     \
@@ -87,6 +97,24 @@ const char *world_account(const struct world *world);   /* directory of a pod's 
 
 /* The outcome by the last request for StatefulSets that was answered; NULL: there was none. New string. */
 char *world_seen(const struct world *world, bool headers);
+
+/* ------------------------------------------------------------------------------------------ ways.c */
+
+/* The password of proxies: in nothing that a program prints, or the outcome says so. */
+#define WAYS_PASSWORD "s3cret"
+
+struct ways;
+
+/* Proxies that lead to these ports of 127.0.0.1. pki is borrowed. */
+struct ways *ways_new(const struct pki *pki, uint16_t to, uint16_t plain);
+void ways_free(struct ways *ways);
+
+/* Name and port of one of them; NULL: there are no more. */
+const char *ways_name(const struct ways *ways, size_t index, uint16_t *ret_port);
+
+/* Forgets what the proxies did until now; " by NAME to TARGET" of what was done since, NULL: nothing. New string. */
+void ways_mark(struct ways *ways);
+char *ways_taken(const struct ways *ways);
 
 /* --------------------------------------------------------------------------------------- program.c */
 

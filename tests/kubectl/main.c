@@ -116,7 +116,8 @@ static void try_all(struct table *table, const struct kubectl_case *cases)
 int main(int argc, char **argv)
 {
 	static const struct kubectl_case *const tables[] = { kubectl_cases_files, kubectl_cases_users,
-		                                             kubectl_cases_servers, kubectl_cases_flags };
+		                                             kubectl_cases_servers, kubectl_cases_flags,
+		                                             kubectl_cases_proxies };
 	struct table table = {
 		.world = world_new(), .kubectls = argv + 1, .kubectl_count = (size_t)argc - 1, .only = getenv("ONLY")
 	};

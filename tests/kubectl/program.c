@@ -117,6 +117,8 @@ char *program_outcome(struct world *world, const struct kubectl_case *given, con
 		buf_adds(&out, " (and no end)");
 	else if (result.exit_code >= 126 || (result.exit_code == 0 && !seen) || (kubectl && seen && result.exit_code))
 		buf_addf(&out, " (and exit code %d: %s)", result.exit_code, error);
+	if (strstr(result.error_output, WAYS_PASSWORD) || strstr(result.output, WAYS_PASSWORD))
+		buf_adds(&out, " (and the password is shown)");
 	if (given->also)
 		add_file(world, given, &out);
 	run_result_release(&result);

@@ -19,7 +19,7 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-#define NAMES_MAX 40
+#define NAMES_MAX 60
 #define FTW_FILES 8
 
 enum server { SERVER_A, SERVER_B, SERVER_EXPIRED, SERVER_OTHER, SERVER_STRANGER, SERVER_PLAIN, SERVER_COUNT };
@@ -36,6 +36,7 @@ struct world {
 	struct pki *pki;
 	struct apiserver *servers[SERVER_COUNT];
 	size_t marks[SERVER_COUNT]; /* requests before the current run */
+	struct ways *ways;          /* the proxies */
 	int closed;                 /* a socket that has a port and does not listen */
 	char *directory;            /* with $PKI, $CASE, the account */
 	char *case_directory;
@@ -313,6 +314,7 @@ void world_prepare(struct world *world, const struct kubectl_case *given)
 	}
 	for (enum server i = SERVER_A; i < SERVER_COUNT; i++)
 		world->marks[i] = apiserver_request_total(world->servers[i]);
+	ways_mark(world->ways);
 }
 
 /* --------------------------------------------------------------------------------------- what they saw */
@@ -368,7 +370,7 @@ char *world_seen(const struct world *world, bool headers)
 	enum server server;
 	const struct apiserver_request *request = last_list(world, &server);
 	_cleanup_free_ char *namespace_name = NULL;
-	_cleanup_free_ char *authorization = NULL;
+	_cleanup_free_ char *authorization = NULL, *way = NULL;
 
 	if (!request)
 		return NULL;
@@ -386,6 +388,8 @@ char *world_seen(const struct world *world, bool headers)
 		add_headers(&out, request, "user-agent:");
 		add_headers(&out, request, "kubectl-");
 	}
+	way = ways_taken(world->ways);
+	buf_adds(&out, way ? way : "");
 	return buf_detach(&out);
 }
 
@@ -395,13 +399,19 @@ struct world *world_new(void)
 {
 	const char *parent = getenv("TMPDIR");
 	struct world *world = xcalloc(1, sizeof(*world));
+	const char *name;
+	uint16_t port;
 
-	world->pki = pki_new(NULL);
+	world->pki = pki_new("api.test");
 	world->directory = xasprintf("%s/kubectl-XXXXXX", parent ? parent : "/tmp");
 	require(mkdtemp(world->directory) != NULL, "mkdtemp");
 	start_servers(world);
 	for (enum server i = SERVER_A; i < SERVER_COUNT; i++)
 		add_port(world, server_names[i], apiserver_port(world->servers[i]));
+	world->ways = ways_new(world->pki, apiserver_port(world->servers[SERVER_A]),
+	                       apiserver_port(world->servers[SERVER_PLAIN]));
+	for (size_t i = 0; (name = ways_name(world->ways, i, &port)); i++)
+		add_port(world, name, port);
 	add_port(world, "CLOSED", take_port(world));
 	world->case_directory = xasprintf("%s/case", world->directory);
 	add_name(world, xstrdup("CASE"), xstrdup(world->case_directory), true);
@@ -411,6 +421,7 @@ struct world *world_new(void)
 
 void world_free(struct world *world)
 {
+	ways_free(world->ways);
 	for (enum server i = SERVER_A; i < SERVER_COUNT; i++)
 		apiserver_stop(world->servers[i]);
 	for (size_t i = 0; i < world->name_count; i++) {

@@ -18,7 +18,7 @@
 #include "util/str.h"
 
 #define HEAD_MAX        ((size_t)64 * 1024)
-#define CONNECTIONS_MAX 256
+#define CONNECTIONS_MAX 1024
 
 struct client {
 	struct proxy *proxy;
