@@ -23,8 +23,11 @@ struct future {
 void future_begin(const struct diagnosis *diagnosis, struct future *ret_future);
 void future_release(struct future *future);
 
-/* Every server that answers learns it. */
+/* Every server that answers and is in raft learns it. */
 void future_apply(const struct future *future, struct snapshot *snapshot);
+
+/* This one does. */
+void future_tell(const struct future *future, struct server *server);
 
 void future_mark_member(struct view *view, const char *name, enum member_status status);
 void future_drop_member(struct view *view, const char *name);

@@ -116,21 +116,24 @@ void future_elect(struct future *future, const char *not_address)
 	}
 }
 
-/* Every server that answers learns it. */
+void future_tell(const struct future *future, struct server *server)
+{
+	struct view *view = &server->view;
+
+	copy_members(view, &future->view);
+	copy_peers(view, &future->view);
+	replace_string(&view->self.leader_address, xstrdup_null(future->leader));
+	if (view->self_known)
+		view->self.role = value_address_is(future->leader, server->pod.ip) ? RAFT_LEADER : RAFT_FOLLOWER;
+}
+
 void future_apply(const struct future *future, struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->server_count; i++) {
-		struct server *server = &snapshot->servers[i];
-		struct view *view = &server->view;
+		const struct view *view = &snapshot->servers[i].view;
 
-		if (!view_answered(view) || (view->peers_known && view->peer_count == 0))
-			continue;
-		copy_members(view, &future->view);
-		copy_peers(view, &future->view);
-		replace_string(&view->self.leader_address, xstrdup_null(future->leader));
-		if (view->self_known)
-			view->self.role =
-			    value_address_is(future->leader, server->pod.ip) ? RAFT_LEADER : RAFT_FOLLOWER;
+		if (view_answered(view) && !(view->peers_known && view->peer_count == 0))
+			future_tell(future, &snapshot->servers[i]);
 	}
 }
 

@@ -118,6 +118,7 @@ static void settle_servers(struct snapshot *snapshot, const struct diagnosis *di
 	}
 }
 
+/* One that has just started answers before it is in raft, and hears a leader. */
 static void settle_self(const struct future *future, struct server *server)
 {
 	struct self *self = &server->view.self;
@@ -126,6 +127,7 @@ static void settle_self(const struct future *future, struct server *server)
 		future_add_self(future, server);
 	else if (self->last_log_index < future->view.self.last_log_index)
 		self->last_log_index = future->view.self.last_log_index;
+	future_tell(future, server);
 }
 
 static void drop_deleted_claims(struct snapshot *snapshot)

@@ -340,11 +340,27 @@ static bool has_former_address(const struct planning *planning, const struct pla
 	       !value_address_is(place->peer->address, place->member->address);
 }
 
+/* A server that stays, and whose own list has the member as failed: the leader may have noticed that it is back before.
+ */
+static const struct server *find_doubter(const struct planning *planning, const struct member *member)
+{
+	FOR_EACH_PLACE (place, &planning->diagnosis) {
+		const struct member *seen = place->wanted && place->live && place->server->view.members_known
+		                                ? view_member_by_name(&place->server->view, member->name)
+		                                : NULL;
+
+		if (seen && seen->status == MEMBER_FAILED)
+			return place->server;
+	}
+	return NULL;
+}
+
 /* A live voter: whether it is a stable one, for all to see. */
 static bool is_unstable(struct planning *planning, const struct place *place)
 {
 	const struct server_status *status = &planning->assessment.servers[place - planning->diagnosis.places];
 	const char *name = place->server->name;
+	const struct server *doubter;
 	const struct member *own;
 
 	if (!place->member || place->member->status != MEMBER_ALIVE)
@@ -355,6 +371,9 @@ static bool is_unstable(struct planning *planning, const struct place *place)
 	if (own && own->status != MEMBER_ALIVE)
 		return plan_wait(planning, place, "%s: a voter, but for itself it is %s", name,
 		                 member_status_name(own->status));
+	doubter = find_doubter(planning, place->member);
+	if (doubter)
+		return plan_wait(planning, place, "%s: a voter, but %s sees it as failed", name, doubter->name);
 	if (has_former_address(planning, place))
 		return plan_wait(planning, place, "%s: raft still has it under its former address, %s", name,
 		                 place->peer->address);

@@ -76,6 +76,15 @@ Test(plan_settled, one_that_is_in_no_raft_yet)
 	sample_silence(&snapshot, 3, ERR_UNREACHABLE, "connection refused");
 	CHECK_FORWARD(&snapshot, SCALE(5), "waits for consul-3: running, does not answer yet", JOINS_5TH, "done");
 	expect_end(&snapshot, SCALE(5), 5);
+	/* It answers, is in no raft, and so has heard of no leader. */
+	sample_init(&snapshot, 4);
+	sample_leave(&snapshot, 3);
+	sample_forget_member(&snapshot, -1, "consul-3");
+	sample_set_leader(&snapshot, 3, NULL);
+	for (size_t i = 0; i < 4; i++)
+		sample_forget_peer(&snapshot, 3, snapshot.servers[i].name);
+	CHECK_FORWARD(&snapshot, SCALE(5), "waits for consul-3: running, not in raft yet", JOINS_5TH, "done");
+	expect_end(&snapshot, SCALE(5), 5);
 }
 
 Test(plan_settled, one_that_has_no_pod_yet)
@@ -139,6 +148,16 @@ Test(plan_settled, a_voter_that_is_not_stable_yet)
 	CHECK_FORWARD(&snapshot, SCALE(5), "waits for consul-3: a voter, but for gossip it is failed", JOINS_5TH,
 	              "done");
 	expect_end(&snapshot, SCALE(5), 5);
+	/* The leader sees it, another server does not yet; one that goes is not asked. */
+	sample_init(&snapshot, 4);
+	sample_see(&snapshot, 1, "consul-3", MEMBER_FAILED);
+	CHECK_FORWARD(&snapshot, SCALE(5), "waits for consul-3: a voter, but consul-1 sees it as failed", JOINS_5TH,
+	              "done");
+	expect_end(&snapshot, SCALE(5), 5);
+	sample_init(&snapshot, 3);
+	sample_see(&snapshot, 1, "consul-2", MEMBER_FAILED);
+	CHECK_FORWARD(&snapshot, SCALE(3), "waits for consul-2: a voter, but consul-1 sees it as failed", "done");
+	expect_end(&snapshot, SCALE(3), 3);
 }
 
 /* ------------------------------------------------------------------------------------- one that goes */
