@@ -64,6 +64,7 @@ struct kube_config {
 	char *ca_pem;           /* of the cluster; NULL: the system's authorities */
 	char *system_ca_pem;    /* these, when they are needed; NULL: none was found (libcurl may know better) */
 	struct kube_proxy proxy; /* to server */
+	char *proxy_ca_pem;     /* whom an https proxy is trusted by: the system's authorities and the cluster's; may be NULL */
 	char *tls_server_name;  /* NULL: the host of server */
 	bool insecure;
 	char *client_cert_pem;  /* NULL: none */

@@ -169,6 +169,16 @@ static bool needs_system_authorities(const struct kube_config *config)
 	       (!config->ca_pem && !config->insecure && str_starts_with(config->server, "https://"));
 }
 
+/* kubectl trusts it by the cluster's authorities only, so that there are kubeconfigs which have the proxy's in them. */
+static char *proxy_authorities(const struct kube_config *config)
+{
+	if (config->proxy.kind != KUBE_PROXY_HTTPS)
+		return NULL;
+	if (!config->ca_pem || !config->system_ca_pem)
+		return xstrdup_null(config->ca_pem ? config->ca_pem : config->system_ca_pem);
+	return xasprintf("%s\n%s", config->system_ca_pem, config->ca_pem);
+}
+
 static int resolve(const struct kube_config_inputs *inputs, const struct kubeconfig *files, struct kube_config *config,
                    struct err *err)
 {
@@ -186,6 +196,7 @@ static int resolve(const struct kube_config_inputs *inputs, const struct kubecon
 		config_forget_login(config);
 	if (needs_system_authorities(config))
 		config->system_ca_pem = kube_authorities_read(&inputs->authorities);
+	config->proxy_ca_pem = proxy_authorities(config);
 	config->context = xstrdup_null(choice.context ? choice.context->name : NULL);
 	config->user = xstrdup_null(choice.user ? choice.user->name : NULL);
 	config->stdin_is_terminal = inputs->stdin_is_terminal;
@@ -215,6 +226,7 @@ void kube_config_release(struct kube_config *config)
 	free(config->user);
 	free(config->ca_pem);
 	free(config->system_ca_pem);
+	free(config->proxy_ca_pem);
 	kube_proxy_release(&config->proxy);
 	free(config->tls_server_name);
 	free(config->client_cert_pem);

@@ -13,7 +13,7 @@
 
 /*
  * libcurl never looks into the environment by itself: "" is no proxy, and no host is exempt from the one that is
- * given. Its TLS, if it has one, is none of the cluster's: the system's authorities, always verified, no certificate.
+ * given. Its TLS, if it has one, is always verified, and it gets no client certificate.
  */
 void transport_proxy_apply(const struct kube_transport *transport, CURL *easy)
 {
@@ -41,12 +41,12 @@ void transport_proxy_apply(const struct kube_transport *transport, CURL *easy)
 	curl->easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl->easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, 1L);
 	curl->easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, 2L);
-	if (!config->system_ca_pem)
+	if (!config->proxy_ca_pem)
 		return;
 	curl->easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
 	curl->easy_setopt(easy, CURLOPT_PROXY_CAPATH, NULL);
-	blob = (struct curl_blob){ .data = config->system_ca_pem,
-		                   .len = strlen(config->system_ca_pem),
+	blob = (struct curl_blob){ .data = config->proxy_ca_pem,
+		                   .len = strlen(config->proxy_ca_pem),
 		                   .flags = CURL_BLOB_NOCOPY };
 	curl->easy_setopt(easy, CURLOPT_PROXY_CAINFO_BLOB, &blob);
 }
@@ -156,8 +156,8 @@ static int tls_error(const struct kube_proxy *proxy, const char *detail, struct 
 		proxyconnect(words, err);
 	}
 	return err_hint(err,
-	                "the proxy %s is trusted by this machine's certificate authorities (SSL_CERT_FILE), not by the "
-	                "cluster's",
+	                "the proxy %s is trusted by this machine's certificate authorities (SSL_CERT_FILE) and by the "
+	                "cluster's (certificate-authority)",
 	                proxy->shown);
 }
 
