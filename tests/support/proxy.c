@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,11 +286,22 @@ static void wait_for_end(struct client *client)
 		;
 }
 
+/* OpenSSL writes without MSG_NOSIGNAL. */
+static void block_sigpipe(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 /* Sockets are shut here, and closed by proxy_stop: until then it may shut them, too. */
 static void *serve(void *context)
 {
 	struct client *client = context;
 
+	block_sigpipe();
 	if (client->proxy->options.hangs)
 		wait_for_end(client);
 	else if (start_tls(client) && client->proxy->options.kind == PROXY_HTTP)
