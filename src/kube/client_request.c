@@ -393,6 +393,9 @@ static int timed_out(struct kube_request *request, struct err *err)
 	const long long tenths = (long long)(clock_monotonic_ms() - request->begun_ms + 50) / 100;
 	curl_off_t ready_us = 0;
 
+	if (tenths == 0)
+		return err_set(err, ERR_TIMEOUT, "%s %s: no time was left to wait for an answer",
+		               kube_method_name(call->method), call->path);
 	curl->easy_getinfo(request->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us);
 	err_set(err, ERR_TIMEOUT, "%s %s: no answer within %lld.%lld s", kube_method_name(call->method), call->path,
 	        tenths / 10, tenths % 10);
