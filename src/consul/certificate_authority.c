@@ -62,11 +62,26 @@ static int read_key(X509 *certificate, const char *key_pem, const char *certific
 	return certificate_key_pem(key, ret_key, err);
 }
 
+/* Whatever else is wrong with it (name constraints, an odd name): a certificate of its own is not trusted by it. */
+static int try_authority(const struct key_pair *authority, int64_t now_s, struct err *err)
+{
+	struct certificate_request request = { .common_name = "server.dc1.consul", .days = 1 };
+	_cleanup_err_ struct err ignored = ERR_INIT;
+	struct key_pair leaf = KEY_PAIR_INIT;
+	int status = 0;
+
+	if (authority->key && certificate_issue(authority, &request, now_s, &leaf, &ignored) == 0)
+		status = certificate_verify(leaf.certificate, authority->certificate, now_s, err);
+	key_pair_release(&leaf);
+	return status < 0 ? err_wrap(err, "what it signs would not be trusted") : 0;
+}
+
 int certificate_read_authority(const char *certificate_pem, const char *certificate_name, const char *key_pem,
                                const char *key_name, int64_t now_s, struct key_pair *ret, struct err *err)
 {
 	_cleanup_x509s_ STACK_OF(X509) *chain = NULL;
 	_cleanup_buf_ struct buf text = BUF_TEXT;
+	struct key_pair pair;
 	char *key = NULL;
 
 	if (certificate_load(certificate_pem, &chain, err) < 0 ||
@@ -76,6 +91,11 @@ int certificate_read_authority(const char *certificate_pem, const char *certific
 		return err_wrap(err, "%s", key_name);
 	for (int i = 0; i < sk_X509_num(chain); i++)
 		certificate_add_pem(&text, sk_X509_value(chain, i));
-	*ret = (struct key_pair){ .certificate = buf_detach(&text), .key = key };
+	pair = (struct key_pair){ .certificate = buf_detach(&text), .key = key };
+	if (try_authority(&pair, now_s, err) < 0) {
+		key_pair_release(&pair);
+		return err_wrap(err, "%s", certificate_name);
+	}
+	*ret = pair;
 	return 0;
 }
