@@ -66,7 +66,8 @@ void certificate_server_names(const char *datacenter, const char *name, const ch
 /*
  * An authority that a person brings: the first certificate of certificate_pem and, if not NULL, key_pem. ERR_INVALID says
  * what is wrong: no PEM, not CA:TRUE, may not sign, expired or not yet valid, an encrypted key, a key that is not the
- * certificate's. file names in messages: certificate_name, key_name ("--tls-ca-cert ca.pem"). ret has the texts, whole chain kept.
+ * certificate's, or that what it signs would not be trusted. Names of the files in messages: certificate_name, key_name
+ * ("--tls-ca-cert ca.pem"). ret has the texts, whole chain kept.
  */
 int certificate_read_authority(const char *certificate_pem, const char *certificate_name, const char *key_pem,
                                const char *key_name, int64_t now_s, struct key_pair *ret, struct err *err)
