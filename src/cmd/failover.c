@@ -133,16 +133,25 @@ static int report(struct failover *failover, const struct snapshot *first, struc
 static int check_nothing_lost(const struct failover *failover, struct err *err)
 {
 	int64_t lost = 0, acknowledged = 0;
+	size_t unchecked = 0;
 
 	for (size_t i = 0; i < failover->count; i++) {
 		lost += failover->rounds[i].probe.lost;
 		acknowledged += failover->rounds[i].probe.writes.served;
+		unchecked += failover->rounds[i].probed && !failover->rounds[i].probe.checked;
 	}
-	if (lost == 0)
-		return 0;
-	return err_set(err, ERR_FAILED,
-	               "DATA WAS LOST: %" PRId64 " of %" PRId64 " writes that Consul had acknowledged are not there",
-	               lost, acknowledged);
+	if (lost > 0)
+		return err_set(err, ERR_FAILED,
+		               "DATA WAS LOST: %" PRId64 " of %" PRId64
+		               " writes that Consul had acknowledged are not there",
+		               lost, acknowledged);
+	if (unchecked > 0)
+		return err_set(
+		    err, ERR_FAILED,
+		    "whether the writes that Consul had acknowledged are there could not be read in %zu of %zu "
+		    "rounds",
+		    unchecked, failover->count);
+	return 0;
 }
 
 /* After a failure: what was done nevertheless, and what goes on by itself. */

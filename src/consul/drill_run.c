@@ -3,6 +3,10 @@
 
 #include "util/clock.h"
 #include "util/mem.h"
+#include "util/str.h"
+
+/* Nobody is crashed by a look that is older. */
+#define STALE_MS ((int64_t)3 * 1000)
 
 struct drilling {
 	const struct world *world;
@@ -100,6 +104,21 @@ int drill_look(const struct world *world, const struct drill_options *options, s
 	return look_until(&drilling, ret_snapshot, ret_pod, err);
 }
 
+/* The probe has begun, and the Lease was kept, which may have taken long: pod is crashed by a look that is fresh. */
+static int look_again(struct drilling *drilling, struct snapshot *snapshot, const char **pod, struct err *err)
+{
+	_cleanup_free_ char *chosen = xstrdup_null(*pod);
+
+	snapshot_release(snapshot);
+	*snapshot = (struct snapshot)SNAPSHOT_INIT;
+	if (look_until(drilling, snapshot, pod, err) < 0)
+		return -1;
+	if (str_equal(*pod, chosen))
+		return 0;
+	err_set(err, ERR_CONFLICT, "nothing was crashed: %s was chosen, and now %s leads", chosen, *pod);
+	return err_hint(err, "start it again, or name a server by --pod");
+}
+
 /* ------------------------------------------------------------------------------------------------ the crash */
 
 /* An answer that was lost (doubt) leaves it open: that is seen. */
@@ -170,13 +189,16 @@ int drill_run(const struct world *world, const struct drill_options *options, st
 	struct snapshot snapshot = SNAPSHOT_INIT;
 	_cleanup_err_ struct err doubt = ERR_INIT;
 	const char *pod = NULL;
-	int64_t crashed_ms = 0;
+	int64_t crashed_ms = 0, seen_ms;
 	int status = look_until(&drilling, &snapshot, &pod, err);
 
+	seen_ms = now(&drilling);
 	if (status == 0 && options->prepare)
 		status = options->prepare(options->context, &snapshot, pod, err);
 	if (status == 0)
 		status = world->keep(world->context, err);
+	if (status == 0 && now(&drilling) - seen_ms > STALE_MS)
+		status = look_again(&drilling, &snapshot, &pod, err);
 	if (status == 0) {
 		drill_begin(&snapshot, pod, ret_drill);
 		status = crash_it(&drilling, &snapshot, pod, &crashed_ms, &doubt, err);

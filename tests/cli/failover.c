@@ -27,6 +27,7 @@ struct store {
 	char prefix[64];
 	bool keys[KEYS_MAX];
 	int64_t loses; /* this key; 0: none */
+	bool hides;    /* which keys it has */
 };
 
 /* A cluster whose servers can be crashed: each look after it finds the next stage, and at last the last one. */
@@ -92,6 +93,9 @@ static void on_key(void *context, const struct apiserver_request *request, struc
 	answer->body = "true";
 	if (str_equal(request->method, "DELETE")) {
 		memset(store->keys, 0, sizeof(store->keys));
+	} else if (!*last && store->hides) {
+		answer->status = 500;
+		answer->body = "rpc error";
 	} else if (!*last) {
 		snprintf(store->prefix, sizeof(store->prefix), "%s", key);
 		list_keys(store, answer);
@@ -424,6 +428,19 @@ Test(failover, a_write_that_was_lost_is_an_error)
 	run_play(&play, RUN_ARGV("failover", "--yes", "--probe"), 1);
 	cr_assert(strstr(play.result.output, "; LOST: 1 of "), "%s", play.result.output);
 	cr_assert(strstr(play.result.error_output, "error: DATA WAS LOST: 1 of "), "%s", play.result.error_output);
+	play_end(&play);
+}
+
+Test(failover, writes_that_cannot_be_looked_for_are_an_error)
+{
+	struct play play = { STAGES(leader_crashes), .store = { .hides = true } };
+
+	run_play(&play, RUN_ARGV("failover", "--yes", "--probe"), 1);
+	cr_assert(strstr(play.result.output, " acknowledged writes are there could not be checked"), "%s",
+	          play.result.output);
+	cr_assert(strstr(play.result.error_output, "error: whether the writes that Consul had acknowledged are there "
+	                                           "could not be read in 1 of 1 rounds"),
+	          "%s", play.result.error_output);
 	play_end(&play);
 }
 

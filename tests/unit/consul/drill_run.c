@@ -169,6 +169,24 @@ Test(drill_run, what_does_not_pass_is_refused)
 	cr_expect_eq(small.log.len + unknown.log.len, 0);
 }
 
+/* Until the probe has begun and the Lease is kept, the others may have failed, or another may lead. */
+Test(drill_run, an_old_look_is_looked_at_again)
+{
+	struct script fine =
+	    SCRIPT(SCENES(SCENE(three, UNTIL_ORDER), SCENE(all_is_well_again, FOREVER)), .keep_slow_at = 2);
+	struct script failed = SCRIPT(SCENES(SCENE(three, 5000), SCENE(third_is_down, FOREVER)), .keep_slow_at = 2);
+	struct script moved = SCRIPT(SCENES(SCENE(three, 5000), SCENE(all_is_well_again, FOREVER)), .keep_slow_at = 2);
+
+	run(&fine, NULL, "done", true);
+	run(&failed, NULL, "refused: consul-0 leads, and without it 1 of 3 voters *; *", false);
+	run(&moved, NULL, "conflict: nothing was crashed: consul-0 was chosen, and now consul-1 leads; *", false);
+	cr_expect_eq(fine.orders, 1);
+	cr_expect_eq(failed.orders + moved.orders, 0);
+	buf_release(&fine.log);
+	buf_release(&failed.log);
+	buf_release(&moved.log);
+}
+
 Test(drill_run, time_that_is_up_names_what_is_missing)
 {
 	struct script script =
