@@ -18,7 +18,7 @@
  * its claims are named in the last line that is told.
  *
  * A ring that has further keys beside the Secret's, which all use, is taken for an interrupted rotation: they are removed, and no
- * other one is begun.
+ * other one is begun. Whenever a run only goes on with an earlier one it says so: who changes a key since it leaked has to know.
  *
  * Source: Consul's api-docs operator/keyring; serf's keymanager (a key in use is not removed). ACL: keyring:write,
  * and node:read for the snapshot.

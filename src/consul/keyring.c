@@ -40,6 +40,7 @@ struct rotation {
 	char *current, *next;        /* secret */
 	struct keyring ring;
 	bool begun, used;
+	bool resumed; /* the first step was not this run's own: so is the key that comes of it */
 };
 
 static void rotation_release(struct rotation *rotation)
@@ -49,6 +50,13 @@ static void rotation_release(struct rotation *rotation)
 	free_secret(rotation->next);
 	secret_free(rotation->secret);
 	free(rotation->name);
+}
+
+static int64_t request_end_ms(const struct rotation *rotation)
+{
+	int64_t end_ms = clock_monotonic_ms() + REQUEST_MS;
+
+	return end_ms < rotation->deadline_ms ? end_ms : rotation->deadline_ms;
 }
 
 /* ----------------------------------------------------------------------------------------- Secret */
@@ -76,7 +84,7 @@ static int take_secret(struct rotation *rotation, struct err *err)
 
 static int read_secret(struct rotation *rotation, struct err *err)
 {
-	if (secret_read(rotation->client, rotation->snapshot->namespace_name, rotation->name, rotation->deadline_ms,
+	if (secret_read(rotation->client, rotation->snapshot->namespace_name, rotation->name, request_end_ms(rotation),
 	                &rotation->secret, err) < 0) {
 		if (err->kind == ERR_NOT_FOUND)
 			err->kind = ERR_REFUSED;
@@ -92,7 +100,8 @@ static int change_secret(struct rotation *rotation, const struct secret_change *
 {
 	if (progress_keep(rotation->progress, err) < 0)
 		return -1;
-	if (secret_change(rotation->client, &rotation->secret, changes, count, false, rotation->deadline_ms, err) < 0) {
+	if (secret_change(rotation->client, &rotation->secret, changes, count, false, request_end_ms(rotation), err) <
+	    0) {
 		if (err->kind == ERR_CONFLICT)
 			err_hint(err, "somebody changes it at the same time; run it again when they are done");
 		return -1;
@@ -114,13 +123,6 @@ static int refused(const struct rotation *rotation, const struct agent_call *cal
 	}
 	return err_set(err, ERR_FAILED, "Consul on %s, told to %s, answers %ld: %s", name, what, call->http_status,
 	               words);
-}
-
-static int64_t request_end_ms(const struct rotation *rotation)
-{
-	int64_t end_ms = clock_monotonic_ms() + REQUEST_MS;
-
-	return end_ms < rotation->deadline_ms ? end_ms : rotation->deadline_ms;
 }
 
 /* body: NULL for none. On success call has the answer. */
@@ -288,6 +290,8 @@ static int rotate(struct rotation *rotation, struct err *err)
 		    keyring_next(&rotation->ring, rotation->current, rotation->next, rotation->begun, rotation->used);
 		if (step.kind == KEYRING_STEP_DONE)
 			return 0;
+		if (last == KEYRING_STEP_DONE)
+			rotation->resumed = step.kind != KEYRING_STEP_PREPARE;
 		same = step.kind == last ? same + 1 : 0;
 		last = step.kind;
 		if (step.kind == KEYRING_STEP_REMOVE) /* there may be several, and they continue a rotation */
@@ -344,6 +348,9 @@ int keyring_rotate(struct kube_client *client, const struct snapshot *snapshot, 
 	status = read_secret(&rotation, err);
 	if (status == 0)
 		status = rotate(&rotation, err);
+	if (status == 0 && rotation.resumed)
+		progress_tell(progress, "this brought an earlier change to its end, and made no key of its own: run it "
+		                        "again for another key");
 	if (status == 0)
 		tell_leftovers(&rotation);
 	rotation_release(&rotation);
