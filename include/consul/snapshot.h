@@ -70,6 +70,7 @@ struct snapshot {
 	size_t claim_count;
 	bool claims_known;
 	struct err claims_err;
+	bool mounts_unknown;      /* more pods than are listed at once: one that is no server's may mount a claim unseen */
 	struct budget_state budget;
 	struct autopilot_state autopilot; /* asked for by observe_options.autopilot only */
 	struct expect_state expect;       /* the same */

@@ -91,6 +91,7 @@ struct kube_statefulset {
 	char *label_component;  /* label component */
 	char *selector;         /* spec.selector as a label selector string ("a=b,c=d"), matchLabels only */
 	bool selector_exact;    /* false when matchExpressions were left out of selector */
+	bool claims_go;         /* persistentVolumeClaimRetentionPolicy.whenScaled is Delete (from 1.23) */
 	int64_t created_at;
 	int64_t generation;
 	int64_t observed_generation;

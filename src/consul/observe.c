@@ -466,8 +466,9 @@ static int observe_pods(struct observing *observing, struct snapshot *snapshot, 
 
 	if (take_set(observing, snapshot, err) < 0)
 		return -1;
-	if (!err_is_set(&call->err) && !str_is_empty(json_string_at(call->json, "metadata.continue")) &&
-	    list_pods_again(observing, &snapshot->set, err) < 0)
+	snapshot->mounts_unknown =
+	    !err_is_set(&call->err) && !str_is_empty(json_string_at(call->json, "metadata.continue"));
+	if (snapshot->mounts_unknown && list_pods_again(observing, &snapshot->set, err) < 0)
 		return -1;
 	if (err_is_set(&call->err))
 		return err_move(err, &call->err);

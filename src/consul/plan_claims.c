@@ -38,6 +38,18 @@ static bool delete_claim(struct planning *planning, const struct kube_claim *cla
 	if (claim->mounted_by)
 		return plan_refuse(planning, RULE_COULD_RETURN, false, NULL, "claim %s is mounted by pod %s",
 		                   claim->name, claim->mounted_by);
+	if (planning->snapshot->mounts_unknown) {
+		plan_refuse(
+		    planning, RULE_COULD_RETURN, false, NULL,
+		    "whether a pod mounts claim %s is not known: the namespace has more pods than are listed at "
+		    "once",
+		    claim->name);
+		planning->plan->hint =
+		    xasprintf("kubectl describe persistentvolumeclaim %s -n %s tells who does; if nobody, delete it by "
+		              "kubectl",
+		              claim->name, planning->snapshot->namespace_name);
+		return true;
+	}
 	if (may_be_of_a_voter(planning, claim))
 		return true;
 	step = plan_step(planning, STEP_DELETE_CLAIM, server, "delete claim %s (%s old)", claim->name, age);

@@ -22,23 +22,33 @@ static void note_old_data(const struct snapshot *snapshot, const struct goal *go
 	}
 }
 
-static void note_kept_claims(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
+/* Claims of servers that go, or are gone. */
+static void note_claims_left(const struct snapshot *snapshot, const struct goal *goal, struct strv *list)
 {
-	_cleanup_strv_ struct strv names = STRV_INIT;
-	_cleanup_free_ char *text = NULL;
+	const struct kube_statefulset *set = &snapshot->set;
+	_cleanup_strv_ struct strv kept = STRV_INIT, going = STRV_INIT;
+	_cleanup_free_ char *kept_text = NULL, *going_text = NULL;
 
-	for (size_t i = 0; i < snapshot->claim_count; i++) {
-		int64_t ordinal = snapshot_claim_ordinal(snapshot, snapshot->claims[i].name);
+	for (size_t i = 0; i < snapshot->claim_count && !goal->delete_claims; i++) {
+		const struct kube_claim *claim = &snapshot->claims[i];
+		int64_t ordinal = snapshot_claim_ordinal(snapshot, claim->name);
 
-		if (ordinal >= 0 && !snapshot_would_want(snapshot, ordinal, goal->replicas) &&
-		    !snapshot->claims[i].deleting)
-			strv_add(&names, snapshot->claims[i].name);
+		if (ordinal < 0 || snapshot_would_want(snapshot, ordinal, goal->replicas) || claim->deleting)
+			continue;
+		/* Those of servers that went before are nobody's any more. */
+		strv_add(set->claims_go && snapshot_would_want(snapshot, ordinal, set->replicas) ? &going : &kept,
+		         claim->name);
 	}
-	if (names.count == 0 || goal->delete_claims)
-		return;
-	text = list_names(&names);
-	strv_addf(list, "claim%s kept: %s; --delete-claims deletes %s", names.count == 1 ? "" : "s", text,
-	          names.count == 1 ? "it" : "them");
+	going_text = list_names(&going);
+	kept_text = list_names(&kept);
+	if (going.count > 0)
+		strv_addf(list,
+		          "Kubernetes deletes claim%s %s, with the data: persistentVolumeClaimRetentionPolicy has "
+		          "whenScaled: Delete",
+		          going.count == 1 ? "" : "s", going_text);
+	if (kept.count > 0)
+		strv_addf(list, "claim%s kept: %s; --delete-claims deletes %s", kept.count == 1 ? "" : "s", kept_text,
+		          kept.count == 1 ? "it" : "them");
 }
 
 static bool goes(const struct snapshot *snapshot, const struct goal *goal, const struct server *server)
@@ -168,7 +178,7 @@ void plan_notes(const struct snapshot *snapshot, const struct goal *goal, struct
 		note_size(goal, list);
 		note_leader(&diagnosis, goal, list);
 		note_old_data(snapshot, goal, list);
-		note_kept_claims(snapshot, goal, list);
+		note_claims_left(snapshot, goal, list);
 		note_unknown(snapshot, list);
 		break;
 	case GOAL_REAP:

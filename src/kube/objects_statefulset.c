@@ -99,6 +99,8 @@ static int decode(const cJSON *json, struct kube_statefulset *set, struct err *e
 	if (!set->update_strategy)
 		set->update_strategy = xstrdup("RollingUpdate");
 	decode_labels(json, set);
+	set->claims_go =
+	    str_equal(json_string_at(json, "spec.persistentVolumeClaimRetentionPolicy.whenScaled"), "Delete");
 	return objects_strings(json, "spec.volumeClaimTemplates", "metadata.name", &set->claim_templates, err);
 }
 

@@ -70,6 +70,37 @@ Test(plan_claims, data_that_somebody_looks_into_is_not_deleted)
 	            "refuse -: claim data-consul-3 is mounted by pod rescue *");
 }
 
+/* Too many pods to list them all. */
+Test(plan_claims, nor_data_that_somebody_may_look_into)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 3);
+	sample_add_claim(&snapshot, "data-consul-3", DAY);
+	snapshot.mounts_unknown = true;
+	plan_check(&snapshot, SCALE(5), "step replicas 4: *");
+	plan_expect(&snapshot, SCALE(3, .delete_claims = true),
+	            "refuse -: whether a pod mounts claim data-consul-3 is not known: *; "
+	            "kubectl describe persistentvolumeclaim data-consul-3 -n *");
+}
+
+/* The set says so itself, from Kubernetes 1.23 on: only for those that it takes away from then on. */
+Test(plan_claims, claims_that_kubernetes_deletes_are_told)
+{
+	struct snapshot snapshot;
+
+	sample_init(&snapshot, 5);
+	sample_add_claim(&snapshot, "data-consul-3", DAY);
+	sample_add_claim(&snapshot, "data-consul-4", DAY);
+	sample_add_claim(&snapshot, "data-consul-6", DAY);
+	snapshot.set.claims_go = true;
+	plan_check_notes(&snapshot, SCALE(3),
+	                 "*Kubernetes deletes claims data-consul-3 and data-consul-4, with the data: "
+	                 "persistentVolumeClaimRetentionPolicy has whenScaled: Delete\n"
+	                 "claim kept: data-consul-6; --delete-claims deletes it");
+	snapshot_release(&snapshot);
+}
+
 Test(plan_claims, a_claim_of_unknown_age_or_on_its_way_out_is_not_too_old)
 {
 	struct snapshot snapshot;

@@ -220,6 +220,31 @@ Test(objects, the_secrets_that_a_statefulset_mounts)
 	kube_statefulset_release(&set);
 }
 
+Test(objects, whether_claims_go_with_servers)
+{
+	static const struct {
+		const char *policy;
+		bool go;
+	} cases[] = {
+		{ "{\"whenScaled\":\"Delete\",\"whenDeleted\":\"Retain\"}", true },
+		{ "{\"whenScaled\":\"Retain\",\"whenDeleted\":\"Delete\"}", false },
+		{ "null", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_free_ char *text =
+		    xasprintf("{\"metadata\":{\"name\":\"s\"},\"spec\":{\"persistentVolumeClaimRetentionPolicy\":%s}}",
+		              cases[i].policy);
+		_cleanup_json_ cJSON *json = parsed(text);
+		_cleanup_err_ struct err err = ERR_INIT;
+		struct kube_statefulset set = KUBE_STATEFULSET_INIT;
+
+		cr_assert_eq(kube_statefulset_decode(json, &set, &err), 0, "%s", err.message);
+		cr_expect_eq(set.claims_go, cases[i].go, "%s", cases[i].policy);
+		kube_statefulset_release(&set);
+	}
+}
+
 Test(objects, a_statefulset_that_says_little)
 {
 	_cleanup_json_ cJSON *json = parsed(
