@@ -20,8 +20,9 @@ expect 'the leader is crashed, and the timeline told' 0 "$was" 'new leader +cons
 sed 's/^/#   /' "$scratch/out"
 [ -z "$writer_pid" ] || writer_phase 'leader crashed'
 check 'its container was restarted once' test "$(restarts | tr ' ' '\n' | sort | xargs)" = '0 0 1'
-another_one_leads() { [ -n "$(leader)" ] && [ "$(leader)" != "$was" ]; }
-check 'another one leads' another_one_leads
+# Mostly another one; whoever is back before the others stood for election (1.5 s were seen) may win it once more.
+told=$(sed -n 's/^new leader \(consul-[0-9]*\) .*/\1/p' "$scratch/out")
+check 'the new leader that is told leads' test "$(leader)" = "$told"
 check 'it is a voter again' exactly 3
 
 plugin failover --leader --yes --probe -o json -n "$namespace"
