@@ -25,6 +25,7 @@ struct apply_object {
 	cJSON *json;      /* owned */
 	char *source;     /* "consul.yaml, document 2"; NULL: rendered */
 	bool create_only; /* made once: left as it is when it exists */
+	bool must_be_new; /* with create_only: one that somebody makes meanwhile does not fit to the others of the list */
 
 	/* apply_locate */
 	char *resource;   /* "statefulset.apps/consul", as kubectl prints it */

@@ -67,6 +67,12 @@ int deploy_check_certificate(const struct deploy_request *request, const struct 
 /* resource exists and is somebody else's. Returns -1. */
 int deploy_refuse_foreign(const char *resource, const cJSON *live, struct err *err);
 
+/* resource was made by a deploy of another name. Returns -1. */
+int deploy_refuse_other_cluster(const char *resource, const char *cluster, struct err *err);
+
+/* Servers of two templates would stay that for ever, where TLS is to go on only when all are of one. Returns -1. */
+int deploy_refuse_partition(const struct deploy_request *request, int64_t partition, struct err *err);
+
 /* The StatefulSet of a file has another number of servers than it has now. Returns -1. */
 int deploy_refuse_scaling(const char *name, int64_t wanted, int64_t live, const char *namespace_name, struct err *err);
 

@@ -49,7 +49,8 @@ struct preflight_request {
 	const char *name;                 /* of the StatefulSet */
 	const struct apply_list *objects; /* located and read (consul/apply.h): what would be applied */
 	bool acls;                        /* ACLs will be set up: the tunnel, the Secrets */
-	bool restarts;                    /* pods will be replaced one by one: the Lease, delete on pods */
+	bool exists;                      /* the cluster does: the Lease */
+	bool restarts;                    /* pods will be replaced one by one: delete on pods */
 	bool scales;                      /* the number of servers will change, too: statefulsets/scale */
 	bool blind;                       /* live versions may be unread: whether the StatefulSet exists is not known then */
 };

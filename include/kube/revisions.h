@@ -34,4 +34,11 @@
 int kube_revision_previous(struct kube_client *client, const cJSON *set, int64_t deadline_ms, cJSON **ret_template,
                            char **ret_name, struct err *err) __attribute__((warn_unused_result));
 
+/*
+ * The template of the ControllerRevision of this name, which this live StatefulSet owns; owned by the caller, untouched on
+ * failure. ERR_NOT_FOUND: there is none. Blocks until it was read, or deadline_ms.
+ */
+int kube_revision_named(struct kube_client *client, const cJSON *set, const char *name, int64_t deadline_ms,
+                        cJSON **ret_template, struct err *err) __attribute__((warn_unused_result));
+
 #endif

@@ -132,7 +132,7 @@ static int check_wait(const struct deploying *deploying, const struct deploy_pla
 		what = "this replaces servers, one at a time";
 	else if (plan->exists && options->replicas)
 		what = "--replicas of a cluster that exists is reached one server at a time";
-	else if (plan->sets_up_acls && !plan->exists)
+	else if (plan->sets_up_acls && (!plan->exists || plan->new_secrets || options->reset_acls))
 		what = "ACLs are bootstrapped as soon as there is a leader";
 	if (!what)
 		return 0;
@@ -234,8 +234,11 @@ static int deploy_once(struct deploying *deploying, struct deploy_plan *plan, bo
 		return 0;
 	if (check_wait(deploying, plan, restarts, err) < 0 || check_size(deploying, plan, err) < 0)
 		return -1;
-	/* Planned again with the Lease held: whoever had it may have changed what this plan was made from. */
-	if (restarts && !deploying->lease) {
+	/*
+	 * Planned again with the Lease held: whoever had it may have changed what this plan was made from. That goes
+	 * for what restarts nobody, too: it would undo another's upgrade, or the bootstrap_expect of a scale, half way.
+	 */
+	if (plan->exists && !deploying->lease) {
 		*ret_again = true;
 		return deploy_take_lease(deploying, plan->sets.items[0], err);
 	}

@@ -217,6 +217,7 @@ int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan
 		.name = plan->sets.count > 0 ? plan->sets.items[0] : context->global->name,
 		.objects = &plan->objects,
 		.acls = plan->acls,
+		.exists = plan->exists,
 		.restarts = restarts,
 		.blind = plan->blind,
 		.scales = plan->exists && options->replicas > 0,

@@ -181,9 +181,9 @@ static const char *first_given(const struct cmd_context *context, const char *co
 }
 
 /* Options that say what the built-in objects look like. */
-static const char *const built_in[] = { "replicas",   "image",          "storage-size", "storage-class",
-	                                "datacenter", "set-config",     "tls",          "no-tls",
-	                                "acls",       "cluster-domain", "tls-ca-cert",  "tls-ca-key" };
+static const char *const built_in[] = { "replicas",       "image",       "storage-size", "storage-class", "datacenter",
+	                                "set-config",     "tls",         "no-tls",       "acls",          "reset-acls",
+	                                "cluster-domain", "tls-ca-cert", "tls-ca-key" };
 /* Those that do one thing only. */
 static const char *const alone[] = { "rollback", "rotate-certs", "rotate-ca", "rotate-gossip-key" };
 

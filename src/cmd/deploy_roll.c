@@ -37,7 +37,7 @@ int deploy_look(struct deploying *deploying, const char *set_name, struct snapsh
 
 /* What one look tells of whether the engine can be trusted with these servers. */
 enum look_outcome {
-	LOOK_LEADER,    /* they have one, or had: what they committed tells */
+	LOOK_LEADER,    /* they have one, or had: what their logs hold tells */
 	LOOK_NEVER_RAN, /* no server runs, or those that do have nothing yet */
 	LOOK_SILENT,    /* servers run, and cannot be asked */
 };
@@ -53,7 +53,9 @@ static enum look_outcome judge_look(const struct snapshot *snapshot, struct err 
 	for (size_t i = 0; i < snapshot->server_count; i++) {
 		const struct server *server = &snapshot->servers[i];
 
-		committed |= server->view.self_known && server->view.self.commit_index > 0;
+		/* After a restart nothing counts as committed before there is a leader: the log tells. */
+		committed |= server->view.self_known &&
+		             (server->view.self.commit_index > 0 || server->view.self.last_log_index > 0);
 		if (!server->container || !server->container->running || server->view.self_known)
 			continue;
 		if (!silent)

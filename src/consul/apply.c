@@ -182,6 +182,12 @@ static int create_once(struct kube_client *client, struct apply_object *object, 
 		/* It exists: somebody was quicker, or it may not be read. */
 		if (failure.kind != ERR_CONFLICT)
 			return err_move(err, &failure);
+		if (object->must_be_new) {
+			err_hint(&failure,
+			         "somebody else deploys at the same time: the same command again goes on with "
+			         "what is there then");
+			return err_move(err, &failure);
+		}
 		err_release(&failure);
 		return 0;
 	}

@@ -65,6 +65,17 @@ static enum manifest_tls wanted_tls(const struct deploy_request *request, const 
 	return wanted == MANIFEST_TLS_OFF ? MANIFEST_TLS_OFF : MANIFEST_TLS_ON;
 }
 
+/* Who keeps servers on an earlier template keeps TLS from going on: it would be tried for ever. */
+static int check_partition(const struct deploy_request *request, const struct deploy_existing *existing,
+                           const struct deploy_plan *plan, struct err *err)
+{
+	int64_t partition = json_int_at(existing->set, "spec.updateStrategy.rollingUpdate.partition", 0);
+
+	if (!plan->unfinished || partition <= 0 || !manifest_is_rolling(existing->set))
+		return 0;
+	return deploy_refuse_partition(request, partition, err);
+}
+
 /* Servers that run go one mode at a time, and all of them to one before any goes to the next. */
 static void set_tls(const struct deploy_request *request, const struct deploy_existing *existing,
                     struct manifest_settings *settings, struct deploy_plan *plan)
@@ -166,6 +177,8 @@ void deploy_add_objects(const struct manifest_settings *settings, const struct d
 		}
 		object = apply_list_add(list, item);
 		object->create_only = is_kind(object, "Secret");
+		/* A certificate goes with its authority, tokens with each other. */
+		object->must_be_new = json_get(item, "stringData") && existing->gossip.known;
 		if (existing->set && is_kind(object, "StatefulSet"))
 			manifest_keep_immutable(item, existing->set);
 	}
@@ -173,15 +186,28 @@ void deploy_add_objects(const struct manifest_settings *settings, const struct d
 	add_kept_secrets(settings, existing, list);
 }
 
+/* The name of the cluster that an object of ours belongs to; NULL: it does not tell. */
+static const char *instance_of(const cJSON *object)
+{
+	const cJSON *instance = json_get(json_at(object, "metadata.labels"), "app.kubernetes.io/instance");
+
+	return cJSON_IsString(instance) ? instance->valuestring : NULL;
+}
+
 /* A ServiceAccount may have been prepared by somebody else. (The Secrets were looked at before.) */
 static int check_owners(const struct apply_list *list, struct err *err)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct apply_object *object = &list->items[i];
+		const char *instance = instance_of(object->live);
 
-		if (object->live && !manifest_is_ours(object->live) && !is_kind(object, "ServiceAccount") &&
-		    !is_kind(object, "Secret"))
+		if (!object->live || is_kind(object, "ServiceAccount") || is_kind(object, "Secret"))
+			continue;
+		if (!manifest_is_ours(object->live))
 			return deploy_refuse_foreign(object->resource, object->live, err);
+		/* "x" and "x-client" both have a Service of the second name. */
+		if (instance && !str_equal(instance, instance_of(object->json)))
+			return deploy_refuse_other_cluster(object->resource, instance, err);
 	}
 	return 0;
 }
@@ -214,8 +240,12 @@ static int plan_existing(struct kube_client *client, const struct deploy_request
 
 	set_tls(request, existing, &settings, plan);
 	set_acls(request, existing, &settings, plan);
-	status = deploy_make_secrets(request, existing, &settings, &secrets, err);
+	status = check_partition(request, existing, plan, err);
+	if (status == 0)
+		status = deploy_make_secrets(request, existing, &settings, &secrets, err);
 	if (status == 0) {
+		/* Tokens that were just made up are nothing to Consul before it is told of them. */
+		plan->sets_up_acls |= settings.secrets.tokens != NULL;
 		plan->new_secrets = secrets.any;
 		plan->exists = existing->set != NULL;
 		if (!existing->set)

@@ -60,17 +60,26 @@ static int plan_back(struct kube_client *client, const struct deploy_request *re
 	return deploy_locate(client, &settings, deadline_ms, plan, err);
 }
 
-/* A way back that was stopped: the same command is to go on with it, and not to turn round. */
-static bool goes_on(const struct deploy_existing *existing, cJSON **ret_template, char **ret_name)
+/*
+ * Which template is led back to. A way back that was stopped is gone on with, where the same command would turn round
+ * otherwise: to the revision that it was for, since the live template may still have what others had added.
+ */
+static int find_earlier(struct kube_client *client, const struct deploy_existing *existing, int64_t deadline_ms,
+                        cJSON **ret_template, char **ret_name, struct err *err)
 {
-	const cJSON *annotations = json_at(existing->set, "metadata.annotations");
-	const cJSON *name = json_get(annotations, MANIFEST_ANNOTATION_BACK);
+	const cJSON *name = json_get(json_at(existing->set, "metadata.annotations"), MANIFEST_ANNOTATION_BACK);
 
 	if (!cJSON_IsString(name))
-		return false;
-	*ret_template = cJSON_Duplicate(json_at(existing->set, "spec.template"), true);
+		return kube_revision_previous(client, existing->set, deadline_ms, ret_template, ret_name, err);
+	if (kube_revision_named(client, existing->set, name->valuestring, deadline_ms, ret_template, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		/* Kubernetes keeps few of them: what was applied of it is what is left. */
+		err_release(err);
+		*ret_template = cJSON_Duplicate(json_at(existing->set, "spec.template"), true);
+	}
 	*ret_name = xstrdup(name->valuestring);
-	return true;
+	return 0;
 }
 
 int deploy_plan_rollback(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
@@ -84,12 +93,50 @@ int deploy_plan_rollback(struct kube_client *client, const struct deploy_request
 		status = no_set(request->name, err);
 	if (status == 0)
 		status = deploy_check_existing(request, &existing, err);
-	if (status == 0 && !goes_on(&existing, &earlier, &ret_plan->going_back_to))
-		status =
-		    kube_revision_previous(client, existing.set, deadline_ms, &earlier, &ret_plan->going_back_to, err);
+	if (status == 0)
+		status = find_earlier(client, &existing, deadline_ms, &earlier, &ret_plan->going_back_to, err);
 	if (status == 0)
 		status = plan_back(client, request, &existing, earlier, deadline_ms, ret_plan, err);
 	deploy_existing_release(&existing);
+	return status;
+}
+
+/* How often the template is sent when only the status changes between. */
+enum { REPLACE_TRIES = 5 };
+
+static int replace_template(struct kube_client *client, const char *set_path, const cJSON *template,
+                            const char *version, int64_t deadline_ms, struct err *err)
+{
+	_cleanup_json_ cJSON *patch =
+	    json_object("metadata", json_object("resourceVersion", json_string(version), NULL), "spec",
+	                json_object("template", cJSON_Duplicate(template, true), NULL), NULL);
+	_cleanup_free_ char *path = xasprintf("%s?fieldManager=" MANIFEST_MANAGED_BY, set_path);
+	_cleanup_free_ char *body = json_text(patch);
+	struct kube_call call = { .method = KUBE_PATCH,
+		                  .path = path,
+		                  .content_type = "application/strategic-merge-patch+json",
+		                  .body = body };
+	int status = kube_client_perform(client, &call, 1, deadline_ms, err);
+
+	if (status == 0)
+		status = err_move(err, &call.err);
+	kube_call_release(&call);
+	return status;
+}
+
+static int read_version(struct kube_client *client, const char *set_path, int64_t deadline_ms, char **version,
+                        int64_t *ret_generation, struct err *err)
+{
+	struct kube_call call = { .method = KUBE_GET, .path = set_path };
+	int status = kube_client_perform(client, &call, 1, deadline_ms, err);
+
+	if (status == 0)
+		status = err_move(err, &call.err);
+	if (status == 0) {
+		replace_string(version, xstrdup_null(json_string_at(call.json, "metadata.resourceVersion")));
+		*ret_generation = json_int_at(call.json, "metadata.generation", 0);
+	}
+	kube_call_release(&call);
 	return status;
 }
 
@@ -102,26 +149,29 @@ int deploy_plan_rollback(struct kube_client *client, const struct deploy_request
 int deploy_restore_template(struct kube_client *client, const struct apply_object *set, int64_t deadline_ms,
                             struct err *err)
 {
-	cJSON *template = cJSON_Duplicate(json_at(set->json, "spec.template"), true);
-	_cleanup_json_ cJSON *patch = json_object(
-	    "metadata",
-	    json_object("resourceVersion", json_string(json_string_at(set->result, "metadata.resourceVersion")), NULL),
-	    "spec", json_object("template", template, NULL), NULL);
-	_cleanup_free_ char *path = xasprintf("%s?fieldManager=" MANIFEST_MANAGED_BY, set->path);
-	_cleanup_free_ char *body = NULL;
-	struct kube_call call = { .method = KUBE_PATCH,
-		                  .path = path,
-		                  .content_type = "application/strategic-merge-patch+json" };
-	int status;
+	_cleanup_json_ cJSON *template = cJSON_Duplicate(json_at(set->json, "spec.template"), true);
+	_cleanup_free_ char *version = xstrdup_null(json_string_at(set->result, "metadata.resourceVersion"));
+	int64_t generation = json_int_at(set->result, "metadata.generation", 0);
 
 	if (!difference_restarts(set->result, set->json))
 		return 0;
 	json_set(template, "$patch", json_string("replace"));
-	body = json_text(patch);
-	call.body = body;
-	status = kube_client_perform(client, &call, 1, deadline_ms, err);
-	if (status == 0 && err_move(err, &call.err) < 0)
-		status = err_wrap(err, "cannot bring the earlier template of %s back", set->resource);
-	kube_call_release(&call);
-	return status;
+	for (int tries = 1;; tries++) {
+		int64_t now_generation = 0;
+
+		if (replace_template(client, set->path, template, version, deadline_ms, err) == 0)
+			return 0;
+		/* Its controller writes the status at any time: only another specification is a conflict. */
+		if (err->kind == ERR_CONFLICT && tries < REPLACE_TRIES) {
+			_cleanup_err_ struct err failure = ERR_INIT;
+
+			err_move(&failure, err);
+			if (read_version(client, set->path, deadline_ms, &version, &now_generation, err) < 0)
+				return -1;
+			if (now_generation == generation)
+				continue;
+			err_move(err, &failure);
+		}
+		return err_wrap(err, "cannot bring the earlier template of %s back", set->resource);
+	}
 }

@@ -36,6 +36,27 @@ int deploy_refuse_foreign(const char *resource, const cJSON *live, struct err *e
 	return err_hint(err, "choose another name with --name, or apply your own files with -f");
 }
 
+int deploy_refuse_other_cluster(const char *resource, const char *cluster, struct err *err)
+{
+	_cleanup_free_ char *shown = str_visible(cluster, 64);
+
+	err_set(err, ERR_REFUSED, "%s is of another cluster in this namespace, \"%s\"", resource, shown);
+	return err_hint(err, "choose another name with --name, or another namespace with -n");
+}
+
+int deploy_refuse_partition(const struct deploy_request *request, int64_t partition, struct err *err)
+{
+	err_set(err, ERR_REFUSED,
+	        "statefulset.apps/%s is half rolled out and has the partition %" PRId64
+	        ": servers below it stay on the earlier template, and TLS changes only when all are of one",
+	        request->name, partition);
+	return err_hint(
+	    err,
+	    "this lets the same command bring them there, one at a time: kubectl patch statefulset %s -n %s "
+	    "--type merge -p '{\"spec\":{\"updateStrategy\":{\"type\":\"OnDelete\",\"rollingUpdate\":null}}}'",
+	    request->name, request->namespace_name);
+}
+
 static int check_set(const struct deploy_request *request, const cJSON *set, struct err *err)
 {
 	const char *size = json_string_at(deploy_live_claim(set), "spec.resources.requests.storage");
@@ -98,6 +119,14 @@ static int refuse_acls(const struct deploy_request *request, struct err *err)
 	         "keys over with consul kv export and import (a snapshot would take the ACLs along)");
 }
 
+static int refuse_reset(const struct deploy_request *request, struct err *err)
+{
+	err_set(err, ERR_REFUSED,
+	        "statefulset.apps/%s has no ACLs: there is nothing that --reset-acls could bootstrap again",
+	        request->name);
+	return err_hint(err, "leave --reset-acls out");
+}
+
 /* What it runs with cannot be told: anything that is rendered now may be plain, or another datacenter. */
 static int refuse_unknown_config(const struct deploy_request *request, struct err *err)
 {
@@ -119,20 +148,40 @@ static int check_secrets(const struct deploy_request *request, const struct depl
 	return 0;
 }
 
+static int hint_to_rotate(struct err *err)
+{
+	return err_hint(err, "--rotate-certs with the same options changes to the new one, nobody restarted");
+}
+
+/* NAME-ca is not there, or may not be read: the certificate that the servers use tells. */
+static int check_signer(const struct deploy_request *request, const struct deploy_existing *existing, struct err *err)
+{
+	_cleanup_err_ struct err reason = ERR_INIT;
+
+	if (manifest_tls_of(existing->config) == MANIFEST_TLS_OFF || !existing->certificate ||
+	    certificate_verify(existing->certificate, request->authority->certificate, request->now_s, &reason) == 0)
+		return 0;
+	err_set(err, ERR_REFUSED, "the certificate in secret/%s-tls is not by the authority that is given: %s",
+	        request->name, reason.message);
+	return hint_to_rotate(err);
+}
+
 static int check_authority(const struct deploy_request *request, const struct deploy_existing *existing,
                            struct err *err)
 {
 	struct certificate given = CERTIFICATE_INIT, live = CERTIFICATE_INIT;
 	int status = 0;
 
-	if (!request->authority || !existing->authority_pair.certificate)
+	if (!request->authority)
 		return 0;
+	if (!existing->authority_pair.certificate)
+		return check_signer(request, existing, err);
 	if (certificate_read(request->authority->certificate, &given, err) < 0 ||
 	    certificate_read(existing->authority_pair.certificate, &live, err) < 0) {
 		status = -1;
 	} else if (!str_equal(given.fingerprint, live.fingerprint)) {
 		err_set(err, ERR_REFUSED, "secret/%s-ca holds another authority: %s", request->name, live.subject);
-		status = err_hint(err, "--rotate-certs with the same options changes to the new one, nobody restarted");
+		status = hint_to_rotate(err);
 	}
 	certificate_release(&given);
 	certificate_release(&live);
@@ -171,6 +220,8 @@ int deploy_check_existing(const struct deploy_request *request, const struct dep
 
 	if (check_authority(request, existing, err) < 0)
 		return -1;
+	if (request->reset_acls && !(existing->set ? manifest_acls_of(existing->config) : request->acls))
+		return refuse_reset(request, err);
 	if (!existing->set)
 		return 0;
 	if (check_set(request, existing->set, err) < 0)

@@ -9,7 +9,7 @@
 /* From this version on an upgrade of a connection by GET takes create, too. */
 enum { MINOR_UPGRADE_CREATES = 35 };
 
-enum { ALWAYS = 1, RESTARTS = 2, SCALES = 4 };
+enum { ALWAYS = 1, RESTARTS = 2, SCALES = 4, EXISTS = 8 };
 
 enum { OF_CLUSTER = 1, NAMED = 2, NAMESPACE_ITSELF = 4 };
 
@@ -31,7 +31,7 @@ static const struct row {
 	{ ALWAYS, "get create", "", "pods/portforward", 0, RIGHT_WAY, NULL },
 	{ ALWAYS, "get create", "", "pods/exec", 0, RIGHT_WAY, NULL },
 	{ RESTARTS, "delete", "", "pods", 0, RIGHT_NEEDED, NULL },
-	{ RESTARTS | SCALES, "get create update", "coordination.k8s.io", "leases", 0, RIGHT_NEEDED, NULL },
+	{ EXISTS, "get create update", "coordination.k8s.io", "leases", 0, RIGHT_NEEDED, NULL },
 	{ SCALES, "patch", "apps", "statefulsets/scale", NAMED, RIGHT_NEEDED, NULL },
 	{ ALWAYS, "delete", "", "pods", 0, RIGHT_WISHED, "pods whose image cannot be pulled would not be replaced" },
 	{ RESTARTS, "list", "apps", "controllerrevisions", 0, RIGHT_WISHED, "--rollback would not work" },
@@ -138,7 +138,7 @@ void rights_collect(const struct preflight_request *request, struct rights *righ
 {
 	unsigned when = ALWAYS;
 
-	when |= (request->restarts ? RESTARTS : 0u) | (request->scales ? SCALES : 0u);
+	when |= (request->restarts ? RESTARTS : 0u) | (request->scales ? SCALES : 0u) | (request->exists ? EXISTS : 0u);
 	for (size_t i = 0; i < request->objects->count; i++)
 		add_object(request, &request->objects->items[i], rights);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -155,6 +155,17 @@ static cJSON *template_of(const cJSON *revision)
 	return template;
 }
 
+static int list_failed(const struct kube_statefulset *set, struct err *err)
+{
+	err_wrap(err, "cannot list controllerrevisions of statefulset \"%s\"", set->name);
+	if (err->kind == ERR_FORBIDDEN)
+		err_hint(err,
+		         "a Role must allow \"list\" on \"controllerrevisions\" of API group \"apps\"; check: "
+		         "kubectl auth can-i list controllerrevisions.apps -n %s",
+		         set->namespace_name);
+	return -1;
+}
+
 static int previous(struct kube_client *client, const struct kube_statefulset *set, int64_t of_current,
                     int64_t deadline_ms, cJSON **ret_template, char **ret_name, struct err *err)
 {
@@ -163,12 +174,7 @@ static int previous(struct kube_client *client, const struct kube_statefulset *s
 	int status = list_all(client, set, deadline_ms, &revisions, err);
 
 	if (status < 0) {
-		err_wrap(err, "cannot list controllerrevisions of statefulset \"%s\"", set->name);
-		if (err->kind == ERR_FORBIDDEN)
-			err_hint(err,
-			         "a Role must allow \"list\" on \"controllerrevisions\" of API group \"apps\"; check: "
-			         "kubectl auth can-i list controllerrevisions.apps -n %s",
-			         set->namespace_name);
+		list_failed(set, err);
 	} else if (!(revision = choose(&revisions, set, of_current))) {
 		status = err_set(err, ERR_NOT_FOUND, "statefulset \"%s\" has no earlier revision", set->name);
 	} else {
@@ -179,15 +185,22 @@ static int previous(struct kube_client *client, const struct kube_statefulset *s
 	return status;
 }
 
+static int decode_set(const cJSON *set, struct kube_statefulset *ret, struct err *err)
+{
+	if (kube_statefulset_decode(set, ret, err) < 0)
+		return -1;
+	if (str_is_empty(ret->namespace_name))
+		return err_set(err, ERR_INVALID, "statefulset \"%s\": metadata.namespace is missing", ret->name);
+	return 0;
+}
+
 int kube_revision_previous(struct kube_client *client, const cJSON *set, int64_t deadline_ms, cJSON **ret_template,
                            char **ret_name, struct err *err)
 {
 	struct kube_statefulset decoded = KUBE_STATEFULSET_INIT;
 	int64_t of_current = json_int_at(set, "status.currentReplicas", 0);
-	int status = kube_statefulset_decode(set, &decoded, err);
+	int status = decode_set(set, &decoded, err);
 
-	if (status == 0 && str_is_empty(decoded.namespace_name))
-		status = err_set(err, ERR_INVALID, "statefulset \"%s\": metadata.namespace is missing", decoded.name);
 	if (status == 0 && decoded.observed_generation < decoded.generation) {
 		status = err_set(err, ERR_UNAVAILABLE,
 		                 "statefulset \"%s\" was changed, and Kubernetes has not taken it up", decoded.name);
@@ -195,6 +208,25 @@ int kube_revision_previous(struct kube_client *client, const cJSON *set, int64_t
 	}
 	if (status == 0)
 		status = previous(client, &decoded, of_current, deadline_ms, ret_template, ret_name, err);
+	kube_statefulset_release(&decoded);
+	return status;
+}
+
+int kube_revision_named(struct kube_client *client, const cJSON *set, const char *name, int64_t deadline_ms,
+                        cJSON **ret_template, struct err *err)
+{
+	struct kube_statefulset decoded = KUBE_STATEFULSET_INIT;
+	struct revisions revisions = { 0 };
+	const cJSON *revision = NULL;
+	int status = decode_set(set, &decoded, err);
+
+	if (status == 0 && list_all(client, &decoded, deadline_ms, &revisions, err) < 0)
+		status = list_failed(&decoded, err);
+	if (status == 0 && !(revision = find_name(&revisions, name)))
+		status = err_set(err, ERR_NOT_FOUND, "statefulset \"%s\" has no revision \"%s\"", decoded.name, name);
+	if (status == 0)
+		*ret_template = template_of(revision);
+	revisions_release(&revisions);
 	kube_statefulset_release(&decoded);
 	return status;
 }

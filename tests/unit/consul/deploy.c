@@ -161,6 +161,50 @@ Test(deploy, what_a_deploy_never_changes_is_refused)
 	fixture_stop(&fixture);
 }
 
+Test(deploy, acls_that_are_not_there_cannot_be_reset)
+{
+	struct deploy_request reset = usual;
+	struct fixture fixture;
+
+	reset.reset_acls = true;
+	fixture_start(&fixture);
+	expect_refused(&fixture, &reset, "has no ACLs");
+	fixture_deploy(&fixture, &usual);
+	expect_refused(&fixture, &reset, "has no ACLs");
+	fixture_stop(&fixture);
+}
+
+/* The Services of "consul" and "consul-client" have a name in common. */
+Test(deploy, clusters_whose_names_meet_are_refused)
+{
+	struct deploy_request other = usual;
+	struct fixture fixture;
+
+	other.name = "consul-client";
+	fixture_start(&fixture);
+	fixture_deploy(&fixture, &usual);
+	expect_refused(&fixture, &other, "service/consul-client is of another cluster in this namespace, \"consul\"");
+	fixture_stop(&fixture);
+}
+
+/* Whoever comes second would mix its certificate with the other's authority. */
+Test(deploy, secrets_that_somebody_makes_meanwhile_end_it)
+{
+	struct fixture fixture;
+
+	fixture_start(&fixture);
+	cr_assert_eq(fixture_plan(&fixture, &usual), 0, "%s", fixture.err.message);
+	json_set(fixture.store.objects, "/api/v1/namespaces/ns/secrets/consul-ca",
+	         json_object("kind", json_string("Secret"), "metadata",
+	                     json_object("name", json_string("consul-ca"), NULL), NULL));
+	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, false), -1);
+	cr_expect_eq(fixture.err.kind, ERR_CONFLICT);
+	cr_expect_not_null(strstr(fixture.err.hint, "somebody else deploys at the same time"));
+	cr_expect_null(json_get(fixture.store.objects, "/api/v1/namespaces/ns/secrets/consul-tls"));
+	cr_expect_null(json_get(fixture.store.objects, SET_PATH));
+	fixture_stop(&fixture);
+}
+
 Test(deploy, what_belongs_to_somebody_else_is_refused)
 {
 	static const char *const paths[] = { SET_PATH, CONFIG_PATH, "/api/v1/namespaces/ns/services/consul",

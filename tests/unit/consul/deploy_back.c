@@ -109,6 +109,41 @@ Test(deploy_back, one_that_was_stopped_goes_on)
 	fixture_stop(&fixture);
 }
 
+/* What was added in between is in the live template until the end, and is not what was asked for. */
+Test(deploy_back, one_that_was_stopped_goes_on_to_the_same_revision)
+{
+	struct deploy_request image = usual;
+	struct fixture fixture;
+	_cleanup_json_ cJSON *earlier = NULL;
+	cJSON *set;
+
+	image.image = "mine/consul:1.9.0";
+	fixture_start(&fixture);
+	fixture_deploy(&fixture, &usual);
+	earlier = cJSON_Duplicate(json_at(fixture_kept(&fixture, SET_PATH), "spec.template"), true);
+	fixture_deploy(&fixture, &image);
+	keep_revisions(&fixture, earlier);
+	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
+	manifest_set_rolling(deploy_plan_set(&fixture.plan)->json, false);
+	cr_assert_eq(fixture_apply(&fixture, APPLY_FOR_REAL, true), 0);
+
+	set = fixture_kept(&fixture, SET_PATH);
+	json_set(
+	    cJSON_GetObjectItemCaseSensitive(
+	        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(set, "spec"), "template"), "spec"),
+	    "hostNetwork", json_bool(true));
+	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
+	cr_expect_str_eq(fixture.plan.going_back_to, "consul-a");
+	cr_expect(cJSON_Compare(planned_template(&fixture), earlier, true));
+
+	/* Kubernetes has thrown the revision away: what was applied of it is what is left. */
+	json_set(fixture.store.objects, REVISIONS_PATH,
+	         json_object("kind", json_string("ControllerRevisionList"), "items", cJSON_CreateArray(), NULL));
+	cr_assert_eq(plan_back(&fixture), 0, "%s", fixture.err.message);
+	cr_expect(json_bool_at(planned_template(&fixture), "spec.hostNetwork", false));
+	fixture_stop(&fixture);
+}
+
 Test(deploy_back, without_an_earlier_one_there_is_no_way_back)
 {
 	struct fixture fixture;
@@ -164,5 +199,61 @@ Test(deploy_back, what_others_added_is_taken_away)
 	cr_expect_not_null(strstr(patch->body, "\"$patch\":\"replace\""));
 	cr_expect_not_null(strstr(patch->body, "\"resourceVersion\":"));
 	cr_expect_null(strstr(patch->body, "restartedAt"));
+	fixture_stop(&fixture);
+}
+
+/* The plan to go back, applied, to a set that has one thing more; then its version has gone on by one. */
+static void apply_back_and_touch(struct fixture *fixture, int64_t generation)
+{
+	struct deploy_request image = usual;
+	_cleanup_json_ cJSON *earlier = NULL;
+	struct apply_object *set;
+	cJSON *kept;
+
+	image.image = "mine/consul:1.9.0";
+	fixture_start(fixture);
+	fixture_deploy(fixture, &usual);
+	earlier = cJSON_Duplicate(json_at(fixture_kept(fixture, SET_PATH), "spec.template"), true);
+	fixture_deploy(fixture, &image);
+	keep_revisions(fixture, earlier);
+	cr_assert_eq(plan_back(fixture), 0, "%s", fixture->err.message);
+	cr_assert_eq(fixture_apply(fixture, APPLY_FOR_REAL, true), 0);
+	set = deploy_plan_set(&fixture->plan);
+	json_set(
+	    cJSON_GetObjectItemCaseSensitive(
+	        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(set->result, "spec"), "template"),
+	        "spec"),
+	    "hostNetwork", json_bool(true));
+	kept = cJSON_GetObjectItemCaseSensitive(fixture_kept(fixture, SET_PATH), "metadata");
+	json_set(kept, "resourceVersion", json_string("999"));
+	json_set(kept, "generation", json_int(generation));
+}
+
+/* Its controller writes there all the time. */
+Test(deploy_back, a_status_that_changes_is_no_conflict)
+{
+	struct fixture fixture;
+	const struct apiserver_request *patch;
+	size_t patches;
+
+	apply_back_and_touch(&fixture, 0);
+	patches = apiserver_count(fixture.server, "PATCH", SET_PATH);
+	cr_assert_eq(deploy_restore_template(fixture.client, deploy_plan_set(&fixture.plan), INT64_MAX, &fixture.err),
+	             0, "%s", fixture.err.message);
+	cr_expect_eq(apiserver_count(fixture.server, "PATCH", SET_PATH), patches + 2);
+	patch = apiserver_find(fixture.server, "PATCH", SET_PATH, patches + 1);
+	cr_assert_not_null(patch);
+	cr_expect_not_null(strstr(patch->body, "\"resourceVersion\":\"999\""));
+	fixture_stop(&fixture);
+}
+
+Test(deploy_back, a_specification_that_changes_is)
+{
+	struct fixture fixture;
+
+	apply_back_and_touch(&fixture, 7);
+	cr_assert_eq(deploy_restore_template(fixture.client, deploy_plan_set(&fixture.plan), INT64_MAX, &fixture.err),
+	             -1);
+	cr_expect_eq(fixture.err.kind, ERR_CONFLICT);
 	fixture_stop(&fixture);
 }

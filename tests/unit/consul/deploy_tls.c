@@ -179,6 +179,12 @@ Test(deploy_tls, a_mode_that_not_all_servers_have_is_not_left)
 	                     json_string("a"), "updateRevision", json_string("b"), NULL));
 	cr_assert_eq(fixture_plan(&fixture, &usual), 0);
 	cr_expect_eq(fixture.plan.tls, MANIFEST_TLS_ACCEPTED);
+	/* Who keeps them of two templates by a partition would wait for ever. */
+	json_set(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(set, "spec"), "updateStrategy"),
+	         "rollingUpdate", json_object("partition", json_int(2), NULL));
+	cr_assert_eq(fixture_plan(&fixture, &usual), -1);
+	cr_expect_eq(fixture.err.kind, ERR_REFUSED);
+	cr_expect_not_null(strstr(fixture.err.message, "has the partition 2"));
 	fixture_stop(&fixture);
 }
 
@@ -314,6 +320,14 @@ Test(deploy_tls, the_key_of_ones_own_authority_is_kept_nowhere)
 	cr_assert_eq(fixture_plan(&fixture, &request), -1);
 	cr_expect_eq(fixture.err.kind, ERR_REFUSED);
 	cr_expect_not_null(strstr(fixture.err.hint, "--rotate-certs"));
+	/* Nor where only the servers' certificate is left to tell. */
+	json_set(fixture.store.objects, ca_path, NULL);
+	encode_secret(&fixture, tls_path);
+	cr_assert_eq(fixture_plan(&fixture, &request), -1);
+	cr_expect_eq(fixture.err.kind, ERR_REFUSED);
+	cr_expect_not_null(strstr(fixture.err.message, "is not by the authority that is given"));
+	request.authority = &own;
+	cr_assert_eq(fixture_plan(&fixture, &request), 0, "%s", fixture.err.message);
 	key_pair_release(&own);
 	key_pair_release(&other);
 	fixture_stop(&fixture);
@@ -388,6 +402,12 @@ Test(deploy_tls, acls_are_there_from_the_start_with_tokens_made_once)
 	request.reset_acls = true;
 	fixture_deploy(&fixture, &request);
 	cr_assert_not_null(json_get(fixture.store.objects, bootstrap_path));
+	cr_assert(fixture.plan.sets_up_acls);
+	/* The servers' tokens are gone, too: those that are made up now are told to Consul. */
+	json_set(fixture.store.objects, bootstrap_path, NULL);
+	json_set(fixture.store.objects, acl_path, NULL);
+	fixture_deploy(&fixture, &usual);
+	cr_assert_not_null(json_get(fixture.store.objects, acl_path));
 	cr_assert(fixture.plan.sets_up_acls);
 	fixture_stop(&fixture);
 }

@@ -61,9 +61,9 @@ static const struct {
 	  { .denied = "delete pods", .restarts = true },
 	  { "rights", PROBLEM, "you lack: delete pods", "", "" } },
 	{ "the Lease",
-	  { .denied = "update leases", .restarts = true },
+	  { .denied = "update leases", .exists = true },
 	  { "rights", PROBLEM, "update leases.coordination.k8s.io", "", "" } },
-	{ "no Lease without a change of servers", { .denied = "update leases" }, { "rights", FINE, "", NULL, NULL } },
+	{ "no Lease where there is nothing yet", { .denied = "update leases" }, { "rights", FINE, "", NULL, NULL } },
 	{ "scaling",
 	  { .denied = "patch statefulsets/scale", .scales = true },
 	  { "rights", PROBLEM, "patch statefulsets/scale.apps", "", "" } },
@@ -151,7 +151,9 @@ Test(preflight_rights, the_role_has_all_that_is_needed_and_no_more)
 		{ "list", "", "events" },     { "list", "", "nodes" },    { "get", "", "namespaces" },
 		{ "delete", "", "services" }, { "get", "", "pods" },      { "patch", "apps", "statefulsets/scale" },
 	};
-	static const struct preflight_case how = { .denied = "list pods", .restarts = true, .user = "jane" };
+	static const struct preflight_case how = {
+		.denied = "list pods", .exists = true, .restarts = true, .user = "jane"
+	};
 	struct preflight_scene scene;
 	_cleanup_json_ cJSON *documents = NULL;
 	const cJSON *role, *binding;

@@ -229,6 +229,7 @@ void scene_run(struct preflight_scene *scene, const struct preflight_case *how)
 		                             .name = "consul",
 		                             .objects = &scene->objects,
 		                             .acls = how->acls,
+		                             .exists = how->exists,
 		                             .restarts = how->restarts,
 		                             .scales = how->scales,
 		                             .blind = how->blind };

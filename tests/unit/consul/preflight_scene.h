@@ -31,7 +31,7 @@ struct preflight_case {
 	bool all_exists;        /* everything is as rendered already */
 	bool gossip_exists;
 	bool from_file;         /* objects have a source */
-	bool acls, restarts, scales, blind;
+	bool acls, exists, restarts, scales, blind;
 	bool cut;               /* lists say that they go on */
 };
 
