@@ -27,7 +27,7 @@ struct deploying {
 	struct connection connection;
 	struct deploy_inputs inputs;
 	struct deploy_request request;
-	struct kube_lease *lease; /* held from before the plan that replaces servers until the end; NULL: not needed yet */
+	struct kube_lease *lease; /* held from before the plan that is carried out until the end; NULL: not needed yet */
 	bool applied;             /* this is not the first go: what does not change is not told again */
 	bool warned;              /* nor are warnings */
 };
@@ -69,6 +69,9 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 /* Takes the Lease of the cluster, for the rest of the run. */
 int deploy_take_lease(struct deploying *deploying, const char *set_name, struct err *err)
     __attribute__((warn_unused_result));
+
+/* Before every change, and while waiting: -1 when the Lease is lost (kube/lease.h). None is held: does nothing. */
+int deploy_keep_lease(struct deploying *deploying, struct err *err) __attribute__((warn_unused_result));
 
 /*
  * With the Lease held: applies the plan with Kubernetes told not to replace pods by itself, has the engine replace them

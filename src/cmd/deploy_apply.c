@@ -46,7 +46,8 @@ int deploy_apply(struct deploying *deploying, struct deploy_plan *plan, bool qui
 	for (size_t i = 0; i < plan->objects.count; i++) {
 		struct apply_object *object = &plan->objects.items[i];
 
-		if (apply_send(deploying->connection.client, object, &options, err) < 0)
+		if (deploy_keep_lease(deploying, err) < 0 ||
+		    apply_send(deploying->connection.client, object, &options, err) < 0)
 			return -1;
 		if (!quiet && !(deploying->applied && object->change == APPLY_UNCHANGED)) {
 			_cleanup_free_ char *shown = str_visible(object->resource, 0);

@@ -19,6 +19,8 @@
 /* How long a look that shows no leader is repeated. */
 #define LOOK_PATIENCE_MS ((int64_t)10 * 1000)
 #define LOOK_INTERVAL_MS ((int64_t)1000)
+/* Renewing the Lease. */
+#define KEEP_TIMEOUT_MS ((int64_t)10 * 1000)
 /* The controller takes up a change within a moment. */
 #define OBSERVED_TIMEOUT_MS  ((int64_t)10 * 1000)
 #define OBSERVED_INTERVAL_MS ((int64_t)200)
@@ -90,6 +92,8 @@ int deploy_can_roll(struct deploying *deploying, const char *set_name, bool *ret
 		int status = deploy_look(deploying, set_name, &snapshot, err);
 
 		if (status == 0)
+			status = deploy_keep_lease(deploying, err);
+		if (status == 0)
 			outcome = judge_look(&snapshot, &reason);
 		snapshot_release(&snapshot);
 		*ret_can = outcome == LOOK_LEADER;
@@ -155,7 +159,8 @@ static int wait_until_observed(struct deploying *deploying, const struct apply_o
 		/* What it has not seen by then the engine waits for. */
 		if (status < 0 || seen || clock_monotonic_ms() + OBSERVED_INTERVAL_MS >= deadline_ms)
 			return status;
-		if (connect_sleep(&deploying->connection, OBSERVED_INTERVAL_MS, err) < 0)
+		if (deploy_keep_lease(deploying, err) < 0 ||
+		    connect_sleep(&deploying->connection, OBSERVED_INTERVAL_MS, err) < 0)
 			return -1;
 	}
 }
@@ -170,6 +175,8 @@ static int give_back(struct deploying *deploying, struct apply_object *set, stru
 	};
 
 	manifest_set_rolling(set->json, true);
+	if (deploy_keep_lease(deploying, err) < 0)
+		return -1;
 	return apply_send(deploying->connection.client, set, &options, err);
 }
 
@@ -184,6 +191,13 @@ int deploy_take_lease(struct deploying *deploying, const char *set_name, struct 
 	status = claim_take(deploying->lease, &live, clock_monotonic_ms() + DEPLOY_APPLY_TIMEOUT_MS, err);
 	live_end(&live, &deploying->connection);
 	return status;
+}
+
+int deploy_keep_lease(struct deploying *deploying, struct err *err)
+{
+	if (!deploying->lease)
+		return 0;
+	return kube_lease_keep(deploying->lease, clock_monotonic_ms() + KEEP_TIMEOUT_MS, err);
 }
 
 /* What of the options a run that goes on needs: the rest is in the cluster by then. New string. */

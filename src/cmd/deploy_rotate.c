@@ -13,12 +13,8 @@
 #include "util/mem.h"
 #include "util/str.h"
 
-/* Renewing the Lease. */
-#define KEEP_TIMEOUT_MS ((int64_t)10 * 1000)
-
 struct rotating {
 	struct deploying *deploying;
-	struct kube_lease *lease;
 	struct term_live live;
 	int64_t deadline_ms;
 };
@@ -36,7 +32,7 @@ static int keep(void *context, struct err *err)
 {
 	const struct rotating *rotating = context;
 
-	return kube_lease_keep(rotating->lease, clock_monotonic_ms() + KEEP_TIMEOUT_MS, err);
+	return deploy_keep_lease(rotating->deploying, err);
 }
 
 static struct progress progress_of(struct rotating *rotating)
@@ -140,17 +136,17 @@ int deploy_rotate(struct deploying *deploying, int *ret_exit_code, struct err *e
 	const struct cmd_context *context = deploying->context;
 	struct rotating rotating = {
 		.deploying = deploying,
-		.lease = claim_new(context, &deploying->connection, deploying->request.name, "deploy"),
 		.deadline_ms = clock_monotonic_ms() + global_timeout_ms(context->global, DEPLOY_ROLL_TIMEOUT_MS),
 	};
 	struct deploy_wait_options wait = { .name = deploying->request.name, .deadline_ms = rotating.deadline_ms };
 	int status;
 
+	deploying->lease = claim_new(context, &deploying->connection, deploying->request.name, "deploy");
 	live_begin(&rotating.live, &deploying->connection, context->messages, &context->messages_term);
-	status = claim_take(rotating.lease, &rotating.live, rotating.deadline_ms, err);
+	status = claim_take(deploying->lease, &rotating.live, rotating.deadline_ms, err);
 	if (status == 0 && rotate(&rotating, err) < 0)
 		status = hint_to_go_on(deploying, err);
-	claim_give_back(context, &deploying->connection, rotating.lease);
+	claim_give_back(context, &deploying->connection, TAKE(deploying->lease));
 	live_end(&rotating.live, &deploying->connection);
 	return status < 0 ? -1 : deploy_wait(context, &deploying->connection, &wait, ret_exit_code, err);
 }
