@@ -54,7 +54,7 @@ check 'and nobody was crashed' test "$(restarts)" = "$(cut -d ' ' -f 1-2 <<<"$be
 # -------------------------------------------------------------------------------- below dumb-init, Consul's own timing
 new_namespace failover-foreign
 kubectl -n "$namespace" apply -f tests/lab/foreign.yaml >/dev/null
-plugin health -n "$namespace" --wait --timeout 3m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'three servers that somebody else set up' 0 'HEALTHY'
 check 'PID 1 is dumb-init there' in_pod consul-0 grep -q dumb-init /proc/1/cmdline
 plugin failover --leader --yes -n "$namespace"

@@ -38,13 +38,14 @@ if [ -z "${E2E_KUBECONFIG:-}" ]; then
 	expect 'a user who may do nothing' 1 'Error from server \(Forbidden\)' 'nobody'
 fi
 
+# It is back within two seconds, most of the time.
 names_victim() {
+	crash consul-1 2>/dev/null
 	plugin health -n "$namespace" --timeout 10s
 	[ "$code" = 3 ] && grep -q 'DEGRADED' <<<"$out" && grep -qE '(CON[0-9]+).*consul-1' <<<"$out"
 }
-crash consul-1
-check 'a killed server is named, exit code 3' until_true 20 names_victim
-plugin health -n "$namespace" --wait --timeout 2m
+check 'a killed server is named, exit code 3' until_true 60 names_victim
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'health --wait sees it come back' 0 'HEALTHY'
 
 # kubelet starts them again, after longer and longer pauses: down means down at this look. Autopilot may have removed the
@@ -58,9 +59,9 @@ two_down() { # VIA
 	[ "$code" = 2 ] && grep -qE '1/[23] voters' <<<"$out"
 }
 for via in auto tunnel exec; do
-	until_true 90 two_down "$via"
+	until_true 180 two_down "$via"
 	expect "two of three down, --via $via: exit code 2, and the raft plane is still shown" 2 \
 		'^CRITICAL' '1/[23] voters' 'CON401 1 of [23] voters' 'consul-0 .* (follower|candidate) .* yes ' 'consul-[12] .* yes '
 done
-plugin health -n "$namespace" --wait --timeout 4m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'it recovers when they are back' 0 'HEALTHY'

@@ -43,7 +43,7 @@ run_until_new() { # ARGUMENT…
 scale_by_killed_runs() { # SIZE
 	killed_at=()
 	for ((runs = 1; runs <= 60; runs++)); do
-		run_until_new scale "$1" -n "$namespace" --yes --timeout 4m
+		run_until_new scale "$1" -n "$namespace" --yes --timeout 6m
 		[ "$runs" -ne 2 ] || second=$out
 		[ "$code" -eq 137 ] || break
 		echo "#   killed at: $at"

@@ -74,7 +74,7 @@ new_namespace() { # NAME: a namespace of this run
 }
 
 deploy_ours() { # [OPTION…]: three servers in $namespace
-	"$KUBECTL_CONSUL" deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --timeout 3m "$@"
+	"$KUBECTL_CONSUL" deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --timeout 6m "$@"
 }
 
 role_for() { # USER RESOURCE…: may read the objects, and use only those subresources of pods
@@ -111,7 +111,14 @@ voters() { consul_in "$1" operator raft list-peers 2>/dev/null | awk '$5 == "tru
 
 peers() { consul_in "$1" operator raft list-peers 2>/dev/null | awk 'NR > 1 { print $1 }' | sort | xargs; }
 
-leader() { consul_in consul-0 operator raft list-peers 2>/dev/null | awk '$4 == "leader" { print $1 }'; }
+# Of the first server that answers: each asks the leader itself, and one that is down for minutes knows nothing.
+leader() {
+	local pod found
+	for pod in consul-0 consul-1 consul-2; do
+		found=$(consul_in "$pod" operator raft list-peers 2>/dev/null | awk '$4 == "leader" { print $1 }')
+		[ -z "$found" ] || { echo "$found" && return; }
+	done
+}
 
 members_that_are() { # STATUS: node names, on one line
 	consul_in consul-0 members 2>/dev/null | awk -v status="$1" '$3 == status { print $1 }' | sort | xargs
@@ -122,7 +129,8 @@ waiting_reason() {
 	kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.containerStatuses[0].state.waiting.reason}'
 }
 is_backing_off() { [ "$(waiting_reason "$1")" = CrashLoopBackOff ]; }
-# Crashes it whenever it runs, until kubelet waits before the next start: a server that is down for a while.
+# Crashes it whenever it runs, until kubelet waits before the next start: a server that is down for a while. kubelet 1.20
+# tells of its waiting so late that a crash or two more may come before that, and the wait doubles with each.
 crash_until_down() { crash "$1" 2>/dev/null; is_backing_off "$1"; }
 
 claims() { kubectl -n "$namespace" get pvc -o jsonpath='{.items[*].metadata.name}'; }
@@ -130,6 +138,12 @@ claims() { kubectl -n "$namespace" get pvc -o jsonpath='{.items[*].metadata.name
 first_servers() { # NUMBER: consul-0 consul-1 …
 	local i
 	for ((i = 0; i < $1; i++)); do echo "consul-$i"; done | xargs
+}
+
+# kubelet waits 5 minutes at most before it starts a container again.
+healthy_again() {
+	plugin health -n "$namespace" --wait --timeout 6m
+	expect 'healthy after that' 0
 }
 
 another_leads() { [[ $(leader) == consul-[1-9] ]]; }
@@ -167,7 +181,7 @@ writer_start() {
 	list_pid=$!
 	"$E2E_BIN/writer" "$@" <"$scratch/list" >"$scratch/writer" 2>&1 &
 	writer_pid=$!
-	until_true 20 grep -q '^writing' "$scratch/writer"
+	until_true 60 grep -q '^writing' "$scratch/writer"
 }
 
 # What everybody who trusts the servers has to do while the authority changes: have the bundle that is in the Secret by now.
@@ -186,7 +200,7 @@ phase_ended() { [ "$(phase_count)" -gt "$1" ]; }
 writer_phase() {
 	local before
 	before=$(phase_count)
-	kill -USR1 "$writer_pid" && until_true 10 phase_ended "$before"
+	kill -USR1 "$writer_pid" && until_true 30 phase_ended "$before"
 	phase=$(grep '^phase' "$scratch/writer" | tail -n 1)
 	echo "#   $1: ${phase#phase }"
 }

@@ -9,7 +9,7 @@ new_namespace noshell
 sed 's#image: .*#image: docker.io/hashicorp/consul:1.8.7-noshell#; s#^        - agent$#        - consul\n        - agent#; s#^        args:#        command:#' \
 	tests/lab/foreign.yaml | kubectl -n "$namespace" apply -f - >/dev/null
 
-plugin health -n "$namespace" --wait --timeout 3m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'servers without a shell become healthy' 0 'HEALTHY'
 plugin health -n "$namespace" --via tunnel -o wide
 expect 'servers without a shell, asked by tunnel' 0 '^HEALTHY' ' tunnel'

@@ -8,7 +8,7 @@ unchanged() { diff <(echo "$before") <(all_objects); }
 
 new_namespace preflight
 kubectl label namespace "$namespace" pod-security.kubernetes.io/enforce=restricted >/dev/null
-until_true 20 kubectl -n "$namespace" get serviceaccount default
+until_true 60 kubectl -n "$namespace" get serviceaccount default
 before=$(all_objects)
 
 plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --preflight
@@ -37,7 +37,7 @@ leftover() {
 }
 is_bound() { [ "$(kubectl -n "$namespace" get pvc data-consul-1 -o jsonpath='{.status.phase}')" = Bound ]; }
 leftover >/dev/null
-check 'a claim that was left behind' until_true 20 is_bound
+check 'a claim that was left behind' until_true 60 is_bound
 before=$(all_objects)
 plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-class none --preflight
 expect 'no such StorageClass and a leftover claim, at once' 4 'PROBLEM +storage class.*"none"' 'data-consul-1'

@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 new_namespace reap
 sed 's/replicas: 3/replicas: 5/' tests/lab/foreign.yaml | kubectl -n "$namespace" apply -f - >/dev/null
-plugin health -n "$namespace" --wait --timeout 3m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'five servers that somebody else set up' 0 'HEALTHY'
 in_pod consul-0 consul operator autopilot set-config -cleanup-dead-servers=false >/dev/null
 
@@ -17,7 +17,7 @@ check '5 voters' exactly 5
 kubectl -n "$namespace" scale statefulset consul --replicas=3 >/dev/null
 two_failed() { [ "$(members_that_are failed)" = 'consul-3 consul-4' ]; }
 two_gone() { two_failed && ! kubectl -n "$namespace" get pods -o name | grep -E 'consul-[34]'; }
-check 'two servers are failed, and their pods gone' until_true 90 two_gone
+check 'two servers are failed, and their pods gone' until_true 180 two_gone
 all_peers() { [ "$(peers consul-0)" = "$(first_servers 5)" ]; }
 check 'and still peers of raft' all_peers
 
@@ -31,7 +31,7 @@ plugin reap -n "$namespace" </dev/null
 expect 'nothing is done without a yes where nobody can be asked' 1 '--yes'
 check 'nobody was taken away' all_peers
 
-plugin reap -n "$namespace" --yes --timeout 2m
+plugin reap -n "$namespace" --yes --timeout 6m
 expect 'reap --yes' 0 'consul-3' 'consul-4'
 check '3 voters, nobody failed' exactly 3
 plugin health -n "$namespace"
@@ -47,9 +47,9 @@ reap_meanwhile() {
 	plugin reap -n "$namespace" --yes --timeout 1m
 	[ "$(members_that_are failed)" = consul-2 ]
 }
-check 'a server that restarts is failed, and reap runs meanwhile' until_true 120 reap_meanwhile
+check 'a server that restarts is failed, and reap runs meanwhile' until_true 300 reap_meanwhile
 expect 'reap has nothing to do about it' 0
 still_peer() { [ "$(peers consul-0)" = "$(first_servers 3)" ]; }
 check 'and leaves it in raft' still_peer
-plugin health -n "$namespace" --wait --timeout 3m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'it comes back by itself' 0 'HEALTHY'

@@ -41,16 +41,16 @@ lose() {
 	local former
 	former=$(node_id "$1")
 	destroy "$@"
-	check "$* come back without data" until_true 90 is_another "$1" "$former"
-	check 'health is CRITICAL and points to recover' until_true 60 points_to_recover
+	check "$* come back without data" until_true 180 is_another "$1" "$former"
+	check 'health is CRITICAL and points to recover' until_true 120 points_to_recover
 }
 
 recovered() { # FOLDER NUMBER SERVERS
 	local all
 	read -ra all <<<"$(first_servers "$3")"
-	check "$3 voters, nobody failed" until_true 60 exactly "$3"
+	check "$3 voters, nobody failed" until_true 120 exactly "$3"
 	# On a busy machine the leader may change just now, and then nobody answers for a moment.
-	check 'every acknowledged key is there' until_true 30 has_keys "$1" "$2"
+	check 'every acknowledged key is there' until_true 60 has_keys "$1" "$2"
 	check 'no peers.json waits for a later start' nothing_waits "${all[@]}"
 }
 
@@ -67,17 +67,17 @@ all_restart() {
 	kubectl -n "$namespace" delete pods --all --wait=false >/dev/null
 	plugin recover -n "$namespace" --yes
 	expect 'refused while all servers only restart' 4
-	plugin health -n "$namespace" --wait --timeout 4m
+	plugin health -n "$namespace" --wait --timeout 6m
 	expect 'all pods deleted at once: the cluster comes back without help' 0 'HEALTHY'
 	other_addresses() { [ "$(pod_addresses)" != "$addresses" ]; }
 	check 'with other addresses' other_addresses
-	check 'and with its keys' until_true 30 has_keys first 20
+	check 'and with its keys' until_true 60 has_keys first 20
 }
 
 # -------------------------------------------------------------------------------------------- a majority is gone
 
 two_of_three() {
-	check 'every server has all keys' until_true 20 same_log consul-0 consul-1
+	check 'every server has all keys' until_true 60 same_log consul-0 consul-1
 	lose consul-0 consul-2
 	plugin recover -n "$namespace"
 	expect 'a dry run names the survivor' 0 'consul-1 +.*remains' 'dry run: nothing was changed' '--yes'
@@ -117,15 +117,15 @@ three_of_five() {
 	plugin scale 5 --yes -n "$namespace"
 	expect 'five servers' 0
 	check '20 keys more' write_keys second 20
-	check 'both survivors have them' until_true 20 same_log consul-1 consul-3
+	check 'both survivors have them' until_true 60 same_log consul-1 consul-3
 	lose consul-0 consul-2 consul-4
 	killed_at 'step 1: '
 	killed_at 'step 1 done'
-	check 'recover, and what it says when there is a leader, goes on after that' until_true 180 goes_on
-	plugin health --wait --timeout 3m -n "$namespace"
+	check 'recover, and what it says when there is a leader, goes on after that' until_true 300 goes_on
+	plugin health --wait --timeout 6m -n "$namespace"
 	expect 'five servers are healthy again' 0 'HEALTHY'
 	recovered second 20 5
-	check 'and the keys from before' until_true 30 has_keys first 20
+	check 'and the keys from before' until_true 60 has_keys first 20
 }
 
 # ------------------------------------------------------------------------------------ which cluster is the one?
@@ -143,7 +143,7 @@ two_peer_sets() {
 	crash consul-2
 	wait $!
 	asks_recover() { plugin recover -n "$namespace" --yes; [ "$code" = 4 ] && [[ $err == *'two clusters'* ]]; }
-	check 'refused with two peer sets' until_true 90 asks_recover
+	check 'refused with two peer sets' until_true 180 asks_recover
 	show_last
 }
 

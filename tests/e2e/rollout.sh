@@ -56,8 +56,8 @@ introduce_servers() {
 foreign() {
 	new_namespace rollout-foreign
 	foreign_servers | kubectl -n "$namespace" apply -f - >/dev/null
-	check 'the servers know each other' until_true 60 introduce_servers
-	plugin health -n "$namespace" --wait --timeout 3m
+	check 'the servers know each other' until_true 120 introduce_servers
+	plugin health -n "$namespace" --wait --timeout 6m
 	expect 'three servers that somebody else set up' 0 'HEALTHY'
 	roll_out foreign change_template
 	echo "foreign  $longest:$windows"

@@ -33,14 +33,14 @@ before=$(uids)
 
 serial=$(of_secret)
 check 'all servers present the certificate of the Secret' all_present_it
-plugin deploy -n "$namespace" --rotate-certs --timeout 5m
+plugin deploy -n "$namespace" --rotate-certs --timeout 6m
 expect 'deploy --rotate-certs' 0
 check 'all servers present another certificate' another
 check 'nobody was restarted for it' nobody_restarted
 measured 'another certificate' "$one_election"
 
 key=$(gossip_key)
-plugin deploy -n "$namespace" --rotate-gossip-key --timeout 3m
+plugin deploy -n "$namespace" --rotate-gossip-key --timeout 6m
 expect 'deploy --rotate-gossip-key' 0
 only_new() { [ "$(gossip_key)" != "$key" ] && [ "$(ring)" = "$(gossip_key)" ]; }
 check 'the ring has the new key of the Secret, and no other' only_new
@@ -64,6 +64,6 @@ measure_stop
 # A server that begins anew, in the same pod, has to find the others with what is there now.
 restarted() { [ "$(kubectl -n "$namespace" get pod consul-2 -o jsonpath='{.status.containerStatuses[0].restartCount}')" = 1 ]; }
 in_pod consul-2 kill 1
-check 'a server leaves, and is started' until_true 60 restarted
-plugin health -n "$namespace" --wait --timeout 2m
+check 'a server leaves, and is started' until_true 120 restarted
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'and comes back with all that is new' 0 'HEALTHY' '3/3 voters'

@@ -23,7 +23,7 @@ expect 'scale --dry-run shows what is changed first' 0 'bootstrap_expect 1 -> 3'
 unchanged() { [ "$(expected_in_config)" = "$before" ]; }
 check 'and does not change it' unchanged
 
-plugin scale 3 -n "$namespace" --yes --timeout 3m
+plugin scale 3 -n "$namespace" --yes --timeout 6m
 expect 'scale 1 -> 3' 0 'bootstrap_expect 1 -> 3'
 check '3 voters, nobody failed' exactly 3
 check 'the new servers are in the same cluster' same_cluster
@@ -31,7 +31,7 @@ check 'consul-1 never bootstrapped nor led' never_led consul-1
 check 'consul-2 never bootstrapped nor led' never_led consul-2
 check 'the key is on every server' everywhere
 
-plugin deploy -n "$namespace" --timeout 2m
+plugin deploy -n "$namespace" --timeout 6m
 expect 'deploy finds nothing to change' 0 'configmap/consul-server unchanged' 'statefulset.apps/consul unchanged'
 three() { [ "$(expected_in_config)" = '"bootstrap_expect": 3' ]; }
 check 'and keeps the 3' three
@@ -39,7 +39,7 @@ check 'and keeps the 3' three
 # All three leave, and are voters again one by one: more than a minute.
 if [ -z "${E2E_QUICK:-}" ]; then
 	timeout 120 kubectl -n "$namespace" delete pods consul-0 consul-1 consul-2 >/dev/null
-	plugin health -n "$namespace" --wait --timeout 2m
+	plugin health -n "$namespace" --wait --timeout 6m
 	expect 'healthy after all pods were deleted' 0 'HEALTHY' '3/3 voters'
 	check 'with the key on every server' everywhere
 fi
@@ -50,7 +50,7 @@ kubectl delete namespace "$namespace" --wait=false >/dev/null
 new_namespace foreign-single
 sed 's/replicas: 3/replicas: 1/; s/bootstrap-expect=3/bootstrap-expect=1/' tests/lab/foreign.yaml |
 	kubectl -n "$namespace" apply -f - >/dev/null
-plugin health -n "$namespace" --wait --timeout 2m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'one server that somebody else set up' 0 'HEALTHY'
 what_is_there() {
 	kubectl -n "$namespace" get statefulset,configmap,pvc -o jsonpath='{.items[*].metadata.resourceVersion} {.items[*].spec.replicas}'

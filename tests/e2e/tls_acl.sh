@@ -56,14 +56,14 @@ foreign_authority() { # a certificate with the right names, of an authority that
 }
 
 new_namespace tls-acl
-plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --acls --timeout 4m
+plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --acls --timeout 6m
 expect 'deploy with TLS and ACLs from nothing' 0 'HEALTHY' '3/3 voters'
 read_token
 nothing_told() { [ -n "$token" ] && ! grep -F -e "$token" -e 'PRIVATE KEY' "$scratch/out" "$scratch/err"; }
 check 'no key and no token was printed' nothing_told
 check '3 voters, nobody failed' exactly 3
 same_again() {
-	plugin deploy -n "$namespace" --timeout 2m
+	plugin deploy -n "$namespace" --timeout 6m
 	[ "$code" = 0 ] && ! printf '%s\n' "$out" "$err" | grep -E '^[a-z.]+/[a-z-]+ (created|configured)'
 }
 check 'a second deploy changes nothing' same_again
@@ -72,7 +72,7 @@ check 'a second deploy changes nothing' same_again
 
 check 'a pod of somebody else beside them' run_pod elsewhere '[sleep, "3600"]' consul-tls
 runs() { [ "$(kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.phase}')" = Running ]; }
-check 'runs' until_true 60 runs elsewhere
+check 'runs' until_true 120 runs elsewhere
 address=$(address_of consul-0)
 plain_is_refused() {
 	! in_pod elsewhere wget -q -O - "http://$address:8500/v1/status/leader" 2>"$scratch/refused" && grep -i refused "$scratch/refused"
@@ -107,7 +107,7 @@ check 'an authority of somebody else' foreign_authority
 check 'a server whose certificate it signed' run_pod stranger \
 	'[sh, -c, "exec consul agent -server -config-dir=/consul/config -node=stranger -bind=$POD_IP -advertise=$POD_IP"]' foreign-tls
 stranger_fails() { kubectl -n "$namespace" logs stranger | grep -iE 'x509|bad certificate|unknown authority'; }
-check 'is not trusted' until_true 60 stranger_fails
+check 'is not trusted' until_true 120 stranger_fails
 stays_out() {
 	[ "$(voters consul-0)" = "$(first_servers 3)" ] || return 1
 	[ "$(in_pod stranger wget -q -O - http://127.0.0.1:8500/v1/status/leader)" = '""' ]
@@ -118,15 +118,15 @@ check 'and has neither a vote nor a leader' stays_out
 consul_in consul-0 operator autopilot set-config -cleanup-dead-servers=false >/dev/null
 kubectl -n "$namespace" delete pod stranger elsewhere --grace-period=0 --force >/dev/null 2>&1
 stranger_failed() { [ "$(members_that_are failed)" = stranger ]; }
-check 'it is killed' until_true 60 stranger_failed
-plugin reap stranger -n "$namespace" --yes --timeout 2m
+check 'it is killed' until_true 120 stranger_failed
+plugin reap stranger -n "$namespace" --yes --timeout 6m
 expect 'reap takes away what was killed' 0 'stranger'
 check '3 voters, nobody failed' exactly 3
 consul_in consul-0 operator autopilot set-config -cleanup-dead-servers=true >/dev/null
 
 # --------------------------------------------------------------------------------------------- all that works
 
-plugin health -n "$namespace" --wait --timeout 2m
+plugin health -n "$namespace" --wait --timeout 6m
 expect 'health' 0 'HEALTHY' '3/3 voters'
 plugin health -n "$namespace" --via tunnel -o wide
 expect 'health --via tunnel' 0 '^HEALTHY' 'tunnel'
@@ -143,17 +143,17 @@ known_everywhere() { # to a server that has not heard of it yet it is another cl
 	token=$(<"$scratch/weak")
 	for pod in consul-0 consul-1 consul-2; do consul_in "$pod" acl token read -self || return 1; done
 }
-check 'a token that may nearly nothing' until_true 20 known_everywhere
+check 'a token that may nearly nothing' until_true 60 known_everywhere
 plugin health -n "$namespace" --token-file "$scratch/weak"
 expect 'health with a token that lacks a right names the rule' 2 'CON204' 'lacks .*"read"' 'operator'
 
 [ -z "${E2E_QUICK:-}" ] || { echo '# skipped: scale, since E2E_QUICK is set'; exit 0; }
 measure_start
-plugin scale 5 -n "$namespace" --yes --timeout 4m
+plugin scale 5 -n "$namespace" --yes --timeout 6m
 expect 'scale 3 -> 5' 0
 check '5 voters, nobody failed' exactly 5
 measured 'scale 3 -> 5' "$one_election"
-plugin scale 3 -n "$namespace" --yes --timeout 4m
+plugin scale 3 -n "$namespace" --yes --timeout 6m
 expect 'scale 5 -> 3' 0
 check '3 voters, nobody failed' exactly 3
 measured 'scale 5 -> 3' "$one_election"

@@ -33,7 +33,7 @@ check 'and changes nothing' unchanged
 
 before=$(uids)
 kubectl -n "$namespace" delete service consul-client >/dev/null
-plugin deploy -n "$namespace" --timeout 2m
+plugin deploy -n "$namespace" --timeout 6m
 expect 'a change that needs no restart' 0 'service/consul-client created' 'HEALTHY'
 check 'restarts nobody' same_pods
 
@@ -41,7 +41,7 @@ measure_start
 measure_skip
 if [ -z "${E2E_QUICK:-}" ]; then # three servers in turn: minutes
 	led=$(leader)
-	plugin deploy -n "$namespace" --image "$other_image" --timeout 5m
+	plugin deploy -n "$namespace" --image "$other_image" --timeout 6m
 	expect 'another image' 0 'HEALTHY' '3/3 voters'
 	all_replaced() { [ "$(replaced)" = 3 ] && images_are "$other_image"; }
 	check 'is what all servers run' all_replaced
@@ -56,7 +56,7 @@ fi
 
 stops_at_first() {
 	before=$(uids)
-	plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --timeout 4m
+	plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --timeout 6m
 	expect 'an image that is not there stops it' 1 'cannot pull image' 'rollback'
 	one_replaced() { [ "$(replaced)" = 1 ]; }
 	check 'at the first server' one_replaced
@@ -71,10 +71,10 @@ stops_at_first
 if [ -z "${E2E_QUICK:-}" ]; then
 	plugin deploy -n "$namespace" --rollback --diff
 	expect 'deploy --rollback --diff names only the server that is to go back' 0 'the leader last: consul-[012]$'
-	plugin deploy -n "$namespace" --rollback --timeout 3m
+	plugin deploy -n "$namespace" --rollback --timeout 6m
 	expect 'deploy --rollback goes back' 0 'HEALTHY' '3/3 voters'
 else
-	plugin deploy -n "$namespace" --image "$other_image" --timeout 3m
+	plugin deploy -n "$namespace" --image "$other_image" --timeout 6m
 	expect 'the same command with the old image goes back' 0 'HEALTHY' '3/3 voters'
 fi
 back() { images_are "$other_image" && rolling_again && [ "$(replaced)" = 1 ]; }
