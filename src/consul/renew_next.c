@@ -176,6 +176,18 @@ static int trust_both(const struct renew_state *state, const struct renew_order 
 	return make(RENEW_TRUST_BOTH, state->bundle, both, &signer, order, step, err);
 }
 
+/* Before turn 2 there is a way back: every server's certificate is by the authority in use. */
+static int hint_to_give_up(const struct renew_order *order, struct err *err)
+{
+	_cleanup_free_ char *usual = TAKE(err->hint);
+
+	return err_hint(
+	    err,
+	    "%s\nif it is lost, this gives the change up (nothing is signed by it yet): kubectl patch secret "
+	    "%s-ca -n %s --type=json -p '[{\"op\":\"remove\",\"path\":\"/data/next.crt\"}]'",
+	    usual, order->name, order->namespace_name);
+}
+
 /*
  * A change of authority is under way. The bundle says whom everybody trusts once all are settled, the certificate which
  * turn was written last; nothing that is not trusted by all may be presented by one.
@@ -204,7 +216,7 @@ static int go_on(const struct renew_state *state, const struct renew_order *orde
 		return 0;
 	}
 	if (find_key(&state->next, &facts->next, facts, request, "the next authority", &signer, err) < 0)
-		return -1;
+		return facts->by_next ? -1 : hint_to_give_up(order, err);
 	if (!facts->by_next)
 		return make(RENEW_USE_NEW, state->bundle, NULL, &signer, order, step, err);
 	return make(RENEW_TRUST_NEW, state->next.certificate, NULL, &signer, order, step, err);

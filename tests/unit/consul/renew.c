@@ -331,6 +331,30 @@ Test(renew, a_change_to_the_users_authority_stores_no_key_and_needs_it_to_go_on)
 	fake_stop(&fake);
 }
 
+/* The users lost it before it signed anything. What the error says to type takes next.crt away. */
+Test(renew, a_change_whose_new_key_is_lost_can_be_given_up)
+{
+	struct renew_request theirs = another;
+	_cleanup_err_ struct err err = ERR_INIT;
+	struct fake fake;
+
+	theirs.authority = &fake_other;
+	fake_start(&fake, 365);
+	fake.kill_at = 9; /* in turn 1 */
+	expect_refused(&fake, &theirs, ERR_INTERRUPTED, "killed");
+	fake.kill_at = FAKE_NEVER;
+	cr_assert_eq(fake_run(&fake, &plain, &err), -1);
+	cr_expect_not_null(strstr(err.hint, "kubectl patch secret consul-ca -n demo --type=json -p "
+	                                    "'[{\"op\":\"remove\",\"path\":\"/data/next.crt\"}]'"));
+	key_pair_release(&fake.secrets.next);
+	expect_fine(&fake, &plain);
+	cr_expect_str_eq(fake.secrets.authority.certificate, fake_authority.certificate);
+	expect_fine(&fake, &another);
+	expect_settled(&fake);
+	cr_expect_null(strstr(fake.secrets.bundle, fake_other.certificate));
+	fake_stop(&fake);
+}
+
 Test(renew, secrets_that_do_not_fit_together_are_left_alone)
 {
 	struct fake fake;
