@@ -44,7 +44,7 @@ expect 'a storage size that is none' 1 'storage-size'
 
 # A first deploy with an image that is not there, then the right one: a rolling update alone waits without end.
 new_namespace forced-rollback
-plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --storage-size 1Gi --timeout 30s
+plugin deploy -n "$namespace" --image "$E2E_IMAGE-typo" --storage-size 1Gi --timeout 1m
 expect 'an image that is not there' 124 'cannot pull image'
 plugin deploy -n "$namespace" --image "$E2E_IMAGE" --storage-size 1Gi --timeout 6m
 expect 'the right image mends it' 0 'pod/consul-1 deleted \(it never ran' 'pod/consul-0 deleted' 'HEALTHY' '3/3 voters'

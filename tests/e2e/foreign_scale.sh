@@ -11,8 +11,8 @@ source "$(dirname "$0")/lib.sh"
 # raft and tells nobody. The others look every 5 to 10 s whether they heard of it in the last 5, so that they miss it
 # after 5 to 15 s; and the first of two to do so gets no vote of the other one, until a second round after 5 to 10 s more.
 # On the way up again the old data of a server may have it ask for votes, for which the leader steps down once.
-one_election=15000
-leader_leaves=25000
+one_election=20000
+leader_leaves=30000
 
 new_namespace foreign-scale
 kubectl -n "$namespace" apply -f tests/lab/foreign.yaml >/dev/null

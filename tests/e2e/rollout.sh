@@ -6,10 +6,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Milliseconds without a leader; raft_multiplier is 1. A leader of 1.8 that leaves tells nobody: it is missed after 1 to
-# 3 s, and two survivors may need a second round of 1 to 2 s. The rest is for a busy machine.
-one_election=6000
-
 [ -z "${E2E_KUBECONFIG:-}" ] || { echo '# skipped: only pods of the lab are reached by their addresses'; exit 0; }
 
 foreign_servers() { # all at once, since none is ready before all are there

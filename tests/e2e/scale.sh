@@ -6,11 +6,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-# Milliseconds without a leader; raft_multiplier is 1. A leader of 1.8 that leaves tells nobody: it is missed after 1 to
-# 3 s, and two survivors may need a second round of 1 to 2 s (see foreign_scale.sh). The rest is for a busy machine.
-one_election=5000
-leader_leaves=6000
-
 what_is_there() {
 	kubectl -n "$namespace" get statefulset consul -o jsonpath='{.metadata.generation} {.spec.replicas} '
 	kubectl -n "$namespace" get pods,pvc -o jsonpath='{.items[*].metadata.uid}'
@@ -72,7 +67,7 @@ measure_skip
 plugin scale 1 -n "$namespace" --yes --force --timeout 6m
 expect 'scale 3 -> 1, the leader among those that go' 0
 check '1 voter, nobody failed' exactly 1
-measured 'scale 3 -> 1' "$leader_leaves"
+measured 'scale 3 -> 1' "$one_election"
 
 plugin scale 3 -n "$namespace" --yes --timeout 6m
 expect 'scale 1 -> 3' 0

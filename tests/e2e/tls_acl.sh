@@ -4,8 +4,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-one_election=6000 # as in scale.sh; encrypted, on a busy machine
-
 address_of() { kubectl -n "$namespace" get pod "$1" -o jsonpath='{.status.podIP}'; }
 
 # A pod of somebody else's, beside the servers: with the image alone, or (stranger) as a server that knows the gossip key, but

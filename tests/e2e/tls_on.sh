@@ -7,8 +7,6 @@ source "$(dirname "$0")/lib.sh"
 [ -z "${E2E_QUICK:-}" ] || { echo '# skipped: E2E_QUICK is set'; exit 0; }
 [ -z "${E2E_KUBECONFIG:-}" ] || { echo '# skipped: only pods of the lab are reached by their addresses'; exit 0; }
 
-one_election=6000 # as in rollout.sh
-
 address() { kubectl -n "$namespace" get pod consul-0 -o jsonpath='{.status.podIP}'; }
 plain() { curl -sS -m 5 "http://$(address):8500/v1/status/leader"; }
 plain_is_refused() { ! plain; }

@@ -4,8 +4,6 @@
 # shellcheck source=tests/e2e/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-one_election=6000 # as in rollout.sh
-
 # The same image by another name: another template, and nothing that could behave differently.
 other_image=${E2E_IMAGE#docker.io/}
 [ "$other_image" != "$E2E_IMAGE" ] || { echo '# skipped: the image has no second name'; exit 0; }
