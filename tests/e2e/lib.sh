@@ -236,12 +236,13 @@ measure_start() { # [OPTION…]: the writer's
 
 measure_skip() { [ -z "$writer_pid" ] || writer_phase 'not counted'; }
 
-measured() { # NAME MILLISECONDS: since the last one; longer without a leader is a failure
+measured() { # NAME [MILLISECONDS]: since the last one; longer without a leader, or than an election of ours, is a failure
+	local most=${2:-$one_election}
 	[ -n "$writer_pid" ] || return 0
 	writer_phase "$1"
 	short_enough() { [ "$(phase_value longest-leaderless-ms)" -le "$1" ]; }
-	check "$1: never longer than $2 ms without a leader" short_enough "$2"
-	short_enough "$2" || { show_last; grep -v '^phase' "$scratch/writer" | sed 's/^/#   /'; }
+	check "$1: never longer than $most ms without a leader" short_enough "$most"
+	short_enough "$most" || { show_last; grep -v '^phase' "$scratch/writer" | sed 's/^/#   /'; }
 }
 
 measure_stop() {

@@ -49,12 +49,12 @@ expect 'a second run meanwhile is refused' 4 'somebody else is changing this'
 first_arrives() { wait "$first" || { cat "$scratch/first"; return 1; }; }
 check 'scale 3 -> 5' first_arrives
 check '5 voters, nobody failed' exactly 5
-measured 'scale 3 -> 5' "$one_election"
+measured 'scale 3 -> 5'
 
 plugin scale 3 -n "$namespace" --yes --timeout 6m --snapshot "$scratch/backup.tgz"
 expect 'scale 5 -> 3' 0 'data-consul-3' 'data-consul-4'
 check '3 voters, nobody failed' exactly 3
-measured 'scale 5 -> 3' "$one_election"
+measured 'scale 5 -> 3'
 kept() { [ "$(claims)" = 'data-consul-0 data-consul-1 data-consul-2 data-consul-3 data-consul-4' ]; }
 check 'the claims of those that went are kept' kept
 in_backup() { tar tzf "$scratch/backup.tgz" | grep -x "$1"; }
@@ -67,12 +67,12 @@ measure_skip
 plugin scale 1 -n "$namespace" --yes --force --timeout 6m
 expect 'scale 3 -> 1, the leader among those that go' 0
 check '1 voter, nobody failed' exactly 1
-measured 'scale 3 -> 1' "$one_election"
+measured 'scale 3 -> 1'
 
 plugin scale 3 -n "$namespace" --yes --timeout 6m
 expect 'scale 1 -> 3' 0
 check '3 voters again, nobody failed' exactly 3
-measured 'scale 1 -> 3' "$one_election"
+measured 'scale 1 -> 3'
 measure_stop
 
 plugin scale 3 -n "$namespace" --yes --delete-claims --timeout 6m

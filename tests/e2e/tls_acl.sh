@@ -150,11 +150,11 @@ measure_start
 plugin scale 5 -n "$namespace" --yes --timeout 6m
 expect 'scale 3 -> 5' 0
 check '5 voters, nobody failed' exactly 5
-measured 'scale 3 -> 5' "$one_election"
+measured 'scale 3 -> 5'
 plugin scale 3 -n "$namespace" --yes --timeout 6m
 expect 'scale 5 -> 3' 0
 check '3 voters, nobody failed' exactly 3
-measured 'scale 5 -> 3' "$one_election"
+measured 'scale 5 -> 3'
 measure_stop
 plugin health -n "$namespace"
 expect 'healthy after all that' 0 '^HEALTHY' '3/3 voters'
