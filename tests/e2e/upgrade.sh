@@ -77,7 +77,7 @@ else
 fi
 back() { images_are "$other_image" && rolling_again && [ "$(replaced)" = 1 ]; }
 check 'and restarts nobody else' back
-measured 'an image that is not there, and back' 1500
+measured 'an image that is not there, and back' 3000
 
 measure_stop
 plugin health -n "$namespace"
