@@ -34,8 +34,8 @@ struct change_telling {
 };
 
 /*
- * An act_tell whose context is a struct change_telling: a terminal shows what is going on in a block, and keeps a line of each
- * step that is done; elsewhere each change is a line.
+ * An act_tell whose context is a struct change_telling: a terminal shows what is going on in a block, and keeps a line
+ * of each step that is done; elsewhere each change is a line.
  */
 void change_tell(void *context, const struct act_event *event);
 

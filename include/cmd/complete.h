@@ -65,8 +65,8 @@ void complete_lookup(struct cmd_context *context, struct completion *completion)
 
 /*
  * The whole program under its other name, COMPLETE_FILE_NAME. context as for cmd_dispatch. Always 0: anything else makes
- * kubectl throw the answer away. The process leaves its terminal, ends by itself when it takes longer than COMPLETE_GIVE_UP_MS,
- * and takes what plugins left behind with it.
+ * kubectl throw the answer away. The process leaves its terminal, ends by itself when it takes longer than
+ * COMPLETE_GIVE_UP_MS, and takes what plugins left behind with it.
  */
 #define COMPLETE_FILE_NAME  "kubectl_complete-consul"
 #define COMPLETE_GIVE_UP_MS 950

@@ -24,7 +24,10 @@ struct connection {
 
 #define CONNECTION_INIT { .config = KUBE_CONFIG_INIT, .access = ACCESS_INIT }
 
-/* Reads the configuration, and the user's ACL token, and makes a client; nothing is sent yet. ret_connection is released in either case. */
+/*
+ * Reads the configuration, and the user's ACL token, and makes a client; nothing is sent yet. ret_connection is
+ * released in either case.
+ */
 int connect_open(const struct cmd_context *context, struct connection *ret_connection, struct err *err)
 	__attribute__((warn_unused_result));
 

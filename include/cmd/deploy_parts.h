@@ -46,8 +46,8 @@ int deploy_show_difference(struct deploying *deploying, struct deploy_plan *plan
     __attribute__((warn_unused_result));
 
 /*
- * Looks at what could go wrong (consul/preflight.h). With --preflight all of it is printed; else the problems, if there are at
- * least at_least of them. ERR_REFUSED then.
+ * Looks at what could go wrong (consul/preflight.h). With --preflight all of it is printed; else the problems, if there
+ * are at least at_least of them. ERR_REFUSED then.
  */
 int deploy_preflight(struct deploying *deploying, const struct deploy_plan *plan, bool restarts, size_t at_least,
                      struct err *err) __attribute__((warn_unused_result));

@@ -1,6 +1,6 @@
 /*
- * cmd/failover_parts.h - what failover.c (options, what is asked, what is printed) and failover_run.c (the crash and what is told
- * meanwhile) share. Used by src/cmd/failover*.c only.
+ * cmd/failover_parts.h - what failover.c (options, what is asked, what is printed) and failover_run.c (the crash and
+ * what is told meanwhile) share. Used by src/cmd/failover*.c only.
  */
 #ifndef CMD_FAILOVER_PARTS_H
 #define CMD_FAILOVER_PARTS_H

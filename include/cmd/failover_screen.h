@@ -27,8 +27,8 @@ char *failover_screen_mark(const struct drill *drill, enum drill_mark_kind kind)
 void failover_screen_now(const struct drill *drill, const struct term *term, struct buf *out);
 
 /*
- * What took how long: of one round each mark, of several (those in which something was crashed) the distribution. Then how exact
- * that is, and what the probe says.
+ * What took how long: of one round each mark, of several (those in which something was crashed) the distribution. Then
+ * how exact that is, and what the probe says.
  */
 void failover_screen_times(const struct drill_round *rounds, size_t count, const struct term *term, struct buf *out);
 

@@ -37,8 +37,8 @@ struct health_output {
 #define HEALTH_OUTPUT_INIT { 0 }
 
 /*
- * Reads the value of -o; template: of --template, which `-o jsonpath` alone needs, or NULL. ERR_USAGE in kubectl's words: another
- * format, no template, a bad one.
+ * Reads the value of -o; template: of --template, which `-o jsonpath` alone needs, or NULL. ERR_USAGE in kubectl's
+ * words: another format, no template, a bad one.
  */
 int health_output_parse(const char *text, const char *template, struct health_output *ret_output, struct err *err)
 	__attribute__((warn_unused_result));
@@ -51,8 +51,8 @@ bool health_output_is_screen(const struct health_output *output);
 bool health_output_can_watch(const struct health_output *output);
 
 /*
- * Adds a look in a format that is no screen. stream: one of many; JSON is then one line, YAML a document with "---". ERR_INVALID: the
- * template does not fit. On a terminal what came from the cluster can do no harm.
+ * Adds a look in a format that is no screen. stream: one of many; JSON is then one line, YAML a document with "---".
+ * ERR_INVALID: the template does not fit. On a terminal what came from the cluster can do no harm.
  */
 int health_output_add(const struct health_output *output, const struct snapshot *snapshot,
                       const struct assessment *assessment, bool stream, const struct term *term, struct buf *out,

@@ -22,7 +22,10 @@ struct health_screen_options {
 void health_screen_verdict(const struct snapshot *snapshot, const struct assessment *assessment, const struct term *term,
 			   struct buf *out);
 
-/* The findings one below the other, each with an empty line before it, and where there is more on them; nothing without any. */
+/*
+ * The findings one below the other, each with an empty line before it, and where there is more on them; nothing without
+ * any.
+ */
 void health_screen_findings(const struct assessment *assessment, const struct health_screen_options *options,
 			    const struct term *term, struct buf *out);
 

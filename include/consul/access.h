@@ -5,8 +5,9 @@
  * Secret NAME-acl-bootstrap of a cluster that deploy made with ACLs, if it may be read (observe looks for it); none. In
  * a tunnel it travels as a header, to exec over stdin: never in a URL, in argv, in a log, or in an error.
  *
- * A server keeps tokens in what it stores: one that has no leader since it started knows none yet, and refuses whatever it is shown,
- * but for its own recovery token (consul/acl.h). That is used there, and only there; the Secret has it, too.
+ * A server keeps tokens in what it stores: one that has no leader since it started knows none yet, and refuses whatever
+ * it is shown, but for its own recovery token (consul/acl.h). That is used there, and only there; the Secret has it,
+ * too.
  */
 #ifndef CONSUL_ACCESS_H
 #define CONSUL_ACCESS_H
@@ -65,7 +66,10 @@ int access_look(struct access *access, struct kube_client *client, const char *n
 int access_parse_token(const char *text, size_t length, char **ret_token, struct err *err)
     __attribute__((warn_unused_result));
 
-/* Whether an answer of Consul's says that it does not know the token, whatever else it would have allowed: "ACL not found". */
+/*
+ * Whether an answer of Consul's says that it does not know the token, whatever else it would have allowed: "ACL not
+ * found".
+ */
 bool access_is_unknown_token(const char *words);
 
 /*

@@ -55,8 +55,8 @@ void act_finish_step(struct run *run);
 void act_finish_if_shown(struct run *run);
 
 /*
- * The plan wants this step, whose content is taken: begins it, or, when it is the pending one, waits for its effect, does it again
- * in good time, or gives up after limit_ms.
+ * The plan wants this step, whose content is taken: begins it, or, when it is the pending one, waits for its effect,
+ * does it again in good time, or gives up after limit_ms.
  */
 int act_step(struct run *run, struct step *step, int64_t limit_ms, struct err *err)
     __attribute__((warn_unused_result));

@@ -42,8 +42,9 @@ int agent_call(struct kube_client *client, const struct server *server, const st
 char *agent_words(const struct agent_call *call) __attribute__((warn_unused_result));
 
 /*
- * The certificate that the server's HTTPS port presents now, leaf only, PEM; also of one that is asked by plain HTTP still. NULL in
- * *ret_pem: it has no HTTPS port that can be told from its container (consul/ask_way.h). Blocks as agent_call; errors the same.
+ * The certificate that the server's HTTPS port presents now, leaf only, PEM; also of one that is asked by plain HTTP
+ * still. NULL in *ret_pem: it has no HTTPS port that can be told from its container (consul/ask_way.h). Blocks as
+ * agent_call; errors the same.
  */
 int agent_certificate(struct kube_client *client, const struct server *server, int64_t deadline_ms, char **ret_pem,
                       struct err *err) __attribute__((warn_unused_result));

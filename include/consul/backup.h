@@ -28,8 +28,8 @@ struct backup_info {
 /*
  * Saves what server (the leader, best) has to path, which must not exist yet; made with mode 0600, since it holds every
  * secret of the cluster. Written beside it first, and renamed when it was found whole; on failure nothing is left.
- * The directory of path must be there. With auto (or without access, NULL) exec follows where the tunnel cannot be had or Consul wants a token,
- * and comes first where server was asked by exec; it needs a shell in the image.
+ * The directory of path must be there. With auto (or without access, NULL) exec follows where the tunnel cannot be had
+ * or Consul wants a token, and comes first where server was asked by exec; it needs a shell in the image.
  *
  * Blocks, at the latest until deadline_ms. ERR_INVALID: what came is no whole archive, and why. ERR_FORBIDDEN: needs
  * management rights under ACLs. ERR_CONFIG: path cannot be written (no room, too), or exists. ret_info is untouched then.

@@ -14,9 +14,9 @@
 #define CLAIM_AGE_UNKNOWN ((int64_t)-1)
 
 /*
- * No server with data has heard a leader after this (seconds of the snapshot's clock): what each says; or, of one that has heard
- * none since it was started, that it was before that. UNKNOWN: nobody with data runs, or does not tell since when; or there are
- * objects of the future, so that the clock is behind, and nobody knows by how much.
+ * No server with data has heard a leader after this (seconds of the snapshot's clock): what each says; or, of one that
+ * has heard none since it was started, that it was before that. UNKNOWN: nobody with data runs, or does not tell since
+ * when; or there are objects of the future, so that the clock is behind, and nobody knows by how much.
  */
 int64_t claim_age_heard_at(const struct snapshot *snapshot);
 

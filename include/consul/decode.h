@@ -26,12 +26,12 @@
 
 /* JSON of the HTTP API. */
 int decode_members_json(const char *text, size_t length, struct view *view, struct err *err);      /* /v1/agent/members */
-int decode_raft_json(const char *text, size_t length, struct view *view, struct err *err);         /* /v1/operator/raft/configuration */
+int decode_raft_json(const char *text, size_t length, struct view *view, struct err *err);         /* /v1/operator/raft/… */
 int decode_self_json(const char *text, size_t length, struct view *view, struct err *err);         /* /v1/agent/self */
 
 /* Text of the CLI. */
 int decode_members_text(const char *text, size_t length, struct view *view, struct err *err);      /* consul members [-detailed] */
-int decode_raft_text(const char *text, size_t length, struct view *view, struct err *err);         /* consul operator raft list-peers */
+int decode_raft_text(const char *text, size_t length, struct view *view, struct err *err);         /* … raft list-peers */
 int decode_info_text(const char *text, size_t length, struct view *view, struct err *err);         /* consul info */
 
 /*

@@ -78,15 +78,15 @@ int deploy_plan(struct kube_client *client, const struct deploy_request *request
                 struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * The objects of a new cluster as the request has it, for a preflight where deploy_plan failed since something may not be read
- * or is somebody else's: not to be applied. request has passed deploy_check.
+ * The objects of a new cluster as the request has it, for a preflight where deploy_plan failed since something may not
+ * be read or is somebody else's: not to be applied. request has passed deploy_check.
  */
 int deploy_plan_blindly(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
                         struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));
 
 /*
- * Plans the way back: the pod template before the newest one, with the configuration that its annotation tells. ERR_NOT_FOUND:
- * there is none. Of request only namespace and name are looked at.
+ * Plans the way back: the pod template before the newest one, with the configuration that its annotation tells.
+ * ERR_NOT_FOUND: there is none. Of request only namespace and name are looked at.
  */
 int deploy_plan_rollback(struct kube_client *client, const struct deploy_request *request, int64_t deadline_ms,
                          struct deploy_plan *ret_plan, struct err *err) __attribute__((warn_unused_result));

@@ -37,7 +37,10 @@ void deploy_lone_release(struct deploy_lone *lone);
 /* The same text as long as the same pods are lone; NULL when nobody is. A new string. */
 char *deploy_lone_key(const struct deploy_lone *lone) __attribute__((warn_unused_result));
 
-/* Has server join target (TELL_JOIN of consul/tell.h), by the way it was asked, and with the tokens of access (NULL: none). Blocks until it has answered. */
+/*
+ * Has server join target (TELL_JOIN of consul/tell.h), by the way it was asked, and with the tokens of access (NULL:
+ * none). Blocks until it has answered.
+ */
 int deploy_join(struct kube_client *client, const struct server *server, const struct server *target,
 		const struct access *access, int64_t deadline_ms, struct err *err) __attribute__((warn_unused_result));
 

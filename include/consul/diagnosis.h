@@ -109,10 +109,11 @@ bool place_is_empty(const struct place *place);
 bool place_has_former_entry(const struct place *place);
 
 /*
- * Whose member list has a goodbye (leaving, left) under this server's address that it has not said: autopilot made its predecessor leave by force, or told that it left, and the later goodbye counts for more than
- * the earlier join. Nobody corrects that until the server joins once more; where it is the leader who believes it, the
- * server never becomes a voter. NULL: nobody's. Observed with Consul 1.8.7; source: serf's handling of join and leave
- * intents by their Lamport times.
+ * Whose member list has a goodbye (leaving, left) under this server's address that it has not said: autopilot made its
+ * predecessor leave by force, or told that it left, and the later goodbye counts for more than the earlier join. Nobody
+ * corrects that until the server joins once more; where it is the leader who believes it, the server never becomes a
+ * voter. NULL: nobody's. Observed with Consul 1.8.7; source: serf's handling of join and leave intents by their Lamport
+ * times.
  */
 const struct server *place_goodbye_at(const struct diagnosis *diagnosis, const struct place *place);
 

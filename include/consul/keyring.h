@@ -17,8 +17,9 @@
  * the cure is to remove /consul/data/serf in the pod, and then the pod. The same goes for data left over from scaling down:
  * its claims are named in the last line that is told.
  *
- * A ring that has further keys beside the Secret's, which all use, is taken for an interrupted rotation: they are removed, and no
- * other one is begun. Whenever a run only goes on with an earlier one it says so: who changes a key since it leaked has to know.
+ * A ring that has further keys beside the Secret's, which all use, is taken for an interrupted rotation: they are
+ * removed, and no other one is begun. Whenever a run only goes on with an earlier one it says so: who changes a key
+ * since it leaked has to know.
  *
  * Source: Consul's api-docs operator/keyring; serf's keymanager (a key in use is not removed). ACL: keyring:write,
  * and node:read for the snapshot.
@@ -35,8 +36,9 @@
 #include "util/err.h"
 
 /*
- * Rotates it. snapshot is fresh and stays as it is. ERR_REFUSED: somebody is missing, gossip is not encrypted, or the Secret is none
- * of deploy's. ERR_FORBIDDEN names the right of Kubernetes or of the ACL token that is missing. progress: its errors as they are.
+ * Rotates it. snapshot is fresh and stays as it is. ERR_REFUSED: somebody is missing, gossip is not encrypted, or the
+ * Secret is none of deploy's. ERR_FORBIDDEN names the right of Kubernetes or of the ACL token that is missing.
+ * progress: its errors as they are.
  */
 int keyring_rotate(struct kube_client *client, const struct snapshot *snapshot, const struct access *access,
                    const struct progress *progress, int64_t deadline_ms, struct err *err)

@@ -68,13 +68,16 @@
 #define MANIFEST_ANNOTATION_SERVER   "kubectl-consul/server"
 #define MANIFEST_ANNOTATION_SETTINGS "kubectl-consul/settings"
 
-/* The StatefulSet's: the mode of TLS that is wanted in the end; the revision that a way back leads to, while it is under way. */
+/*
+ * The StatefulSet's: the mode of TLS that is wanted in the end; the revision that a way back leads to, while it is
+ * under way.
+ */
 #define MANIFEST_ANNOTATION_TLS  "kubectl-consul/tls"
 #define MANIFEST_ANNOTATION_BACK "kubectl-consul/going-back-to"
 
 /*
- * How far the servers use TLS. Servers of neighbouring modes understand each other, and no others do (seen on 1.8.7), so that it
- * is turned on and off one mode, and one server, at a time:
+ * How far the servers use TLS. Servers of neighbouring modes understand each other, and no others do (seen on 1.8.7),
+ * so that it is turned on and off one mode, and one server, at a time:
  *   accepted  they have certificates; RPC and HTTP are served plain and encrypted, and asked for plain
  *   spoken    RPC between servers is encrypted and verified; plain is served still
  *   on        RPC without a certificate of the authority is refused, and plain HTTP is on the pod's loopback only

@@ -33,8 +33,8 @@ struct observe_options {
 
 /*
  * Fails when the StatefulSet cannot be found or read (ERR_NOT_FOUND with what is there instead; several
- * candidates are listed), or pods cannot be listed; ERR_TOO_LARGE beyond OBSERVE_SERVERS_MAX. Servers that do not answer are no failure.
- * ret_snapshot (SNAPSHOT_INIT) is released by the caller in either case.
+ * candidates are listed), or pods cannot be listed; ERR_TOO_LARGE beyond OBSERVE_SERVERS_MAX. Servers that do not
+ * answer are no failure. ret_snapshot (SNAPSHOT_INIT) is released by the caller in either case.
  */
 int observe(struct kube_client *client, const struct observe_options *options, struct snapshot *ret_snapshot,
 	    struct err *err) __attribute__((warn_unused_result));

@@ -60,7 +60,7 @@ struct goal {
 	bool delete_claims; /* scale: claims without a server are deleted: before it comes, after it went */
 
 	bool prune;                  /* reap: servers that left are forgotten at once, not by Consul after 72 hours */
-	const struct strv *servers;  /* reap: these nodes, pods, raft ids or addresses only, even if they could come back; NULL or empty: all */
+	const struct strv *servers;  /* reap: these only (nodes, pods, raft ids, addresses), even if they could come back; NULL or empty: all */
 
 	/* What the run has learnt of this cluster (consul/act.h); NULL and false at first. */
 	const char *cannot_leave; /* the pod that refused to leave, for good */

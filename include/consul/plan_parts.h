@@ -74,7 +74,10 @@ struct victim {
 
 struct victim plan_judge_victim(const struct planning *planning, const struct place *place);
 
-/* The step by which Kubernetes stops it. how: "stops", "leaves and stops", … with_its_vote: raft has its peer no more then. */
+/*
+ * The step by which Kubernetes stops it. how: "stops", "leaves and stops", … with_its_vote: raft has its peer no more
+ * then.
+ */
 typedef bool plan_end(struct planning *planning, const struct victim *victim, const char *how, bool with_its_vote);
 
 /*

@@ -5,7 +5,8 @@
  * Objects whose live version could not be read count as new ones; but nothing is said to delete then (blind).
  *
  * Sources: Kubernetes API reference: authorization.k8s.io/v1 SelfSubjectAccessReview, authentication.k8s.io/v1
- * SelfSubjectReview (from 1.28), storage.k8s.io/v1 StorageClass, core/v1 Node; consul/pod_security.h, consul/image_reference.h.
+ * SelfSubjectReview (from 1.28), storage.k8s.io/v1 StorageClass, core/v1 Node; consul/pod_security.h,
+ * consul/image_reference.h.
  */
 #ifndef CONSUL_PREFLIGHT_H
 #define CONSUL_PREFLIGHT_H
@@ -56,8 +57,8 @@ struct preflight_request {
 };
 
 /*
- * Looks at everything; blocks for one round of requests, however many they are. Fails only when the API server cannot be asked at
- * all. ret (PREFLIGHT_INIT) is released by the caller.
+ * Looks at everything; blocks for one round of requests, however many they are. Fails only when the API server cannot
+ * be asked at all. ret (PREFLIGHT_INIT) is released by the caller.
  */
 int preflight(struct kube_client *client, const struct preflight_request *request, int64_t deadline_ms,
               struct preflight *ret, struct err *err) __attribute__((warn_unused_result));

@@ -1,6 +1,6 @@
 /*
- * consul/progress.h - what changes of many steps have in common (ACLs, certificates, the gossip key): they tell what was done, they
- * keep what nobody else may do meanwhile, and their hints name commands for people to type.
+ * consul/progress.h - what changes of many steps have in common (ACLs, certificates, the gossip key): they tell what
+ * was done, they keep what nobody else may do meanwhile, and their hints name commands for people to type.
  */
 #ifndef CONSUL_PROGRESS_H
 #define CONSUL_PROGRESS_H

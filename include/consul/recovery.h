@@ -1,6 +1,6 @@
 /*
- * consul/recovery.h - a cluster that lost its quorum for good: what is left of it, whose data becomes the truth, and whether it
- * is right to go on without the others. Pure.
+ * consul/recovery.h - a cluster that lost its quorum for good: what is left of it, whose data becomes the truth, and
+ * whether it is right to go on without the others. Pure.
  *
  * Consul's own way (outage recovery): the same raft/peers.json, which names the servers that are left, is put into the data
  * directory of each of them, and their processes are restarted; each takes all of its log as committed and has only those
@@ -11,8 +11,8 @@
  *
  * How far a log is: the term of its last entry, then its index (raft's own order). The current term says nothing.
  *
- * A server's fate is told from its place (pod, wanted ordinal, or claim that was left), since raft's ids have no names once gossip
- * has forgotten them:
+ * A server's fate is told from its place (pod, wanted ordinal, or claim that was left), since raft's ids have no names
+ * once gossip has forgotten them:
  *   - it runs, answers, and the id in its data directory is a peer's: it remains
  *   - it runs, and has another id or no raft data: empty; it joins by itself afterwards. Its predecessor is gone
  *   - no pod, or one that does not run or does not answer: it may come back with its data as long as its claim may have that:
@@ -83,7 +83,7 @@ struct recovery {
 	char *text;      /* REFUSED: the reason; else NULL */
 	char *hint;      /* REFUSED: what to type or do; may be NULL */
 	bool forceable;
-	bool may_pass;   /* REFUSED: an election, a restart or a lost answer may be all of it. GO, TIDY: the same of what is passed over, or mended */
+	bool may_pass;   /* an election, a restart or a lost answer may be all there is to what is refused, passed over or mended */
 	enum err_kind exit_is; /* REFUSED: ERR_REFUSED, or ERR_FAILED where nothing can be told */
 
 	struct quorum quorum;              /* of the best server's peer set */

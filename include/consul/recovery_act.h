@@ -46,11 +46,11 @@ int recovery_look(const struct world *world, const struct recovery_act_options *
 
 /*
  * Carries agreed (RECOVERY_GO or RECOVERY_TIDY) out, if a new look still says the same (else ERR_CONFLICT, and nothing is
- * changed): crashes every server that remains, with peers.json; then waits until there is a leader all agree on that has each of
- * them as a peer, each of them has the leader's peers, and no peers.json waits there: what a lost exec has left of that is
- * done again (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says).
- * *ret_begun: something was, or may have been, changed. ERR_TIMEOUT names what is missing. Keeps world's claim before each look and
- * change.
+ * changed): crashes every server that remains, with peers.json; then waits until there is a leader all agree on that
+ * has each of them as a peer, each of them has the leader's peers, and no peers.json waits there: what a lost exec has
+ * left of that is done again (the rest is a goal of consul/plan.h: GOAL_SCALE to what spec.replicas says).
+ * *ret_begun: something was, or may have been, changed. ERR_TIMEOUT names what is missing. Keeps world's claim before
+ * each look and change.
  */
 int recovery_act(const struct world *world, const struct recovery_act_options *options, const struct recovery *agreed,
                  bool *ret_begun, struct err *err) __attribute__((warn_unused_result));

@@ -1,9 +1,9 @@
 /*
  * consul/recovery_parts.h - what the files of consul/recovery.h share. Used by src/consul/recovery*.c only.
  *
- * In this order: whether there are two clusters (recovery.c), who leads (recovery_led.c); whose data is best, and what became of each place
- * (recovery_fate.c); whose the peers are that are at none of them (recovery_peers.c); what speaks against it, and peers.json
- * (recovery.c); what people read of it (recovery_text.c), and type (recovery_hands.c).
+ * In this order: whether there are two clusters (recovery.c), who leads (recovery_led.c); whose data is best, and what
+ * became of each place (recovery_fate.c); whose the peers are that are at none of them (recovery_peers.c); what speaks
+ * against it, and peers.json (recovery.c); what people read of it (recovery_text.c), and type (recovery_hands.c).
  */
 #ifndef CONSUL_RECOVERY_PARTS_H
 #define CONSUL_RECOVERY_PARTS_H
@@ -73,7 +73,10 @@ cJSON *recovery_peer_json(const char *id, const char *address, bool votes);
 
 /* ------------------------------------------------------------------------------ a leader (recovery_led.c) */
 
-/* Whether there is one, or may be: recovery says then what that means. force: servers may go without a leader for a moment. */
+/*
+ * Whether there is one, or may be: recovery says then what that means. force: servers may go without a leader for a
+ * moment.
+ */
 bool recovery_ends_with_leader(struct recovering *recovering, bool force);
 
 /* ------------------------------------------------------------------------------ peers (recovery_peers.c) */

@@ -27,12 +27,15 @@ char *refusal_words(const struct err *err);
 bool refusal_is_unknown_token(const struct diagnosis *diagnosis);
 
 /*
- * The server did not know the token, and told about itself to its recovery token or to nobody (consul/ask.h): its view has all
- * that is needed.
+ * The server did not know the token, and told about itself to its recovery token or to nobody (consul/ask.h): its view
+ * has all that is needed.
  */
 bool refusal_was_got_round(const struct view *view);
 
-/* There is no leader, some server tells, and those that refuse do not know the token: without one since they started they know none. */
+/*
+ * There is no leader, some server tells, and those that refuse do not know the token: without one since they started
+ * they know none.
+ */
 bool refusal_lacks_leader(const struct diagnosis *diagnosis);
 
 /* Servers answer, and what they refuse is why nobody tells who leads: that there is no leader cannot be said then. */

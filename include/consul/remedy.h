@@ -44,8 +44,8 @@ void remedy_scale_set(const struct diagnosis *diagnosis, int64_t replicas, struc
 void remedy_recover(const struct diagnosis *diagnosis, struct finding *finding);
 
 /*
- * A server that looks for nobody any more joins the one of this address: `consul join` in it. With ACLs, where that takes a token
- * that may not be in argv, its pod is made anew, which looks again.
+ * A server that looks for nobody any more joins the one of this address: `consul join` in it. With ACLs, where that
+ * takes a token that may not be in argv, its pod is made anew, which looks again.
  */
 void remedy_join(const struct diagnosis *diagnosis, const struct place *place, const char *address,
                  struct finding *finding);
@@ -54,9 +54,10 @@ void remedy_join(const struct diagnosis *diagnosis, const struct place *place, c
 void remedy_deploy(const struct diagnosis *diagnosis, const char *option, struct finding *finding);
 
 /*
- * Another token, or more of the one there is: the right to read the Secret that has one; deploy, which goes on with setting up ACLs,
- * where that Secret has none or Consul does not know it; where that is for the lack of a leader, to wait for one; after a refusal by tunnel without a token the container's own, which exec
- * uses; else which rules are needed.
+ * Another token, or more of the one there is: the right to read the Secret that has one; deploy, which goes on with
+ * setting up ACLs, where that Secret has none or Consul does not know it; where that is for the lack of a leader, to
+ * wait for one; after a refusal by tunnel without a token the container's own, which exec uses; else which rules are
+ * needed.
  */
 void remedy_acl(const struct diagnosis *diagnosis, enum ask_way refused, struct finding *finding);
 

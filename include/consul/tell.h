@@ -37,8 +37,9 @@ struct tell {
 #define TELL_TRANSFER_MINOR 15
 
 /*
- * Tells server, by the way it answered last (server->view.way), or by that of access when it has one (NULL: it has none), and with
- * its token; with auto the other way is tried when nothing can have been done by the first. Blocks until done, at the latest at deadline_ms.
+ * Tells server, by the way it answered last (server->view.way), or by that of access when it has one (NULL: it has
+ * none), and with its token; with auto the other way is tried when nothing can have been done by the first. Blocks
+ * until done, at the latest at deadline_ms.
  *
  * ERR_NOT_FOUND: Consul knows no such node or peer (whoever wanted it gone has what he wants), or no such order.
  * ERR_FORBIDDEN: RBAC or an ACL token says no; the message names the right. ERR_FAILED: Consul refused, in its words.

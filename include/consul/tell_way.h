@@ -57,7 +57,10 @@ struct tell_try {
 /* Whether it can be reached at all: ERR_UNREACHABLE without a pod, or a container that Consul is known to run in. */
 int tell_check_server(const struct server *server, struct err *err) __attribute__((warn_unused_result));
 
-/* Both block. ERR_NOT_FOUND is Consul's only: a pod that is gone is ERR_UNREACHABLE, as is an order that was not sent in time. */
+/*
+ * Both block. ERR_NOT_FOUND is Consul's only: a pod that is gone is ERR_UNREACHABLE, as is an order that was not sent
+ * in time.
+ */
 int tell_by_tunnel(struct tell_try *attempt, struct err *err) __attribute__((warn_unused_result));
 int tell_by_exec(struct tell_try *attempt, struct err *err) __attribute__((warn_unused_result));
 

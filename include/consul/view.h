@@ -106,7 +106,8 @@ void self_release(struct self *self);
 
 /*
  * A server has its last entry in its log or, once that was compacted (as recovery by peers.json does, and a snapshot that
- * the leader sent), in its snapshot: Consul tells both, and 0 for the one it has not. Keeps the later of what is there and this.
+ * the leader sent), in its snapshot: Consul tells both, and 0 for the one it has not. Keeps the later of what is there
+ * and this.
  */
 void self_take_last(struct self *self, uint64_t index, uint64_t term);
 void view_release(struct view *view);

@@ -1,5 +1,6 @@
 /*
- * kube/revisions.h - the earlier pod templates of a StatefulSet: its ControllerRevisions, as `kubectl rollout undo` uses them.
+ * kube/revisions.h - the earlier pod templates of a StatefulSet: its ControllerRevisions, as `kubectl rollout undo`
+ * uses them.
  *
  * A template that comes back brings its ControllerRevision back: same name, a new and highest number. So pods that still
  * are of it count as new, and are not replaced. (Tried on 1.20 with server-side apply; Kubernetes pkg/controller/history.)

@@ -33,8 +33,8 @@ CURL *kube_transport_easy(struct kube_transport *transport);
 
 /*
  * The headers of one request: Authorization (https only; the token file is read again when a minute old),
- * Impersonate-…, User-Agent, Kubectl-Command, Kubectl-Session. At most KUBE_TRANSPORT_HEADERS_MAX. Appends to *list. Secrets: wipe-free after use is the caller's
- * (kube_transport_headers_free).
+ * Impersonate-…, User-Agent, Kubectl-Command, Kubectl-Session. At most KUBE_TRANSPORT_HEADERS_MAX. Appends to *list.
+ * Secrets: wipe-free after use is the caller's (kube_transport_headers_free).
  */
 #define KUBE_TRANSPORT_HEADERS_MAX (IMPERSONATION_MAX + 16)
 int kube_transport_headers(struct kube_transport *transport, struct curl_slist **list, struct err *err)

@@ -17,9 +17,9 @@
  * therefore: one of status 400 or above that does not (Go's answer to http on an https port) is taken as whole when
  * nothing has come for 300 ms, others end at the deadline.
  *
- * What is in a tunnel is between us and the API server, and the kubelet, whom Kubernetes authenticates, and ends at the pod's own
- * loopback: so a token may be sent in one whose https is not verified against an authority, as in one without https. TLS
- * sessions are not resumed, so that each connection shows the certificate of now.
+ * What is in a tunnel is between us and the API server, and the kubelet, whom Kubernetes authenticates, and ends at the
+ * pod's own loopback: so a token may be sent in one whose https is not verified against an authority, as in one without
+ * https. TLS sessions are not resumed, so that each connection shows the certificate of now.
  *
  * The tunnel reads no faster than answers are taken: while a sink is slow, or a lane has bytes that libcurl has not read,
  * nothing more is read from the API server.

@@ -48,8 +48,8 @@ char *str_utf8(const char *text) __attribute__((warn_unused_result, nonnull));
 
 /*
  * For JSON and YAML, in which only double-quoted strings may have any of it: DEL, C1 control characters and bidirectional
- * overrides become \uXXXX, bytes that are not UTF-8 U+FFFD. Takes text over, and returns it or what took its place (text, which
- * may be secret, is wiped then).
+ * overrides become \uXXXX, bytes that are not UTF-8 U+FFFD. Takes text over, and returns it or what took its place
+ * (text, which may be secret, is wiped then).
  */
 char *str_escape(char *text) __attribute__((warn_unused_result, nonnull));
 

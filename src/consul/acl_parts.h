@@ -152,8 +152,8 @@ int acl_keep(struct acl_setup *setup, struct err *err) __attribute__((warn_unuse
 
 /*
  * Sees to it that both Secrets have the same recovery token, and gives it to access: those of a cluster that was deployed
- * without one get one. Nothing is done where the management token was put away, and what else goes wrong is told only: nothing
- * fails without it. Fails when interrupted.
+ * without one get one. Nothing is done where the management token was put away, and what else goes wrong is told only:
+ * nothing fails without it. Fails when interrupted.
  */
 int acl_keep_recovery(struct acl_setup *setup, struct err *err) __attribute__((warn_unused_result));
 

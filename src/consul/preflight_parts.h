@@ -131,8 +131,8 @@ bool rights_may_get(const struct scene *scene, const char *resource, const char 
 bool rights_get_is_missing(const struct scene *scene, const char *resource, const char *name);
 
 /*
- * Roles and bindings as lines for a shell. wished: with the rights that are only wished. of_cluster: a ClusterRole for those that no
- * Role can give, instead. New string; NULL: there are none of them.
+ * Roles and bindings as lines for a shell. wished: with the rights that are only wished. of_cluster: a ClusterRole for
+ * those that no Role can give, instead. New string; NULL: there are none of them.
  */
 char *role_text(const struct scene *scene, bool wished, bool of_cluster) __attribute__((warn_unused_result));
 

@@ -27,7 +27,8 @@
 
 /*
  * An answer of more than TUNNEL_LARGE bytes needs a turn of its tunnel, of which there are TUNNEL_TURNS; meanwhile the
- * rest of it stays in the sockets and with the API server. So hundreds of long answers at the same time take the memory of a few.
+ * rest of it stays in the sockets and with the API server. So hundreds of long answers at the same time take the memory
+ * of a few.
  */
 #define TUNNEL_LARGE ((size_t)4 * 1024 - 1)
 #define TUNNEL_TURNS            8

@@ -95,8 +95,8 @@ void cluster_node_id(size_t index, struct buf *out);
 int cluster_agent_answer(const struct cluster_state *state, size_t index, const char *path, struct buf *out);
 
 /*
- * What ACLs have to say to a request with this token ("" or NULL: none): the status and body of the answer, or 0 when it is let
- * through.
+ * What ACLs have to say to a request with this token ("" or NULL: none): the status and body of the answer, or 0 when
+ * it is let through.
  */
 int cluster_acl(const struct cluster_state *state, size_t index, const char *path, const char *token, struct buf *out);
 
@@ -119,9 +119,8 @@ void cluster_forget_shared(struct cluster *cluster);
 /* ------------------------------------------------------------------------------------- cluster_text.c */
 
 /*
- * What the CLI prints for a command line ("consul members -detailed", options of address and token ignored), with token in its
- * environment (NULL: none). Returns
- * the exit code; on failure *ret_errors says why.
+ * What the CLI prints for a command line ("consul members -detailed", options of address and token ignored), with token
+ * in its environment (NULL: none). Returns the exit code; on failure *ret_errors says why.
  */
 int cluster_cli(const struct cluster_state *state, size_t index, const char *command, const char *token,
                 struct buf *out, struct buf *errors);
@@ -142,8 +141,8 @@ cJSON *cluster_list(const char *api_version, const char *kind); /* without items
 /* ------------------------------------------------------------------------------------- cluster_shell.c */
 
 /*
- * Runs `sh -c SCRIPT …` as the container would have it: argv is the whole command line, input its stdin. directory is the caller's, for
- * this server alone. Blocks while it runs. Returns the exit code.
+ * Runs `sh -c SCRIPT …` as the container would have it: argv is the whole command line, input its stdin. directory is
+ * the caller's, for this server alone. Blocks while it runs. Returns the exit code.
  */
 int cluster_shell(const struct cluster_state *state, size_t index, const char *directory, const char *const *argv,
                   const char *input, struct buf *out, struct buf *errors);

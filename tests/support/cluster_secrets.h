@@ -1,5 +1,6 @@
 /*
- * cluster_secrets.h - the Secrets of a scripted cluster, the ACLs of its Consul, and its gossip keys: they remember what they are told.
+ * cluster_secrets.h - the Secrets of a scripted cluster, the ACLs of its Consul, and its gossip keys: they remember
+ * what they are told.
  *
  *     struct cluster_secrets secrets = { .cluster = cluster, .chooses = true };
  *     cluster_secrets_begin(&secrets);

@@ -1,6 +1,7 @@
 /*
- * A world of three servers for new certificates: files that kubelet brings late, runs that are killed anywhere, servers that start
- * again in between, a Lease that is lost. After every reload each server must trust each other's certificate.
+ * A world of three servers for new certificates: files that kubelet brings late, runs that are killed anywhere, servers
+ * that start again in between, a Lease that is lost. After every reload each server must trust each other's
+ * certificate.
  */
 #ifndef TEST_RENEW_SCENE_H
 #define TEST_RENEW_SCENE_H
